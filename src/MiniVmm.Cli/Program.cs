@@ -1,0 +1,2 @@
+Console.WriteLine("minivmm");
+return 0;

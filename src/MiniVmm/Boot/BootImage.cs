@@ -1,0 +1,48 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Boot;
+
+/// <summary>The processor mode that a boot protocol enters its kernel in.</summary>
+public enum EntryMode
+{
+    /// <summary>32-bit protected mode, flat segments, paging off.</summary>
+    Protected32,
+
+    /// <summary>64-bit long mode, flat segments, identity-mapped page tables.</summary>
+    Long64,
+}
+
+/// <summary>How the boot processor starts: what a loader decides, as numbers, without a vCPU.</summary>
+/// <param name="Mode">Processor mode at entry.</param>
+/// <param name="Rip">Guest-physical address of the first instruction.</param>
+public sealed record EntryState(EntryMode Mode, ulong Rip)
+{
+    public ulong Rax { get; init; }
+    public ulong Rbx { get; init; }
+    public ulong Rsi { get; init; }
+    public ulong Rsp { get; init; } = MemoryLayout.BootStackTop;
+
+    /// <summary>Guest-physical address of the PML4; 0 in <see cref="EntryMode.Protected32"/>.</summary>
+    public ulong PageTable { get; init; }
+
+    /// <summary>Selector of the flat code segment in the GDT at <see cref="MemoryLayout.BootGdt"/>.</summary>
+    public ushort CodeSelector { get; init; } = 0x10;
+
+    /// <summary>Selector of the flat data segment.</summary>
+    public ushort DataSelector { get; init; } = 0x18;
+}
+
+/// <summary>A kernel made ready: what to put where, and how to enter it. Pure data; nothing has been touched.</summary>
+public sealed class BootImage
+{
+    /// <summary>The protocol and what it was chosen from, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
+    public required string Format { get; init; }
+
+    /// <summary>All that goes to guest memory; no two overlap and each lies in RAM.</summary>
+    public required IReadOnlyList<LoadSegment> Segments { get; init; }
+
+    public required EntryState Entry { get; init; }
+
+    /// <summary>What was decided and why, one sentence a line, for <c>--dry-run</c>.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

@@ -1,0 +1,37 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Boot;
+
+/// <summary>Who unpacks the payload of a compressed kernel.</summary>
+public enum Decompression
+{
+    /// <summary>MiniVmm where it knows the codec, else the kernel's own stub.</summary>
+    Auto,
+
+    /// <summary>The kernel's own stub, in the guest.</summary>
+    Guest,
+}
+
+/// <summary>What a loader works from: files already in memory, and where the guest has RAM.</summary>
+public sealed class BootRequest
+{
+    /// <summary>The kernel file as the user named it, for errors and as a multiboot kernel's own name.</summary>
+    public required string KernelName { get; init; }
+
+    public required ReadOnlyMemory<byte> Kernel { get; init; }
+
+    public string? InitrdName { get; init; }
+
+    /// <summary>Initial RAM disk, or a multiboot kernel's module; null when there is none.</summary>
+    public ReadOnlyMemory<byte>? Initrd { get; init; }
+
+    /// <summary>Text of <c>--append</c>; printable, without a NUL.</summary>
+    public string CommandLine { get; init; } = "";
+
+    public required GuestMemoryMap Memory { get; init; }
+
+    /// <summary>Guest-physical address of the ACPI RSDP, 0 when there is none.</summary>
+    public ulong Rsdp { get; init; } = MemoryLayout.Acpi;
+
+    public Decompression Decompression { get; init; }
+}

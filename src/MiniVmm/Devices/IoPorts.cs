@@ -1,0 +1,41 @@
+namespace MiniVmm.Devices;
+
+/// <summary>Every I/O port and legacy interrupt line of the platform, in one place.</summary>
+public static class IoPorts
+{
+    /// <summary>First RTC/CMOS port: index at 0x70, data at 0x71.</summary>
+    public const ushort Rtc = 0x70;
+
+    /// <summary>i8042 data port; its command and status port is 0x64.</summary>
+    public const ushort I8042Data = 0x60;
+    public const ushort I8042Command = 0x64;
+
+    /// <summary>Debug console: each byte written goes to the console (Bochs, QEMU's isa-debugcon).</summary>
+    public const ushort DebugConsole = 0xe9;
+
+    /// <summary>Debug exit: a value v written ends the VM with status (v &lt;&lt; 1) | 1 (QEMU's isa-debug-exit).</summary>
+    public const ushort DebugExit = 0xf4;
+
+    /// <summary>First port of the 16550A, COM1.</summary>
+    public const ushort Serial = 0x3f8;
+    public const byte SerialIrq = 4;
+
+    /// <summary>
+    /// ACPI fixed hardware: PM1a event block at +0, PM1a control at +4, PM timer at +8. The base, and S5 as
+    /// sleep type 0, are those of QEMU's machines, so that the `outw 0x2000, 0x604` of many test kernels works.
+    /// </summary>
+    public const ushort AcpiPm = 0x600;
+    public const ushort AcpiPm1aEvent = AcpiPm;
+    public const ushort AcpiPm1aControl = AcpiPm + 4;
+    public const ushort AcpiPmTimer = AcpiPm + 8;
+
+    /// <summary>SLP_TYP of S5, soft off.</summary>
+    public const byte AcpiSleepTypeS5 = 0;
+
+    /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
+    public const byte AcpiSciIrq = 9;
+
+    /// <summary>Reset control register; bit 2 set resets (ACPI RESET_REG with <see cref="ResetValue"/>).</summary>
+    public const ushort Reset = 0xcf9;
+    public const byte ResetValue = 0x06;
+}

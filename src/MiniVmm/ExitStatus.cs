@@ -1,0 +1,27 @@
+namespace MiniVmm;
+
+/// <summary>The process exit statuses of <c>minivmm run</c>: odd numbers are the guest's, even ones MiniVmm's.</summary>
+public static class ExitStatus
+{
+    /// <summary>The guest powered off or rebooted.</summary>
+    public const int Success = 0;
+
+    /// <summary>Bad arguments or an unusable input file.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>The host cannot: no /dev/kvm, no permission, no huge pages, …</summary>
+    public const int HostLimit = 4;
+
+    /// <summary>The guest crashed: triple fault, KVM internal error, failed entry.</summary>
+    public const int GuestCrash = 6;
+
+    /// <summary><c>--timeout</c> ran out.</summary>
+    public const int Timeout = 124;
+
+    /// <summary>SIGINT or SIGTERM, or Ctrl-A x.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>What a guest that writes <paramref name="value"/> to the debug-exit port ends with.</summary>
+    /// <remarks>QEMU's isa-debug-exit: (value &lt;&lt; 1) | 1, of which the host keeps the low 8 bits.</remarks>
+    public static int FromDebugExit(uint value) => (int)(((value << 1) | 1) & 0xff);
+}

@@ -1,0 +1,87 @@
+namespace MiniVmm.Memory;
+
+/// <summary>
+/// Every guest-physical address that MiniVmm itself chooses, with the reason for it. Nothing else in the
+/// library holds a guest address.
+/// </summary>
+public static class MemoryLayout
+{
+    public const ulong KiB = 1UL << 10;
+    public const ulong MiB = 1UL << 20;
+    public const ulong GiB = 1UL << 30;
+
+    // --- The first megabyte: a PC's, so that kernels which look where a PC keeps things find them. ---
+
+    /// <summary>GDT of the initial vCPU state. Above the real-mode IVT and BIOS data area (0–0x4ff).</summary>
+    public const ulong BootGdt = 0x500;
+
+    /// <summary>PVH start info, its memory map and module list (at most one page).</summary>
+    public const ulong PvhStartInfo = 0x6000;
+
+    /// <summary>Linux boot_params, the "zero page" (4 KiB).</summary>
+    public const ulong ZeroPage = 0x7000;
+
+    /// <summary>Top of a small stack below the page tables, for kernels that push before they set their own.</summary>
+    public const ulong BootStackTop = 0x8ff0;
+
+    /// <summary>Identity-map page tables: PML4, one PDPT, four page directories (6 pages, to 0xf000).</summary>
+    public const ulong PageTables = 0x9000;
+
+    /// <summary>First byte after <see cref="PageTables"/>.</summary>
+    public const ulong PageTablesEnd = PageTables + 6 * 4 * KiB;
+
+    /// <summary>Multiboot information structure, memory map, module list and strings (up to 64 KiB).</summary>
+    public const ulong MultibootInfo = 0x10000;
+
+    /// <summary>Kernel command line (up to 64 KiB, NUL-terminated).</summary>
+    public const ulong CommandLine = 0x20000;
+
+    /// <summary>Longest command line with its NUL, in bytes.</summary>
+    public const ulong CommandLineMax = 64 * KiB;
+
+    /// <summary>End of base memory; the last KiB below 640 KiB is the EBDA on a PC and is reported reserved.</summary>
+    public const ulong BaseMemoryEnd = 0x9fc00;
+
+    /// <summary>Start of the VGA and ROM window that a PC has instead of RAM.</summary>
+    public const ulong LegacyHoleStart = 0xa0000;
+
+    /// <summary>
+    /// ACPI: the RSDP, found by its 16-byte-aligned signature in 0xe0000–0xfffff, then the tables behind it.
+    /// </summary>
+    public const ulong Acpi = 0xe0000;
+
+    /// <summary>First byte after the ACPI tables' room.</summary>
+    public const ulong AcpiEnd = 0xf0000;
+
+    /// <summary>MP floating pointer and table; one of the three places the MP specification names.</summary>
+    public const ulong MpTable = 0xf0000;
+
+    /// <summary>First byte after the MP table's room.</summary>
+    public const ulong MpTableEnd = 0x100000;
+
+    /// <summary>Where RAM goes on above the first megabyte, and where kernels are loaded by custom.</summary>
+    public const ulong HighMemory = 0x100000;
+
+    // --- The hole below 4 GiB: local APIC, I/O APIC and device windows live there on every PC. ---
+
+    /// <summary>Start of the device hole (3 GiB); RAM beyond it goes on at <see cref="HighRam"/>.</summary>
+    public const ulong HoleStart = 0xc000_0000;
+
+    /// <summary>First virtio-mmio window; 4 KiB each.</summary>
+    public const ulong VirtioMmio = 0xd000_0000;
+
+    /// <summary>I/O APIC registers, at the address every PC has them.</summary>
+    public const ulong IoApic = 0xfec0_0000;
+
+    /// <summary>Local APIC registers, the architectural reset value of IA32_APIC_BASE (SDM vol. 3, 11.4.1).</summary>
+    public const ulong LocalApic = 0xfee0_0000;
+
+    /// <summary>One page for KVM's real-mode identity map on processors without unrestricted guests.</summary>
+    public const ulong IdentityMap = 0xfffb_c000;
+
+    /// <summary>Three pages for KVM's real-mode TSS, on the same processors (api.rst, KVM_SET_TSS_ADDR).</summary>
+    public const ulong Tss = 0xfffb_d000;
+
+    /// <summary>RAM above the hole starts at 4 GiB.</summary>
+    public const ulong HighRam = 0x1_0000_0000;
+}
