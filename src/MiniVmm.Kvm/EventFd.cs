@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using Tmds.Linux;
+
+namespace MiniVmm.Kvm;
+
+/// <summary>
+/// An eventfd(2): a counter in the kernel that KVM raises for a guest's write (KVM_IOEVENTFD) or takes as an
+/// interrupt (KVM_IRQFD). Non-blocking. Safe to use from any thread until it is disposed.
+/// </summary>
+public sealed unsafe class EventFd : IDisposable
+{
+    private readonly KvmHandle _handle;
+    private int _fd;
+
+    /// <param name="initial">The counter's first value.</param>
+    /// <exception cref="KvmException">No more files.</exception>
+    public EventFd(uint initial = 0)
+    {
+        _fd = LibC.eventfd(initial, LibC.EFD_CLOEXEC | LibC.EFD_NONBLOCK);
+        if (_fd < 0)
+            throw new KvmException("eventfd", Marshal.GetLastPInvokeError());
+        _handle = KvmHandle.Hold(_fd);
+    }
+
+    /// <exception cref="ObjectDisposedException">Closed.</exception>
+    public int Fd => KvmCall.Open(_fd, this);
+
+    /// <summary>Adds one to the counter and wakes whoever waits for it. Allocates nothing.</summary>
+    /// <exception cref="KvmException">The write failed; a full counter is no failure, it is signalled already.</exception>
+    public void Signal()
+    {
+        ulong one = 1;
+        int fd = Fd;
+        while ((long)LibC.write(fd, &one, sizeof(ulong)) < 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            if (errno == Errno.EAGAIN)
+                return;
+            if (errno != Errno.EINTR)
+                throw new KvmException("write eventfd", errno);
+        }
+    }
+
+    /// <summary>Takes the counter's value and leaves 0; gives 0 at once if nothing was signalled.</summary>
+    /// <exception cref="KvmException">The read failed.</exception>
+    public ulong Read()
+    {
+        ulong value = 0;
+        int fd = Fd;
+        while ((long)LibC.read(fd, &value, sizeof(ulong)) < 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            if (errno == Errno.EAGAIN)
+                return 0;
+            if (errno != Errno.EINTR)
+                throw new KvmException("read eventfd", errno);
+        }
+
+        return value;
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _fd, -1) >= 0)
+            _handle.Drop();
+    }
+}

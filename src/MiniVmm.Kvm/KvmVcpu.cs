@@ -1,0 +1,239 @@
+using System.Runtime.InteropServices;
+using Tmds.Linux;
+
+namespace MiniVmm.Kvm;
+
+/// <summary>
+/// One virtual processor (api.rst, "vcpu ioctls"). All calls belong on the one thread that runs it, or
+/// happen while it does not run; other threads may write <c>Run->immediate_exit</c>. Dispose it only when
+/// its thread has left <see cref="Enter"/> for good: Dispose unmaps <see cref="Run"/>.
+/// </summary>
+public sealed unsafe class KvmVcpu : IDisposable
+{
+    private readonly KvmHandle _handle;
+    private int _fd;
+
+    private KvmVcpu(int fd, int id, int runSize)
+    {
+        _fd = fd;
+        _handle = KvmHandle.Hold(fd);
+        Id = id;
+        RunSize = runSize;
+    }
+
+    public int Id { get; }
+
+    /// <exception cref="ObjectDisposedException">Closed.</exception>
+    public int Fd => KvmCall.Open(_fd, this);
+
+    /// <summary>The page shared with KVM, and what follows it; null after Dispose.</summary>
+    public kvm_run* Run { get; private set; }
+
+    /// <summary>Bytes mapped from <see cref="Run"/> on.</summary>
+    public int RunSize { get; }
+
+    /// <summary>
+    /// Runs the guest until something needs user space (KVM_RUN). The hot call: it allocates nothing, and
+    /// uses the bare fd; <see cref="KvmHandle"/> tells why that is safe.
+    /// </summary>
+    /// <returns>
+    /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit
+    /// (look again and re-enter), EAGAIN for a vCPU that waits for its SIPI, EFAULT or another for a failure.
+    /// Never retried here. EBADF after Dispose.
+    /// </returns>
+    public int Enter() => Linux.Ioctl(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>The CPUID table that the guest sees; before the vCPU first runs.</summary>
+    /// <exception cref="KvmException">Too many entries, or a table that cannot be.</exception>
+    public void SetCpuid2(ReadOnlySpan<kvm_cpuid_entry2> entries) =>
+        CpuidList.Set("KVM_SET_CPUID2", Fd, KvmIoctl.KVM_SET_CPUID2, entries);
+
+    /// <summary>The CPUID table in force, with what KVM itself keeps up to date in it.</summary>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_cpuid_entry2[] GetCpuid2() => CpuidList.Get("KVM_GET_CPUID2", Fd, KvmIoctl.KVM_GET_CPUID2);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_regs GetRegs() => Get<kvm_regs>("KVM_GET_REGS", KvmIoctl.KVM_GET_REGS);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public void SetRegs(in kvm_regs regs) => Set("KVM_SET_REGS", KvmIoctl.KVM_SET_REGS, in regs);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_sregs GetSregs() => Get<kvm_sregs>("KVM_GET_SREGS", KvmIoctl.KVM_GET_SREGS);
+
+    /// <exception cref="KvmException">Registers that do not go together.</exception>
+    public void SetSregs(in kvm_sregs sregs) => Set("KVM_SET_SREGS", KvmIoctl.KVM_SET_SREGS, in sregs);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_fpu GetFpu() => Get<kvm_fpu>("KVM_GET_FPU", KvmIoctl.KVM_GET_FPU);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public void SetFpu(in kvm_fpu fpu) => Set("KVM_SET_FPU", KvmIoctl.KVM_SET_FPU, in fpu);
+
+    /// <returns>KVM_MP_STATE_*.</returns>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public uint GetMpState() => Get<kvm_mp_state>("KVM_GET_MP_STATE", KvmIoctl.KVM_GET_MP_STATE).mp_state;
+
+    /// <param name="state">KVM_MP_STATE_*; all but RUNNABLE need an in-kernel irqchip.</param>
+    /// <exception cref="KvmException">Refused.</exception>
+    public void SetMpState(uint state)
+    {
+        var block = new kvm_mp_state { mp_state = state };
+        Set("KVM_SET_MP_STATE", KvmIoctl.KVM_SET_MP_STATE, in block);
+    }
+
+    /// <summary>The local APIC's registers; needs an in-kernel irqchip.</summary>
+    /// <exception cref="KvmException">No irqchip.</exception>
+    public kvm_lapic_state GetLapic() => Get<kvm_lapic_state>("KVM_GET_LAPIC", KvmIoctl.KVM_GET_LAPIC);
+
+    /// <inheritdoc cref="GetLapic"/>
+    public void SetLapic(in kvm_lapic_state lapic) => Set("KVM_SET_LAPIC", KvmIoctl.KVM_SET_LAPIC, in lapic);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_vcpu_events GetVcpuEvents() =>
+        Get<kvm_vcpu_events>("KVM_GET_VCPU_EVENTS", KvmIoctl.KVM_GET_VCPU_EVENTS);
+
+    /// <exception cref="KvmException">Refused.</exception>
+    public void SetVcpuEvents(in kvm_vcpu_events events) =>
+        Set("KVM_SET_VCPU_EVENTS", KvmIoctl.KVM_SET_VCPU_EVENTS, in events);
+
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_debugregs GetDebugRegs() => Get<kvm_debugregs>("KVM_GET_DEBUGREGS", KvmIoctl.KVM_GET_DEBUGREGS);
+
+    /// <exception cref="KvmException">Refused.</exception>
+    public void SetDebugRegs(in kvm_debugregs registers) =>
+        Set("KVM_SET_DEBUGREGS", KvmIoctl.KVM_SET_DEBUGREGS, in registers);
+
+    /// <summary>Breakpoints and single step, reported by KVM_EXIT_DEBUG.</summary>
+    /// <exception cref="KvmException">Refused.</exception>
+    public void SetGuestDebug(in kvm_guest_debug debug) =>
+        Set("KVM_SET_GUEST_DEBUG", KvmIoctl.KVM_SET_GUEST_DEBUG, in debug);
+
+    /// <summary>Writes model-specific registers, all of them or none that is not named in the error.</summary>
+    /// <exception cref="KvmException">
+    /// The message names the first MSR that was refused; those before it have been written.
+    /// </exception>
+    public void SetMsrs(ReadOnlySpan<kvm_msr_entry> entries)
+    {
+        kvm_msrs* list = AllocateMsrs(entries.Length);
+        try
+        {
+            entries.CopyTo(new Span<kvm_msr_entry>(list + 1, entries.Length));
+            int written = KvmCall.Must("KVM_SET_MSRS", Fd, KvmIoctl.KVM_SET_MSRS, list);
+            if (written < entries.Length)
+            {
+                kvm_msr_entry refused = entries[written];
+                throw KvmException.Unusable(
+                    "KVM_SET_MSRS",
+                    $"MSR 0x{refused.index:x} refused with value 0x{refused.data:x} (entry {written + 1} of {entries.Length})",
+                    "this KVM or the CPUID table lacks that MSR, or the value is not allowed");
+            }
+        }
+        finally
+        {
+            NativeMemory.Free(list);
+        }
+    }
+
+    /// <summary>Reads a model-specific register.</summary>
+    /// <returns>Its value; null if KVM does not have it.</returns>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public ulong? GetMsr(uint index)
+    {
+        kvm_msrs* list = AllocateMsrs(1);
+        try
+        {
+            var entry = (kvm_msr_entry*)(list + 1);
+            entry->index = index;
+            return KvmCall.Must("KVM_GET_MSRS", Fd, KvmIoctl.KVM_GET_MSRS, list) == 1 ? entry->data : null;
+        }
+        finally
+        {
+            NativeMemory.Free(list);
+        }
+    }
+
+    /// <summary>The signals that are blocked inside KVM_RUN, in place of the thread's own mask.</summary>
+    /// <param name="blockedSignals">Signal n is bit n - 1, as in the kernel's sigset.</param>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public void SetSignalMask(ulong blockedSignals)
+    {
+        // kvm_signal_mask is 4 bytes with the set right behind them: a misaligned ulong.
+        byte* mask = stackalloc byte[sizeof(kvm_signal_mask) + sizeof(ulong)];
+        ((kvm_signal_mask*)mask)->len = sizeof(ulong);
+        MemoryMarshal.Write(new Span<byte>(mask + sizeof(kvm_signal_mask), sizeof(ulong)), in blockedSignals);
+        KvmCall.Must("KVM_SET_SIGNAL_MASK", Fd, KvmIoctl.KVM_SET_SIGNAL_MASK, mask);
+    }
+
+    /// <summary>Walks the guest's page tables as the vCPU would now.</summary>
+    /// <param name="linear">A linear address.</param>
+    /// <returns>The physical address if <c>valid</c> is 1.</returns>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_translation Translate(ulong linear)
+    {
+        kvm_translation translation = default;
+        translation.linear_address = linear;
+        KvmCall.Must("KVM_TRANSLATE", Fd, KvmIoctl.KVM_TRANSLATE, &translation);
+        return translation;
+    }
+
+    /// <summary>Frequency of the guest's time-stamp counter, in kHz.</summary>
+    /// <exception cref="KvmException">The host's counter is not stable.</exception>
+    public int GetTscKhz() => KvmCall.Must("KVM_GET_TSC_KHZ", Fd, KvmIoctl.KVM_GET_TSC_KHZ, 0);
+
+    /// <summary>Sends the vCPU a non-maskable interrupt.</summary>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public void Nmi() => KvmCall.Must("KVM_NMI", Fd, KvmIoctl.KVM_NMI, 0);
+
+    /// <summary>A new fd that reads this vCPU's statistics; the caller closes it.</summary>
+    /// <exception cref="KvmException">Linux before 5.14, or no more files.</exception>
+    public int GetStatsFd() => KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0);
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _fd, -1) < 0)
+            return;
+        if (Run != null)
+            _ = LibC.munmap(Run, RunSize);
+        Run = null;
+        _handle.Drop();
+    }
+
+    internal static KvmVcpu Map(int fd, int id, int runSize)
+    {
+        var vcpu = new KvmVcpu(fd, id, runSize);
+        void* page = LibC.mmap(null, runSize, LibC.PROT_READ | LibC.PROT_WRITE, LibC.MAP_SHARED, fd, 0);
+        if (page == LibC.MAP_FAILED)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            vcpu.Dispose();
+            throw new KvmException("mmap kvm_run", errno, $"vCPU {id}");
+        }
+
+        vcpu.Run = (kvm_run*)page;
+        return vcpu;
+    }
+
+    private static kvm_msrs* AllocateMsrs(int count)
+    {
+        var list = (kvm_msrs*)NativeMemory.AllocZeroed(
+            (nuint)sizeof(kvm_msrs) + (nuint)count * (nuint)sizeof(kvm_msr_entry));
+        list->nmsrs = (uint)count;
+        return list;
+    }
+
+    private T Get<T>(string operation, uint request)
+        where T : unmanaged
+    {
+        T block = default;
+        KvmCall.Must(operation, Fd, request, &block);
+        return block;
+    }
+
+    private void Set<T>(string operation, uint request, in T block)
+        where T : unmanaged
+    {
+        fixed (T* p = &block)
+            KvmCall.Must(operation, Fd, request, p);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace MiniVmm.Kvm;
+
+/// <summary>System calls and numbers that Tmds.LibC lacks or types too narrowly.</summary>
+public static unsafe partial class Linux
+{
+    /// <summary>madvise: fault the pages in, writable (Linux 5.14; madvise(2)).</summary>
+    public const int MADV_POPULATE_WRITE = 23;
+
+    /// <summary>statfs.f_type of a hugetlbfs (linux/magic.h).</summary>
+    public const long HUGETLBFS_MAGIC = 0x958458f6;
+
+    /// <summary>prctl option: slack of this thread's timers, in ns (prctl(2)).</summary>
+    public const int PR_SET_TIMERSLACK = 29;
+
+    /// <summary>
+    /// ioctl(2) with the request as unsigned as it is: KVM's have bit 31 set. The error is in
+    /// <see cref="Marshal.GetLastPInvokeError"/>.
+    /// </summary>
+    /// <returns>-1 on an error, else what the request says.</returns>
+    /// <remarks>
+    /// Never SuppressGCTransition: KVM_RUN blocks for as long as the guest likes, and the collector would
+    /// wait for it.
+    /// </remarks>
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Ioctl(int fd, nuint request, nuint argument);
+
+    /// <summary>The kernel's id of the calling thread: what <see cref="TgKill"/> takes.</summary>
+    public static int GetTid() => ThreadId();
+
+    /// <summary>Sends a signal to one thread (tgkill(2), glibc 2.30).</summary>
+    /// <param name="processId">Thread group, as in <see cref="Environment.ProcessId"/>.</param>
+    /// <param name="threadId">From <see cref="GetTid"/> on that thread.</param>
+    /// <param name="signal">35–64: the runtime owns what is below.</param>
+    /// <returns>0, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
+    [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
+    public static partial int TgKill(int processId, int threadId, int signal);
+
+    /// <summary>prctl(2) with number arguments.</summary>
+    /// <returns>-1 on an error, else what the option says.</returns>
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    public static partial int Prctl(int option, nuint arg2, nuint arg3 = 0, nuint arg4 = 0, nuint arg5 = 0);
+
+    /// <summary>What file system a path is on (statfs(2)).</summary>
+    /// <param name="path">Any file or directory there.</param>
+    /// <param name="type">Its magic number, as in <see cref="HUGETLBFS_MAGIC"/>.</param>
+    /// <param name="blockSize">In bytes; of a hugetlbfs it is the size of its pages.</param>
+    /// <returns>0, or the errno.</returns>
+    public static int StatFs(string path, out long type, out long blockSize)
+    {
+        statfs_x86_64 buffer = default;
+        int result = StatFs(path, &buffer);
+        type = buffer.f_type;
+        blockSize = buffer.f_bsize;
+        return result == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    private static partial int ThreadId();
+
+    [LibraryImport("libc", EntryPoint = "statfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatFs(string path, statfs_x86_64* result);
+
+    // Only what is read is named; glibc's structure has 120 bytes.
+    [StructLayout(LayoutKind.Sequential, Size = 120)]
+    private struct statfs_x86_64
+    {
+        public long f_type;
+        public long f_bsize;
+    }
+}
