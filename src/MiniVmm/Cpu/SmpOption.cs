@@ -1,0 +1,128 @@
+using System.Globalization;
+
+namespace MiniVmm.Cpu;
+
+/// <summary>The text of <c>--smp</c>: its keys, working out the ones left out, and every complaint.</summary>
+internal sealed class SmpOption
+{
+    // QEMU's further levels: fine as long as they say nothing.
+    private static readonly string[] s_unsupportedLevels = ["dies", "clusters", "modules", "books", "drawers"];
+
+    private readonly string _text;
+    private readonly Dictionary<string, int> _given = new(StringComparer.Ordinal);
+
+    private SmpOption(string text)
+    {
+        _text = text;
+        string[] parts = text.Split(',');
+        for (int i = 0; i < parts.Length; i++)
+            Add(parts[i].Trim(), first: i == 0);
+    }
+
+    public static CpuTopology Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (string.IsNullOrWhiteSpace(text))
+            throw new BadInputException("--smp: empty; write a number of vCPUs, as in 4 or 4,sockets=2,cores=2");
+        return new SmpOption(text.Trim()).Resolve();
+    }
+
+    private void Add(string part, bool first)
+    {
+        int equals = part.IndexOf('=', StringComparison.Ordinal);
+        string key = equals < 0 ? "cpus" : part[..equals];
+        string value = equals < 0 ? part : part[(equals + 1)..];
+
+        if (part.Length == 0)
+            throw Bad("nothing between two commas");
+        if (equals < 0 && !first)
+            throw Bad($"'{part}' has no key; write cpus=, maxcpus=, sockets=, cores= or threads= in front");
+        bool unsupported = s_unsupportedLevels.Contains(key);
+        if (!unsupported && key is not ("cpus" or "maxcpus" or "sockets" or "cores" or "threads"))
+            throw Bad($"no key '{key}'; there are cpus, maxcpus, sockets, cores and threads");
+        int number = Number(key, value);
+        if (unsupported && number != 1)
+            throw Bad($"{key}={number} is not supported; only sockets, cores and threads ({key}=1 is accepted)");
+        if (!_given.TryAdd(key, number))
+            throw Bad($"{key} is given twice");
+    }
+
+    private int Number(string key, string value)
+    {
+        if (value.Length == 0 || value.AsSpan().ContainsAnyExceptInRange('0', '9'))
+            throw Bad($"{key} '{value}' is not a whole number from 1 to {CpuTopology.Limit}");
+        bool counted = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
+        if (!counted || number > CpuTopology.Limit)
+            throw Bad($"{key}={value} is too many; at most {CpuTopology.Limit}");
+        if (number == 0)
+            throw Bad($"{key}=0; there must be at least 1");
+        return number;
+    }
+
+    private CpuTopology Resolve()
+    {
+        int? cpus = Given("cpus");
+        int? maxCpus = Given("maxcpus");
+        int? places = maxCpus ?? cpus;
+        (int sockets, int cores, int threads) = places is int total
+            ? Arrange(total, maxCpus is null ? "vCPU" : "possible vCPU")
+            : (Given("sockets") ?? 1, Given("cores") ?? 1, Given("threads") ?? 1);
+
+        string shape = CpuTopology.Shape(sockets, cores, threads);
+        long product = CpuTopology.Product(sockets, cores, threads);
+        if (places is int expected && product != expected)
+        {
+            string origin = maxCpus is null ? "" : " (maxcpus)";
+            throw Bad($"{shape} = {product}, not {CpuTopology.Plural(expected, "vCPU")}{origin}");
+        }
+
+        if (product > CpuTopology.Limit)
+            throw Bad($"{shape} = {product} vCPUs is too many; at most {CpuTopology.Limit}");
+        if (cpus > product)
+            throw Bad($"{CpuTopology.Plural(cpus.Value, "vCPU")} present is more than maxcpus={product}");
+        return new(sockets, cores, threads, cpus);
+    }
+
+    /// <summary>Works out what is left out: sockets take the rest first, then cores, then threads.</summary>
+    private (int Sockets, int Cores, int Threads) Arrange(int total, string noun)
+    {
+        int? sockets = Given("sockets");
+        int? cores = Given("cores");
+        int? threads = Given("threads");
+        string vcpus = CpuTopology.Plural(total, noun);
+
+        if (sockets is not int s)
+        {
+            int c = cores ?? 1;
+            int t = threads ?? 1;
+            string complaint = $"{vcpus} cannot be divided into sockets of {Of(c, "core", t, "thread")}";
+            return (Divide(total, (long)c * t, complaint), c, t);
+        }
+
+        if (cores is not int givenCores)
+        {
+            int t = threads ?? 1;
+            string complaint = $"{vcpus} cannot be divided over {Of(s, "socket", t, "thread")} a core";
+            return (s, Divide(total, (long)s * t, complaint), t);
+        }
+
+        if (threads is not int givenThreads)
+        {
+            string complaint = $"{vcpus} cannot be divided over {Of(s, "socket", givenCores, "core")}";
+            return (s, givenCores, Divide(total, (long)s * givenCores, complaint));
+        }
+
+        return (s, givenCores, givenThreads);
+    }
+
+    private static string Of(int a, string aNoun, int b, string bNoun) =>
+        $"{CpuTopology.Plural(a, aNoun)} × {CpuTopology.Plural(b, bNoun)}";
+
+    private int Divide(int total, long by, string complaint) => total % by == 0
+        ? (int)(total / by)
+        : throw Bad($"{complaint} ({total} / {by} is not a whole number)");
+
+    private int? Given(string key) => _given.TryGetValue(key, out int number) ? number : null;
+
+    private BadInputException Bad(string reason) => new($"--smp {_text}: {reason}");
+}
