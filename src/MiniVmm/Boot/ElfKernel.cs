@@ -1,0 +1,54 @@
+namespace MiniVmm.Boot;
+
+/// <summary>An ELF file's PT_LOAD segments as parts of a load plan, and its entry point as a physical address.</summary>
+internal static class ElfKernel
+{
+    /// <summary>Places every PT_LOAD segment at its p_paddr.</summary>
+    /// <returns>First address after the highest one.</returns>
+    /// <exception cref="BadInputException">No segment, or one that cannot lie where it says.</exception>
+    public static ulong Place(LoadPlan plan, string name, ElfFile elf)
+    {
+        ulong end = 0;
+        foreach (ElfProgramHeader header in elf.ProgramHeaders)
+        {
+            if (header.Type != ElfSegmentType.Load || header.MemorySize == 0)
+                continue;
+            plan.Add($"ELF segment {header.Index}", header.PhysicalAddress, elf.Contents(header), header.MemorySize);
+            end = Math.Max(end, header.PhysicalAddress + header.MemorySize);
+        }
+
+        return end != 0 ? end : throw new BadInputException($"{name}: the ELF file has no PT_LOAD segment with anything in it");
+    }
+
+    /// <summary>
+    /// The physical address of e_entry. Linker scripts for the higher half leave a virtual address there or, like
+    /// Linux's, a physical one. QEMU and GRUB both translate an entry that lies in an executable segment's virtual
+    /// range by that segment's p_paddr - p_vaddr and take any other as physical; so does this.
+    /// </summary>
+    /// <exception cref="BadInputException">Not in the file's part of any segment.</exception>
+    public static ulong PhysicalEntry(string name, ElfFile elf)
+    {
+        foreach (ElfProgramHeader header in elf.ProgramHeaders)
+        {
+            if (header.Type == ElfSegmentType.Load && header.IsExecutable && elf.Entry >= header.VirtualAddress
+                && elf.Entry - header.VirtualAddress < header.FileSize)
+                return elf.Entry - header.VirtualAddress + header.PhysicalAddress;
+        }
+
+        RequireLoaded(name, elf, "e_entry", elf.Entry);
+        return elf.Entry;
+    }
+
+    /// <exception cref="BadInputException">The physical address is not in the file's part of any segment.</exception>
+    public static void RequireLoaded(string name, ElfFile elf, string field, ulong address)
+    {
+        foreach (ElfProgramHeader header in elf.ProgramHeaders)
+        {
+            if (header.Type == ElfSegmentType.Load && address >= header.PhysicalAddress
+                && address - header.PhysicalAddress < header.FileSize)
+                return;
+        }
+
+        throw new BadInputException($"{name}: the entry point ({field}) 0x{address:x} is in no loaded segment");
+    }
+}

@@ -1,0 +1,34 @@
+using System.Buffers.Binary;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Boot;
+
+/// <summary>
+/// The GDT that kernels are entered with: base 0, limit 4 GiB. Its selectors are Linux's __BOOT_CS and __BOOT_DS in
+/// either mode, so that one entry state serves every protocol (SDM vol. 3, 3.4.5 "Segment Descriptors").
+/// </summary>
+public static class FlatGdt
+{
+    /// <summary>Selector of the code segment: 32-bit (D) or 64-bit (L) by entry mode.</summary>
+    public const ushort CodeSelector = 0x10;
+
+    /// <summary>Selector of the writable data segment.</summary>
+    public const ushort DataSelector = 0x18;
+
+    /// <summary>Bytes of the table: two unused descriptors, code, data.</summary>
+    public const int Size = 4 * sizeof(ulong);
+
+    // G, D/B or L, limit 0xfffff; present, DPL 0, accessed. The accessed bit is set as loading a selector would.
+    private const ulong Code32 = 0x00cf_9b00_0000_ffff;
+    private const ulong Code64 = 0x00af_9b00_0000_ffff;
+    private const ulong Data = 0x00cf_9300_0000_ffff;
+
+    /// <summary>The table as a segment at <see cref="MemoryLayout.BootGdt"/>.</summary>
+    public static LoadSegment Build(EntryMode mode)
+    {
+        byte[] table = new byte[Size];
+        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(CodeSelector), mode == EntryMode.Long64 ? Code64 : Code32);
+        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(DataSelector), Data);
+        return new("boot GDT", MemoryLayout.BootGdt, table);
+    }
+}

@@ -1,0 +1,67 @@
+using System.Buffers.Binary;
+
+namespace MiniVmm.Boot;
+
+/// <summary>Where the a.out kludge says to put the file's bytes (Multiboot 0.6.96, 3.1.3); physical addresses.</summary>
+internal readonly record struct MultibootAddresses(
+    uint HeaderAddress, uint LoadAddress, uint LoadEndAddress, uint BssEndAddress, uint EntryAddress);
+
+/// <summary>The header that marks a multiboot 1 kernel (Multiboot 0.6.96, 3.1).</summary>
+/// <param name="Offset">Where in the file it is.</param>
+/// <param name="Flags">What the kernel asks for.</param>
+/// <param name="Addresses">Load addresses, when the header has them.</param>
+internal readonly record struct MultibootHeader(int Offset, uint Flags, MultibootAddresses? Addresses)
+{
+    public const uint Magic = 0x1bad_b002;
+
+    /// <summary>Modules start on page boundaries.</summary>
+    public const uint PageAlign = 1 << 0;
+
+    /// <summary>The memory fields and map are filled in.</summary>
+    public const uint MemoryInfo = 1 << 1;
+
+    /// <summary>A graphics mode is wanted.</summary>
+    public const uint VideoMode = 1 << 2;
+
+    /// <summary>Bits 0–15 are demands: a loader that does not know one must refuse.</summary>
+    public const uint Required = 0xffff;
+
+    public const uint HasAddresses = 1 << 16;
+
+    private const int SearchLimit = 8192;
+    private const int MinimumSize = 12;
+    private const int AddressesEnd = 32;
+
+    /// <summary>Looks for the header: 4-byte aligned, wholly within the first 8192 bytes, its checksum right.</summary>
+    /// <param name="name">The file's name, for errors.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="refusal">Why none was found.</param>
+    /// <exception cref="BadInputException">There is one, but it is cut off.</exception>
+    public static MultibootHeader? Find(string name, ReadOnlySpan<byte> file, out string refusal)
+    {
+        refusal = "no header in the first 8 KiB";
+        int end = Math.Min(file.Length, SearchLimit);
+        for (int offset = 0; offset <= end - MinimumSize; offset += 4)
+        {
+            if (U32(file, offset) != Magic)
+                continue;
+            uint flags = U32(file, offset + 4);
+            if (unchecked(Magic + flags + U32(file, offset + 8)) != 0)
+            {
+                refusal = $"magic at 0x{offset:x}, but the checksum there is wrong";
+                continue;
+            }
+
+            if ((flags & HasAddresses) == 0)
+                return new(offset, flags, null);
+            if (offset > end - AddressesEnd)
+                throw new BadInputException($"{name}: the multiboot header at 0x{offset:x} is cut off before its address fields end");
+            return new(offset, flags, new(
+                U32(file, offset + 12), U32(file, offset + 16), U32(file, offset + 20), U32(file, offset + 24), U32(file, offset + 28)));
+        }
+
+        return null;
+    }
+
+    private static uint U32(ReadOnlySpan<byte> file, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(file[offset..]);
+}

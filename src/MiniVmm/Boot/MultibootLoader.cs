@@ -1,0 +1,114 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Boot;
+
+/// <summary>
+/// Multiboot 1 kernels, in ELF files of either class or with load addresses in their header (Multiboot 0.6.96).
+/// Entered in 32-bit protected mode with EAX = 0x2badb002 and EBX = the information structure.
+/// </summary>
+internal static class MultibootLoader
+{
+    private const uint LoaderMagic = 0x2bad_b002;
+    private const ulong AddressLimit = 1UL << 32;
+
+    /// <exception cref="BadInputException">A demand that cannot be met, or addresses that lie.</exception>
+    public static BootImage Load(BootRequest request, MultibootHeader header)
+    {
+        string name = request.KernelName;
+        const uint known = MultibootHeader.PageAlign | MultibootHeader.MemoryInfo | MultibootHeader.VideoMode;
+        uint unknown = header.Flags & MultibootHeader.Required & ~known;
+        if (unknown != 0)
+        {
+            throw new BadInputException($"{name}: the multiboot header at 0x{header.Offset:x} demands features that MiniVmm " +
+                $"does not have (flags 0x{header.Flags:x}, unknown bits 0x{unknown:x})");
+        }
+
+        List<string> notes = [$"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU"];
+        if ((header.Flags & MultibootHeader.VideoMode) != 0)
+            notes.Add("the header asks for a video mode; there is no display, so the wish is ignored");
+
+        LoadPlan plan = new(name, request.Memory);
+        plan.Add(FlatGdt.Build(EntryMode.Protected32));
+        (ulong entry, ulong kernelEnd, string kind) = header.Addresses is { } addresses
+            ? PlaceByAddresses(plan, request, header.Offset, addresses)
+            : PlaceElf(plan, request);
+
+        MultibootInfo.Module? module = PlaceModule(plan, request, Math.Max(kernelEnd, MemoryLayout.HighMemory));
+        // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
+        plan.Add(MultibootInfo.Build(name, $"{name} {request.CommandLine}", module, request.Memory));
+        return new()
+        {
+            Format = $"multiboot 1, {kind}",
+            Segments = plan.Segments,
+            Entry = new(EntryMode.Protected32, entry) { Rax = LoaderMagic, Rbx = MemoryLayout.MultibootInfo },
+            Notes = notes,
+        };
+    }
+
+    private static (ulong Entry, ulong End, string Kind) PlaceElf(LoadPlan plan, BootRequest request)
+    {
+        string name = request.KernelName;
+        if (!ElfFile.HasMagic(request.Kernel.Span))
+            throw new BadInputException($"{name}: a multiboot kernel that is not an ELF file must have load addresses in its header (flags bit 16)");
+        // QEMU refuses 64-bit files here. GRUB takes them, and so does this: the code at the entry is 32-bit all the same.
+        ElfFile elf = ElfFile.Parse(name, request.Kernel);
+        ulong end = ElfKernel.Place(plan, name, elf);
+        ulong entry = ElfKernel.PhysicalEntry(name, elf);
+        if (entry >= AddressLimit)
+            throw new BadInputException($"{name}: the entry point (e_entry) 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
+        return (entry, end, elf.Is64 ? "ELF64, 32-bit entry" : "ELF32");
+    }
+
+    private static (ulong Entry, ulong End, string Kind) PlaceByAddresses(
+        LoadPlan plan, BootRequest request, int headerOffset, in MultibootAddresses at)
+    {
+        string name = request.KernelName;
+        ReadOnlyMemory<byte> file = request.Kernel;
+        if (at.HeaderAddress < at.LoadAddress || at.HeaderAddress - at.LoadAddress > (uint)headerOffset)
+        {
+            throw new BadInputException($"{name}: multiboot header_addr 0x{at.HeaderAddress:x} and load_addr 0x{at.LoadAddress:x} do not " +
+                $"fit a header at 0x{headerOffset:x} in the file");
+        }
+
+        int start = headerOffset - (int)(at.HeaderAddress - at.LoadAddress);
+        ulong loadSize = (ulong)(file.Length - start);
+        if (at.LoadEndAddress != 0)
+        {
+            if (at.LoadEndAddress < at.LoadAddress || at.LoadEndAddress - at.LoadAddress > loadSize)
+            {
+                throw new BadInputException($"{name}: multiboot load_end_addr 0x{at.LoadEndAddress:x} with load_addr 0x{at.LoadAddress:x}: " +
+                    $"the file has 0x{loadSize:x} bytes from there on");
+            }
+
+            loadSize = at.LoadEndAddress - at.LoadAddress;
+        }
+
+        ulong memorySize = loadSize;
+        if (at.BssEndAddress != 0)
+        {
+            if (at.BssEndAddress < at.LoadAddress + loadSize)
+            {
+                throw new BadInputException($"{name}: multiboot bss_end_addr 0x{at.BssEndAddress:x} lies before the end of the loaded " +
+                    $"part, 0x{at.LoadAddress + loadSize:x}");
+            }
+
+            memorySize = at.BssEndAddress - at.LoadAddress;
+        }
+
+        plan.Add("multiboot kernel", at.LoadAddress, file.Slice(start, (int)loadSize), memorySize);
+        if (at.EntryAddress < at.LoadAddress || at.EntryAddress - at.LoadAddress >= loadSize)
+            throw new BadInputException($"{name}: multiboot entry_addr 0x{at.EntryAddress:x} is not in the loaded part of the file");
+        return (at.EntryAddress, at.LoadAddress + memorySize, "addresses in the header");
+    }
+
+    private static MultibootInfo.Module? PlaceModule(LoadPlan plan, BootRequest request, ulong floor)
+    {
+        if (request.Initrd is not { } data)
+            return null;
+        string moduleName = request.InitrdName ?? "initrd";
+        ulong start = plan.TryPlaceLowest("multiboot module", data, floor, request.Memory.LowRamEnd)
+            ?? throw new BadInputException($"{moduleName}: {data.Length} bytes do not fit in the RAM above the kernel" +
+                plan.MemoryAdvice(floor + (ulong)data.Length));
+        return new((uint)start, (uint)(start + (ulong)data.Length), moduleName);
+    }
+}

@@ -1,0 +1,75 @@
+namespace MiniVmm.Tests.Boot;
+
+public sealed class ElfFileTests
+{
+    private static string Refusal(Action<ElfBuilder> spoil, bool is64 = false)
+    {
+        ElfBuilder elf = MultibootFiles.Elf(is64);
+        spoil(elf);
+        return Requests.Refusal(elf.Build());
+    }
+
+    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Fields_of_the_header_are_checked()
+    {
+        Contains("e_ident[EI_CLASS] is 3", Refusal(elf => elf.Class = 3));
+        Contains("e_ident[EI_DATA] is 2", Refusal(elf => elf.DataEncoding = 2));
+        Contains("e_type is 1", Refusal(elf => elf.Type = 1));
+        Contains("e_machine is 183", Refusal(elf => elf.Machine = 183));
+        Contains("e_phentsize is 31", Refusal(elf => elf.EntrySize = 31));
+        Contains("e_phnum is 0", Refusal(elf => elf.Count = 0));
+        Contains("e_phnum is 65535", Refusal(elf => elf.Count = 65535));
+        Contains("e_phoff 0x", Refusal(elf => elf.Count = 100));
+        Contains("e_phoff 0xfffffff0", Refusal(elf => elf.TableOffset = 0xfffffff0));
+        Contains("e_phoff 0xfffffffffffffff0", Refusal(elf => elf.TableOffset = ulong.MaxValue - 15, is64: true));
+    }
+
+    [Fact]
+    public void File_ranges_of_segments_are_checked()
+    {
+        Contains("p_filesz 0x11 runs past", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { FileSize = 17 }));
+        Contains("p_offset 0xffffffff with", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { Offset = uint.MaxValue }));
+        Contains("p_offset 0xffffffffffffffff with", Refusal(
+            elf => elf.Segments[0] = elf.Segments[0] with { Offset = ulong.MaxValue }, is64: true));
+        Contains("is more than p_memsz 0xf", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { MemorySize = 15 }));
+    }
+
+    [Fact]
+    public void Memory_ranges_of_segments_are_checked()
+    {
+        Contains("needs at least 257 MiB; --mem 64 MiB is too small", Refusal(elf => elf.With(0x1000_0000, [1])));
+        Contains("is not in RAM", Refusal(elf => elf.With(0xd000_0000, [1])));
+        Contains("is not in RAM", Refusal(elf => elf.With(0xa0000, [1])));
+        Contains("is not in RAM", Refusal(elf => elf.With(0x9fbff, [1, 2])));
+        Contains("vectors", Refusal(elf => elf.With(0x4ff, [1])));
+        Contains("overlaps boot GDT", Refusal(elf => elf.With(0x500, [1])));
+        Contains("overlaps ELF segment 0", Refusal(elf => elf.With(0x102fff, [1])));
+        Contains("past the end of the address space", Refusal(
+            elf => elf.With(ulong.MaxValue, [1], memorySize: 2), is64: true));
+        Contains("past the end of the address space", Refusal(
+            elf => elf.With(0x200000, [1], memorySize: ulong.MaxValue), is64: true));
+    }
+
+    [Fact]
+    public void The_kernel_may_not_lie_on_the_information() =>
+        Contains("overlaps", Refusal(elf => elf.With(0x10000, [1])));
+
+    [Fact]
+    public void The_entry_point_must_be_in_what_the_file_fills()
+    {
+        Contains("(e_entry) 0x100010 is in no loaded segment", Refusal(elf => elf.Entry = 0x100010));
+        Contains("(e_entry) 0xfffff is in no loaded segment", Refusal(elf => elf.Entry = 0xfffff));
+    }
+
+    [Fact]
+    public void An_entry_point_above_4_GiB_is_out_of_reach_for_32_bit_code()
+    {
+        ElfBuilder elf = MultibootFiles.Elf(is64: true);
+        elf.With(0x1_0000_0000, [1]);
+        elf.Entry = 0x1_0000_0000;
+
+        Contains("above 4 GiB", Requests.Refusal(Requests.For(elf.Build(), size: 4ul << 30)));
+    }
+}
