@@ -1,0 +1,121 @@
+#include "acpi.h"
+#include "kernel.h"
+#include "text.h"
+
+/* Multiboot Specification 0.6.96, section 3.3; only the fields that are used have names. */
+struct multiboot_info {
+	uint32_t flags;			/* which of the fields below are valid */
+	uint32_t mem_lower, mem_upper;	/* bit 0: KiB below 640 KiB, KiB from 1 MiB up */
+	uint32_t boot_device;
+	uint32_t cmdline;		/* bit 2 */
+	uint32_t mods_count, mods_addr;	/* bit 3 */
+	uint32_t symbols[4];
+	uint32_t mmap_length, mmap_addr;	/* bit 6 */
+	uint32_t drives[2];
+	uint32_t config_table;
+	uint32_t boot_loader_name;	/* bit 9 */
+};
+
+struct multiboot_module {
+	uint32_t start, end, string, reserved;
+};
+
+struct multiboot_range {
+	uint32_t size;			/* of what follows: the next entry is at size + 4 */
+	uint64_t start, length;
+	uint32_t type;
+} __attribute__((packed));
+
+/* Xen's public/arch-x86/hvm/start_info.h */
+#define PVH_MAGIC 0x336ec578
+
+struct pvh_info {
+	uint32_t magic, version, flags, module_count;
+	uint64_t modules, cmdline, rsdp;
+	uint64_t memory_map;		/* from version 1 on */
+	uint32_t range_count, reserved;
+};
+
+struct pvh_module {
+	uint64_t start, size, cmdline, reserved;
+};
+
+struct pvh_range {
+	uint64_t start, length;
+	uint32_t type, reserved;
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct boot boot = { .protocol = "unknown", .loader = "", .command_line = "", .arguments = "" };
+
+static void *at(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
+
+static void add_range(uint64_t start, uint64_t length, uint32_t type)
+{
+	if (length && boot.range_count < COUNT(boot.ranges))
+		boot.ranges[boot.range_count++] = (struct range){ start, length, type };
+}
+
+static void add_module(uint64_t start, uint64_t length)
+{
+	if (boot.module_count < COUNT(boot.modules))
+		boot.modules[boot.module_count++] = (struct range){ start, length, RANGE_RAM };
+}
+
+static void read_multiboot(const struct multiboot_info *info)
+{
+	boot.protocol = "multiboot 1";
+	if (info->flags & 1 << 9)
+		boot.loader = at(info->boot_loader_name);
+	if (info->flags & 1 << 2) {
+		boot.command_line = at(info->cmdline);
+		boot.arguments = after_word(boot.command_line);
+	}
+	if (info->flags & 1 << 3) {
+		const struct multiboot_module *module = at(info->mods_addr);
+		for (unsigned i = 0; i < info->mods_count; i++)
+			add_module(module[i].start, module[i].end - module[i].start);
+	}
+	if (info->flags & 1 << 6) {
+		for (uint32_t p = info->mmap_addr; p < info->mmap_addr + info->mmap_length;) {
+			const struct multiboot_range *range = at(p);
+			add_range(range->start, range->length, range->type);
+			p += range->size + 4;
+		}
+	} else if (info->flags & 1) {
+		add_range(0, (uint64_t)info->mem_lower << 10, RANGE_RAM);
+		add_range(1 << 20, (uint64_t)info->mem_upper << 10, RANGE_RAM);
+	}
+}
+
+static void read_pvh(const struct pvh_info *info)
+{
+	boot.protocol = "PVH";
+	boot.rsdp = info->rsdp;
+	if (info->cmdline)
+		boot.command_line = boot.arguments = at(info->cmdline);
+	const struct pvh_module *module = at(info->modules);
+	for (unsigned i = 0; i < info->module_count; i++)
+		add_module(module[i].start, module[i].size);
+	const struct pvh_range *range = at(info->memory_map);
+	for (unsigned i = 0; info->version >= 1 && i < info->range_count; i++)
+		add_range(range[i].start, range[i].length, range[i].type);
+}
+
+/* Called by start.S with the registers that the loader left. */
+_Noreturn void start_c(uint32_t eax, uint32_t ebx);
+
+_Noreturn void start_c(uint32_t eax, uint32_t ebx)
+{
+	if (eax == 0x2badb002)
+		read_multiboot(at(ebx));
+	else if (*(uint32_t *)at(ebx) == PVH_MAGIC)
+		read_pvh(at(ebx));
+	acpi_start(boot.rsdp);
+	kernel_main(&boot);
+	halt();
+}

@@ -1,0 +1,24 @@
+/* What the loader told us, the same for multiboot 1 and PVH. */
+#pragma once
+#include <stdint.h>
+
+enum range_type { RANGE_RAM = 1, RANGE_RESERVED = 2, RANGE_ACPI = 3, RANGE_NVS = 4, RANGE_BAD = 5 };
+
+struct range {
+	uint64_t start, length;
+	uint32_t type;
+};
+
+struct boot {
+	const char *protocol;		/* "multiboot 1" or "PVH" */
+	const char *loader;		/* its name, "" if it gives none */
+	const char *command_line;	/* all of it */
+	const char *arguments;		/* without the kernel's own name, which multiboot puts first */
+	uint32_t rsdp;			/* address of the ACPI root pointer if the loader says so, else 0 */
+	unsigned range_count, module_count;
+	struct range ranges[32];	/* the memory map */
+	struct range modules[8];
+};
+
+/* The first and the last address of the kernel itself, from the linker script. */
+extern char image_start[], image_end[];

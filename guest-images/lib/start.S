@@ -1,0 +1,108 @@
+/*
+ * The first instructions of every kernel here. A multiboot loader and a PVH loader enter in the same way:
+ * 32-bit protected mode, paging off, flat segments, interrupts off. They differ in the registers:
+ * multiboot has eax = 0x2badb002 and its information structure in ebx, PVH has hvm_start_info in ebx.
+ *
+ * Built once as it is, once with PVH (a note instead of a multiboot header), once with FLAT (a header that
+ * itself says where the bytes go, so that the file need not be ELF), and once as 64-bit code.
+ */
+#define STACK_SIZE	16384
+
+#ifdef PVH
+	.section .note.pvh, "a", @note
+	.balign	4
+	.long	4, 4, 18		/* length of the name, length of the value, XEN_ELFNOTE_PHYS32_ENTRY */
+	.asciz	"Xen"
+	.long	start
+#else
+#define MAGIC		0x1badb002
+#ifdef FLAT
+#define FLAGS		0x10003		/* bit 16: the five addresses below are valid */
+#else
+#define FLAGS		0x00003		/* bit 0: modules on page boundaries, bit 1: we need the memory map */
+#endif
+	.section .multiboot, "a"
+	.balign	4
+header:	.long	MAGIC, FLAGS, -(MAGIC + FLAGS)
+#ifdef FLAT
+	.long	header, image_start, image_load_end, image_end, start
+#endif
+#endif
+
+	.text
+	.code32
+	.globl	start
+start:	cli
+	cld
+	mov	$stack_top, %esp
+	mov	%eax, %esi
+	lgdt	gdt_pointer		/* the loader's own GDT need not stay valid */
+	ljmp	$0x08, $1f
+1:	mov	$0x10, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	mov	%eax, %fs
+	mov	%eax, %gs
+
+#ifndef __x86_64__
+	push	%ebx
+	push	%esi
+	call	start_c			/* start_c(eax, ebx): never returns */
+#else
+	/* Long mode needs paging: identity-map the first GiB with 2 MiB pages. */
+	movl	$boot_pdpt + 3, boot_pml4
+	movl	$boot_pd + 3, boot_pdpt
+	mov	$boot_pd, %edi
+	mov	$0x83, %eax		/* present, writable, 2 MiB page */
+2:	mov	%eax, (%edi)
+	add	$8, %edi
+	add	$0x200000, %eax
+	cmp	$boot_pd + 4096, %edi
+	jb	2b
+	mov	$boot_pml4, %eax
+	mov	%eax, %cr3
+	mov	%cr4, %eax
+	or	$1 << 5, %eax		/* CR4.PAE */
+	mov	%eax, %cr4
+	mov	$0xc0000080, %ecx	/* EFER */
+	rdmsr
+	or	$1 << 8, %eax		/* EFER.LME */
+	wrmsr
+	mov	%cr0, %eax
+	or	$1 << 31, %eax		/* CR0.PG */
+	mov	%eax, %cr0
+	ljmp	$0x18, $3f
+	.code64
+3:	mov	%esi, %edi
+	mov	%ebx, %esi
+	call	start_c
+
+	.bss
+	.balign	4096
+	.globl	boot_pml4, boot_pdpt, boot_pd
+boot_pml4:	.skip	4096
+boot_pdpt:	.skip	4096
+boot_pd:	.skip	4096
+#endif
+
+	.data
+	.balign	8
+	.globl	gdt, gdt_pointer
+gdt:	.quad	0
+	.quad	0x00cf9b000000ffff	/* 0x08: 32-bit code, base 0, 4 GiB */
+	.quad	0x00cf93000000ffff	/* 0x10: data, base 0, 4 GiB */
+	.quad	0x00af9b000000ffff	/* 0x18: 64-bit code */
+	.quad	0x00009b000000ffff	/* 0x20: 16-bit code, base 0, 64 KiB (for the way to real mode) */
+	.quad	0x000093000000ffff	/* 0x28: 16-bit data */
+gdt_pointer:
+	.word	. - gdt - 1
+	.long	gdt
+	.long	0			/* lgdt in 64-bit mode reads 8 bytes of base */
+
+	.bss
+	.balign	16
+	.skip	STACK_SIZE
+stack_top:
+
+	.section .note.GNU-stack, "", @progbits
