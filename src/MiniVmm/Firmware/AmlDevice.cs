@@ -1,0 +1,24 @@
+namespace MiniVmm.Firmware;
+
+/// <summary>A device that a guest finds through ACPI alone, because no bus can be asked for it.</summary>
+/// <param name="Name">Up to four capitals, digits and underscores; one of its kind in \_SB.</param>
+/// <param name="HardwareId">What drivers look for, _HID: "PNP0501", "LNRO0005".</param>
+/// <param name="UniqueId">Tells devices of one hardware ID apart, _UID.</param>
+public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
+{
+    /// <summary>What it occupies, _CRS; null for nothing.</summary>
+    public ResourceTemplate? Resources { get; init; }
+
+    /// <summary>Whether it is there; a device that is not has a _STA of 0 (ACPI 6.5, 6.3.7).</summary>
+    public bool Present { get; init; } = true;
+
+    internal void Write(AmlWriter aml) => aml.Device(Name, device =>
+    {
+        device.Name("_HID").HardwareId(HardwareId);
+        device.Name("_UID").Integer(UniqueId);
+        if (!Present)
+            device.Name("_STA").Integer(0);
+        if (Resources is not null)
+            device.Name("_CRS").Buffer(Resources.ToArray());
+    });
+}

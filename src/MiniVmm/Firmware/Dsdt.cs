@@ -1,0 +1,50 @@
+using System.Globalization;
+using MiniVmm.Devices;
+
+namespace MiniVmm.Firmware;
+
+/// <summary>
+/// Differentiated System Description Table: how to power off, the processors, and every device that has no
+/// bus of its own to be found on. There is no PCI root.
+/// </summary>
+internal static class Dsdt
+{
+    /// <summary>Revision 2: AML integers have 64 bits.</summary>
+    private const byte Revision = 2;
+
+    /// <summary>Ports of ACPI's own and the reset register, so that a guest gives them to nobody else.</summary>
+    private static AmlDevice Motherboard => new("MBRD", "PNP0C02", 0)
+    {
+        Resources = new ResourceTemplate().Io(IoPorts.AcpiPm, IoPorts.AcpiPmTimer + 4 - IoPorts.AcpiPm).Io(IoPorts.Reset, 1),
+    };
+
+    private static AmlDevice Com1 => new("COM1", "PNP0501", 1)
+    {
+        Resources = new ResourceTemplate().Io(IoPorts.Serial, 8).Irq(IoPorts.SerialIrq),
+    };
+
+    /// <summary>No interrupt, since MiniVmm's clock raises none. Linux takes IRQ 8 for granted and merely gets no alarms.</summary>
+    private static AmlDevice Rtc => new("RTC", "PNP0B00", 0)
+    {
+        Resources = new ResourceTemplate().Io(IoPorts.Rtc, 2),
+    };
+
+    public static byte[] Build(FirmwareCpus cpus, IEnumerable<AmlDevice> devices)
+    {
+        AmlWriter aml = new();
+        // First, and in this bare form: small kernels search the bytes for _S5_ instead of interpreting.
+        aml.Name("_S5").Package(IoPorts.AcpiSleepTypeS5, IoPorts.AcpiSleepTypeS5, 0, 0);
+        aml.Scope(@"\_SB", systemBus =>
+        {
+            for (int uid = 0; uid < cpus.All.Count; uid++)
+                Processor(uid, cpus.All[uid].Present).Write(systemBus);
+            foreach (AmlDevice device in (AmlDevice[])[Motherboard, Com1, Rtc, .. devices])
+                device.Write(systemBus);
+        });
+        return AcpiTable.Build("DSDT", Revision, aml.ToArray());
+    }
+
+    /// <summary>A processor device; its unique ID is what joins it to the MADT's entry (8.4).</summary>
+    private static AmlDevice Processor(int uid, bool present) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"C{uid:X3}"), "ACPI0007", (uint)uid) { Present = present };
+}

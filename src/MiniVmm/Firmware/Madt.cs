@@ -1,0 +1,93 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Firmware;
+
+/// <summary>
+/// Multiple APIC Description Table (ACPI 6.5, 5.2.12): the processors, the I/O APIC, and where interrupt lines
+/// differ from a line n at input n.
+/// </summary>
+internal static class Madt
+{
+    private const byte Revision = 5;
+    private const uint PcAtCompatible = 1;
+    private const uint Enabled = 1;
+
+    /// <summary>
+    /// Not there but can come. Since ACPI 6.3 only such entries count besides the enabled ones, and Linux agrees;
+    /// kernels that do not know the flag count every entry as a processor that can come.
+    /// </summary>
+    private const uint OnlineCapable = 2;
+
+    private const ushort ActiveHighLevel = 0x000d;
+    private const ushort AsTheBus = 0;
+
+    public static byte[] Build(FirmwareCpus cpus)
+    {
+        ByteWriter body = new();
+        body.U32((uint)MemoryLayout.LocalApic);
+        body.U32(PcAtCompatible);
+        bool x2Apic = false;
+        for (int uid = 0; uid < cpus.All.Count; uid++)
+        {
+            FirmwareCpu cpu = cpus.All[uid];
+            uint flags = cpu.Present ? Enabled : OnlineCapable;
+            if (cpu.ApicId < FirmwareCpus.FirstX2ApicId)
+            {
+                // Ascending IDs make the uid at most 254 here.
+                Entry(0, 8);
+                body.U8((byte)uid);
+                body.U8((byte)cpu.ApicId);
+                body.U32(flags);
+            }
+            else
+            {
+                x2Apic = true;
+                Entry(9, 16);
+                body.U16(0);
+                body.U32(cpu.ApicId);
+                body.U32(flags);
+                body.U32((uint)uid);
+            }
+        }
+
+        Entry(1, 12);
+        body.U8(InterruptWiring.IoApicId);
+        body.U8(0);
+        body.U32((uint)MemoryLayout.IoApic);
+        body.U32(0);
+
+        for (byte irq = 0; irq < InterruptWiring.IsaIrqs; irq++)
+        {
+            byte pin = InterruptWiring.IoApicPin(irq);
+            bool level = InterruptWiring.IsLevel(irq);
+            if (pin == irq && !level)
+                continue;
+            Entry(2, 10);
+            body.U8(0);
+            body.U8(irq);
+            body.U32(pin);
+            body.U16(level ? ActiveHighLevel : AsTheBus);
+        }
+
+        Entry(4, 6);
+        body.U8(0xff);
+        body.U16(AsTheBus);
+        body.U8(InterruptWiring.NmiLint);
+        if (x2Apic)
+        {
+            Entry(10, 12);
+            body.U16(AsTheBus);
+            body.U32(uint.MaxValue);
+            body.U8(InterruptWiring.NmiLint);
+            body.Zeros(3);
+        }
+
+        return AcpiTable.Build("APIC", Revision, body.Written);
+
+        void Entry(byte type, byte length)
+        {
+            body.U8(type);
+            body.U8(length);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Firmware;
+
+/// <summary>
+/// The processors and interrupt lines for kernels without ACPI: Intel MultiProcessor Specification 1.4, the
+/// floating pointer at <see cref="MemoryLayout.MpTable"/> and the configuration table behind it.
+/// </summary>
+public static class MpTable
+{
+    private const byte SpecificationRevision = 4;
+    private const int PointerSize = 16;
+    private const int HeaderSize = 44;
+    private const byte IsaBus = 0;
+
+    /// <summary>Polarity and trigger as the ISA bus has them: rising edge.</summary>
+    private const ushort AsTheBus = 0;
+
+    private const byte AllLocalApics = 0xff;
+
+    private enum EntryType : byte
+    {
+        Processor,
+        Bus,
+        IoApic,
+        IoInterrupt,
+        LocalInterrupt,
+    }
+
+    private enum InterruptType : byte
+    {
+        Vectored,
+        Nmi,
+        Smi,
+        ExtInt,
+    }
+
+    /// <param name="cpus">
+    /// Of these the ones that are present and have an APIC ID below 255 are told of: the format has 8 bits for
+    /// it, and no notion of a processor that may come.
+    /// </param>
+    /// <param name="signature">EAX of CPUID leaf 1: family, model, stepping.</param>
+    /// <param name="features">EDX of CPUID leaf 1.</param>
+    public static LoadSegment Build(FirmwareCpus cpus, uint signature, uint features)
+    {
+        ArgumentNullException.ThrowIfNull(cpus);
+        byte boot = (byte)cpus.All[0].ApicId;
+        ByteWriter entries = new();
+        ushort count = 0;
+        foreach (FirmwareCpu cpu in cpus.All)
+        {
+            if (!cpu.Present || cpu.ApicId >= FirmwareCpus.FirstX2ApicId)
+                continue;
+            const byte Enabled = 1, BootEnabled = 3;
+            Entry(EntryType.Processor);
+            entries.U8((byte)cpu.ApicId);
+            entries.U8(InterruptWiring.LocalApicVersion);
+            entries.U8(cpu.ApicId == boot ? BootEnabled : Enabled);
+            entries.U32(signature);
+            entries.U32(features);
+            entries.Zeros(8);
+        }
+
+        Entry(EntryType.Bus);
+        entries.U8(IsaBus);
+        entries.Ascii("ISA   ");
+
+        Entry(EntryType.IoApic);
+        entries.U8(InterruptWiring.IoApicId);
+        entries.U8(InterruptWiring.IoApicVersion);
+        entries.U8(1);
+        entries.U32((uint)MemoryLayout.IoApic);
+
+        for (byte irq = 0; irq < InterruptWiring.IsaIrqs; irq++)
+        {
+            if (irq == InterruptWiring.CascadeIrq)
+                continue;
+            Interrupt(EntryType.IoInterrupt, InterruptType.Vectored, irq,
+                InterruptWiring.IoApicId, InterruptWiring.IoApicPin(irq));
+        }
+
+        Interrupt(EntryType.LocalInterrupt, InterruptType.ExtInt, 0, boot, InterruptWiring.ExtIntLint);
+        Interrupt(EntryType.LocalInterrupt, InterruptType.Nmi, 0, AllLocalApics, InterruptWiring.NmiLint);
+
+        byte[] table = [.. FloatingPointer(), .. Configuration(entries, count)];
+        return new LoadSegment("MP table", MemoryLayout.MpTable, table);
+
+        void Entry(EntryType type)
+        {
+            count++;
+            entries.U8((byte)type);
+        }
+
+        void Interrupt(EntryType entry, InterruptType type, byte irq, byte destination, byte input)
+        {
+            Entry(entry);
+            entries.U8((byte)type);
+            entries.U16(AsTheBus);
+            entries.U8(IsaBus);
+            entries.U8(irq);
+            entries.U8(destination);
+            entries.U8(input);
+        }
+    }
+
+    /// <summary>Section 4.1. All feature bytes 0: a configuration table is there, and no IMCR ("virtual wire").</summary>
+    private static byte[] FloatingPointer()
+    {
+        const int ChecksumOffset = 10;
+        ByteWriter pointer = new();
+        pointer.Ascii("_MP_");
+        pointer.U32((uint)MemoryLayout.MpTable + PointerSize);
+        pointer.U8(PointerSize / 16);
+        pointer.U8(SpecificationRevision);
+        pointer.Zeros(PointerSize - pointer.Length);
+        byte[] bytes = pointer.ToArray();
+        bytes[ChecksumOffset] = Checksum.For(bytes, ChecksumOffset);
+        return bytes;
+    }
+
+    /// <summary>Section 4.2: the header, without OEM table and extended entries, then the entries.</summary>
+    private static byte[] Configuration(ByteWriter entries, ushort count)
+    {
+        const int ChecksumOffset = 7;
+        ByteWriter table = new();
+        table.Ascii("PCMP");
+        table.U16((ushort)(HeaderSize + entries.Length));
+        table.U8(SpecificationRevision);
+        table.U8(0);
+        table.Ascii("MINIVMM ");
+        table.Ascii("MINIVMM     ");
+        table.U32(0);
+        table.U16(0);
+        table.U16(count);
+        table.U32((uint)MemoryLayout.LocalApic);
+        table.U32(0);
+        table.Bytes(entries.Written);
+        byte[] bytes = table.ToArray();
+        bytes[ChecksumOffset] = Checksum.For(bytes, ChecksumOffset);
+        return bytes;
+    }
+}

@@ -1,0 +1,151 @@
+using MiniVmm.Devices;
+using MiniVmm.Firmware;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Tests.Firmware;
+
+public sealed class AcpiTablesTests
+{
+    private static readonly string[] AllTables = ["FACP", "APIC", "DSDT", "FACS"];
+
+    private static GuestView Build(FirmwareCpus cpus, params AmlDevice[] devices) => new(AcpiTables.Build(cpus, devices));
+
+    [Fact]
+    public void The_root_pointer_is_where_a_guest_searches_and_both_its_sums_are_zero()
+    {
+        LoadSegment segment = AcpiTables.Build(Topologies.Present(0));
+        GuestView guest = new(segment);
+
+        Assert.Equal(MemoryLayout.Acpi, segment.Address);
+        Assert.Equal("RSD PTR ", guest.Text(segment.Address, 8));
+        Assert.Equal(2, guest.U8(segment.Address + 15));
+        Assert.Equal(36u, guest.U32(segment.Address + 20));
+        Assert.Equal(0, guest.Sum(segment.Address, 20));
+        Assert.Equal(0, guest.Sum(segment.Address, 36));
+    }
+
+    [Fact]
+    public void The_32_bit_and_the_64_bit_root_tables_list_the_same()
+    {
+        GuestView guest = Build(Topologies.Present(0));
+        uint rsdt = guest.U32(MemoryLayout.Acpi + 16);
+        ulong xsdt = guest.U64(MemoryLayout.Acpi + 24);
+
+        Assert.Equal("RSDT", guest.Text(rsdt, 4));
+        Assert.Equal("XSDT", guest.Text(xsdt, 4));
+        Assert.Equal(36u + 2 * 4, guest.U32(rsdt + 4));
+        Assert.Equal(36u + 2 * 8, guest.U32(xsdt + 4));
+        Assert.Equal(0, guest.Sum(rsdt, 36 + 2 * 4));
+        Assert.Equal(0, guest.Sum(xsdt, 36 + 2 * 8));
+        for (uint i = 0; i < 2; i++)
+            Assert.Equal(guest.U32(rsdt + 36 + 4 * i), guest.U64(xsdt + 36 + 8 * i));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(17)]
+    [InlineData(1024)]
+    public void Every_table_is_reached_aligned_whole_and_adds_up(int processors)
+    {
+        GuestView guest = Build(Topologies.Some(processors, processors));
+        List<(ulong Start, ulong End)> ranges = [(MemoryLayout.Acpi, MemoryLayout.Acpi + 36)];
+        foreach (string signature in AllTables)
+        {
+            (ulong address, int length) = guest.Table(signature);
+            ranges.Add((address, address + (ulong)length));
+            Assert.Equal(signature, guest.Text(address, 4));
+            Assert.Equal(0u, address % (signature == "FACS" ? 64u : 16u));
+            if (signature != "FACS")
+                Assert.Equal(0, guest.Sum(address, length));
+        }
+
+        ranges.Sort();
+        Assert.All(ranges.Zip(ranges.Skip(1)), pair => Assert.True(pair.First.End <= pair.Second.Start));
+        Assert.True(ranges[^1].End <= MemoryLayout.AcpiEnd);
+    }
+
+    [Fact]
+    public void More_processors_than_the_tables_have_room_for_are_refused_in_words()
+    {
+        BadInputException error = Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, 3000)));
+        Assert.Contains("maxcpus=3000", error.Message, StringComparison.Ordinal);
+        Assert.Contains("64 KiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_fixed_hardware_is_at_the_platforms_ports()
+    {
+        GuestView guest = Build(Topologies.Present(0));
+        (ulong fadt, int length) = guest.Table("FACP");
+
+        Assert.Equal(276, length);
+        Assert.Equal(IoPorts.AcpiSciIrq, guest.U16(fadt + 46));
+        Assert.Equal(0u, guest.U32(fadt + 48));
+        Assert.Equal((0x600u, 4), (guest.U32(fadt + 56), guest.U8(fadt + 88)));
+        Assert.Equal((0x604u, 2), (guest.U32(fadt + 64), guest.U8(fadt + 89)));
+        Assert.Equal((0x608u, 4), (guest.U32(fadt + 76), guest.U8(fadt + 91)));
+        Assert.Equal("01080001F90C000000000000", Convert.ToHexString(guest.Bytes(fadt + 116, 12)));
+        Assert.Equal(IoPorts.ResetValue, guest.U8(fadt + 128));
+        // Reset register, 32-bit timer; neither a fixed button nor reduced hardware.
+        Assert.Equal(0x575u, guest.U32(fadt + 112));
+        Assert.Equal(guest.U32(fadt + 40), guest.U64(fadt + 140));
+    }
+
+    [Theory]
+    [InlineData(56, 88, 148)]
+    [InlineData(64, 89, 172)]
+    [InlineData(76, 91, 208)]
+    public void Linux_finds_no_mismatch_between_old_and_extended_fields(uint old, uint oldLength, uint extended)
+    {
+        GuestView guest = Build(Topologies.Present(0));
+        ulong fadt = guest.Table("FACP").Address;
+        Assert.Equal(1, guest.U8(fadt + extended));
+        Assert.Equal(guest.U8(fadt + oldLength) * 8, guest.U8(fadt + extended + 1));
+        Assert.Equal(guest.U32(fadt + old), guest.U64(fadt + extended + 4));
+    }
+
+    [Fact]
+    public void Iasl_accepts_each_table_of_a_machine_with_all_there_is()
+    {
+        FirmwareCpus cpus = new([new(0, true), new(1, true), new(4, false), new(255, true), new(300, false)]);
+        AmlDevice disk = new("VIO0", "LNRO0005", 0)
+        {
+            Resources = new ResourceTemplate()
+                .Memory32((uint)MemoryLayout.VirtioMmio, 0x1000).Interrupt(5, TriggerMode.Edge),
+        };
+        LoadSegment segment = AcpiTables.Build(cpus, [disk]);
+        GuestView guest = new(segment);
+
+        Iasl.Check("facp", guest.TableBytes("FACP"));
+        Iasl.Check("facs", guest.TableBytes("FACS"));
+        // No RSDP: iasl compiles one but refuses to disassemble even its own.
+        ulong xsdt = guest.U64(segment.Address + 24);
+        Iasl.Check("xsdt", guest.Bytes(xsdt, (int)guest.U32(xsdt + 4)).ToArray());
+        uint rsdt = guest.U32(segment.Address + 16);
+        Iasl.Check("rsdt", guest.Bytes(rsdt, (int)guest.U32(rsdt + 4)).ToArray());
+        string madt = Iasl.Check("apic", guest.TableBytes("APIC"));
+        AmlWriterTests.AssertInOrder(
+            madt, "[Processor Local APIC]", "[Processor Local x2APIC]", "[I/O APIC]", "[Interrupt Source Override]",
+            "[Local APIC NMI]", "[Local x2APIC NMI]");
+        string dsdt = Iasl.Check("dsdt", guest.TableBytes("DSDT"));
+        AmlWriterTests.AssertInOrder(
+            dsdt, "Name (_S5, Package (0x04)", "Scope (\\_SB)",
+            "Device (C000)", "Name (_HID, \"ACPI0007\"", "Name (_UID, Zero)",
+            "Device (C002)", "Name (_UID, 0x02)", "Name (_STA, Zero)", "Device (C003)", "Device (C004)", "Name (_STA, Zero)",
+            "Device (MBRD)", "EisaId (\"PNP0C02\")", "0x0600,", "0x0C,", "0x0CF9,",
+            "Device (COM1)", "EisaId (\"PNP0501\")", "0x03F8,", "0x08,", "{4}",
+            "Device (RTC)", "EisaId (\"PNP0B00\")", "0x0070,", "0x02,",
+            "Device (VIO0)", "\"LNRO0005\"", "0xD0000000,", "0x00001000,", "0x00000005,");
+    }
+
+    [Fact]
+    public void A_search_for_S5_without_an_interpreter_finds_the_sleep_type()
+    {
+        byte[] dsdt = Build(Topologies.Some(4, 4)).TableBytes("DSDT");
+        int at = dsdt.AsSpan().IndexOf("_S5_"u8);
+        // NameOp, name, PackageOp, one-byte length, four elements, the first of which is ZeroOp.
+        Assert.Equal(0x08, dsdt[at - 1]);
+        Assert.Equal([0x12, 6, 4, IoPorts.AcpiSleepTypeS5], dsdt.AsSpan(at + 4, 4).ToArray());
+    }
+}
