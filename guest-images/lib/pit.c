@@ -4,20 +4,26 @@
 #define CHANNEL0	0x40
 #define CHANNEL2	0x42
 #define MODE		0x43
-#define GATE		0x61	/* bit 0 starts channel 2, bit 1 is the loudspeaker, bit 5 its output */
+#define GATE		0x61	/* bit 0 lets channel 2 count, bit 1 is the loudspeaker */
 #define PIC1		0x20
 #define PIC2		0xa0
 
+static uint16_t channel2(void)
+{
+	outb(MODE, 0x80);		/* hold the count of channel 2 for reading */
+	uint8_t low = inb(CHANNEL2);
+	return (uint16_t)(inb(CHANNEL2) << 8 | low);
+}
+
+/* Reads the count: port 0x61 tells of its end too, but not every virtual machine has that port. */
 void wait_microseconds(uint32_t microseconds)
 {
 	uint32_t count = microseconds * 1193 / 1000 + 1;
-	uint8_t gate = inb(GATE) & 0xfc;
-	outb(GATE, gate);
-	outb(MODE, 0xb0);		/* channel 2, low then high byte, mode 0: output rises at zero */
-	outb(CHANNEL2, (uint8_t)count);
-	outb(CHANNEL2, (uint8_t)(count >> 8));
-	outb(GATE, gate | 1);
-	while (!(inb(GATE) & 0x20))
+	outb(GATE, (inb(GATE) & 0xfc) | 1);
+	outb(MODE, 0xb0);		/* channel 2, low then high byte, mode 0: down from there, once */
+	outb(CHANNEL2, 0xff);
+	outb(CHANNEL2, 0xff);
+	while (0xffffu - channel2() < count)
 		relax();
 }
 

@@ -4,7 +4,7 @@
 
 #define PIT_HZ 1193182
 
-/* Waits with the timer's third channel; nothing needs calibrating for it. At most 54 ms. */
+/* Waits with the timer's third channel; nothing needs calibrating for it. At most 50 ms. */
 void wait_microseconds(uint32_t microseconds);
 
 /* Makes the first channel raise IRQ 0 this many times a second; at least 19. */
