@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace MiniVmm.Kvm;
 
-/// <summary>kvm_cpuid2 with its entries, as KVM_GET_SUPPORTED_CPUID, KVM_GET_CPUID2 and KVM_SET_CPUID2 want it.</summary>
+/// <summary>kvm_cpuid2 with its entries behind it, as the CPUID requests want it.</summary>
 internal static unsafe class CpuidList
 {
     // Linux stops at 256 entries (KVM_MAX_CPUID_ENTRIES); room for a kernel that has more.
@@ -38,7 +38,7 @@ internal static unsafe class CpuidList
             entries.CopyTo(new Span<kvm_cpuid_entry2>(list + 1, entries.Length));
             int result = KvmCall.Try(fd, request, list);
             if (result < 0)
-                throw new KvmException(operation, -result, $"{entries.Length} entries");
+                throw new KvmException(operation, -result, $"entries: {entries.Length}");
         }
         finally
         {

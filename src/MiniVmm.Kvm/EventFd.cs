@@ -26,7 +26,7 @@ public sealed unsafe class EventFd : IDisposable
     public int Fd => KvmCall.Open(_fd, this);
 
     /// <summary>Adds one to the counter and wakes whoever waits for it. Allocates nothing.</summary>
-    /// <exception cref="KvmException">The write failed; a full counter is no failure, it is signalled already.</exception>
+    /// <exception cref="KvmException">The write failed; a full counter is no failure but signalled already.</exception>
     public void Signal()
     {
         ulong one = 1;

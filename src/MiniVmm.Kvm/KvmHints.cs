@@ -45,8 +45,8 @@ internal static class KvmHints
         ("KVM_SET_USER_MEMORY_REGION", EEXIST) => "it overlaps another slot's guest addresses",
         ("KVM_SET_USER_MEMORY_REGION", EFAULT) => "the host addresses are not mapped",
         ("KVM_SET_USER_MEMORY_REGION", ENOMEM) => "the host has no memory for the slot's tables: give the guest less",
-        ("KVM_SET_TSS_ADDR" or "KVM_SET_IDENTITY_MAP_ADDR", EINVAL) =>
-            "the pages must lie below 4 GiB and be set before the first vCPU",
+        ("KVM_SET_TSS_ADDR", EINVAL) => "the three pages must lie below 4 GiB",
+        ("KVM_SET_IDENTITY_MAP_ADDR", EINVAL) => "it must be set before the first vCPU",
         ("KVM_SET_TSS_ADDR" or "KVM_SET_IDENTITY_MAP_ADDR", EEXIST) => "guest RAM lies there already",
         ("mmap kvm_run", ENOMEM) => "the host is out of address space or memory",
         _ => null,
@@ -60,6 +60,7 @@ internal static class KvmHints
         ("KVM_CREATE_PIT2", EEXIST) => "the VM has a PIT already",
         ("KVM_CREATE_PIT2", ENOENT) => "call KVM_CREATE_IRQCHIP first",
         ("KVM_IRQ_LINE" or "KVM_SIGNAL_MSI", ENXIO) => "call KVM_CREATE_IRQCHIP first",
+        ("KVM_SIGNAL_MSI", EINVAL) => "call KVM_CREATE_IRQCHIP first, and check the message's flags",
         ("KVM_IRQFD", EBUSY) => "that eventfd raises an interrupt already",
         ("KVM_IRQFD", EINVAL) => "the GSI has no route, the file is no eventfd, or there is no in-kernel irqchip",
         ("KVM_IOEVENTFD", EEXIST) => "that address has an eventfd with the same length and data already",

@@ -44,7 +44,9 @@ public sealed unsafe class KvmSystem : IDisposable
             if (system.VcpuMmapSize < sizeof(kvm_run))
             {
                 throw KvmException.Unusable(
-                    "KVM_GET_VCPU_MMAP_SIZE", $"{system.VcpuMmapSize} bytes do not hold kvm_run", "use Linux 4.17 or newer");
+                    "KVM_GET_VCPU_MMAP_SIZE",
+                    $"{system.VcpuMmapSize} bytes do not hold kvm_run",
+                    "use Linux 4.17 or newer");
             }
 
             return system;
@@ -56,7 +58,7 @@ public sealed unsafe class KvmSystem : IDisposable
         }
     }
 
-    /// <summary>What this KVM says to a capability: 0 for no, 1 or a limit for yes (api.rst, KVM_CHECK_EXTENSION).</summary>
+    /// <summary>What this KVM says to a capability: 0 for no, 1 or a limit for yes (KVM_CHECK_EXTENSION).</summary>
     /// <exception cref="KvmException">The call failed.</exception>
     public int CheckExtension(KvmCapability capability) =>
         KvmCall.Must("KVM_CHECK_EXTENSION", Fd, KvmIoctl.KVM_CHECK_EXTENSION, (nuint)(int)capability);

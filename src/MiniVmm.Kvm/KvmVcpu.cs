@@ -38,8 +38,8 @@ public sealed unsafe class KvmVcpu : IDisposable
     /// </summary>
     /// <returns>
     /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit
-    /// (look again and re-enter), EAGAIN for a vCPU that waits for its SIPI, EFAULT or another for a failure.
-    /// Never retried here. EBADF after Dispose.
+    /// (look again and re-enter; exit_reason says nothing then), EAGAIN for a vCPU that waits for its SIPI,
+    /// EFAULT or another for a failure. Never retried here. EBADF after Dispose.
     /// </returns>
     public int Enter() => Linux.Ioctl(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastPInvokeError();
 
@@ -109,7 +109,7 @@ public sealed unsafe class KvmVcpu : IDisposable
     public void SetGuestDebug(in kvm_guest_debug debug) =>
         Set("KVM_SET_GUEST_DEBUG", KvmIoctl.KVM_SET_GUEST_DEBUG, in debug);
 
-    /// <summary>Writes model-specific registers, all of them or none that is not named in the error.</summary>
+    /// <summary>Writes model-specific registers, in this order.</summary>
     /// <exception cref="KvmException">
     /// The message names the first MSR that was refused; those before it have been written.
     /// </exception>
@@ -125,7 +125,7 @@ public sealed unsafe class KvmVcpu : IDisposable
                 kvm_msr_entry refused = entries[written];
                 throw KvmException.Unusable(
                     "KVM_SET_MSRS",
-                    $"MSR 0x{refused.index:x} refused with value 0x{refused.data:x} (entry {written + 1} of {entries.Length})",
+                    $"MSR 0x{refused.index:x} refused 0x{refused.data:x} (entry {written + 1} of {entries.Length})",
                     "this KVM or the CPUID table lacks that MSR, or the value is not allowed");
             }
         }

@@ -32,7 +32,7 @@ public sealed unsafe class KvmVm : IDisposable
     /// <exception cref="KvmException">Refused.</exception>
     public void SetTssAddress(ulong address)
     {
-        int result = KvmCall.Try(Fd, KvmIoctl.KVM_SET_TSS_ADDR, checked((nuint)address));
+        int result = KvmCall.Try(Fd, KvmIoctl.KVM_SET_TSS_ADDR, (nuint)address);
         if (result < 0)
             throw new KvmException("KVM_SET_TSS_ADDR", -result, $"0x{address:x}");
     }
@@ -92,7 +92,9 @@ public sealed unsafe class KvmVm : IDisposable
     public KvmVcpu CreateVcpu(int id)
     {
         int fd = KvmCall.Try(Fd, KvmIoctl.KVM_CREATE_VCPU, (nuint)id);
-        return fd >= 0 ? KvmVcpu.Map(fd, id, _vcpuMmapSize) : throw new KvmException("KVM_CREATE_VCPU", -fd, $"id {id}");
+        if (fd < 0)
+            throw new KvmException("KVM_CREATE_VCPU", -fd, $"id {id}");
+        return KvmVcpu.Map(fd, id, _vcpuMmapSize);
     }
 
     /// <summary>Sets an input of the in-kernel irqchip. Allocates nothing.</summary>
@@ -162,7 +164,7 @@ public sealed unsafe class KvmVm : IDisposable
             routes.CopyTo(new Span<kvm_irq_routing_entry>(table + 1, routes.Length));
             int result = KvmCall.Try(Fd, KvmIoctl.KVM_SET_GSI_ROUTING, table);
             if (result < 0)
-                throw new KvmException("KVM_SET_GSI_ROUTING", -result, $"{routes.Length} routes");
+                throw new KvmException("KVM_SET_GSI_ROUTING", -result, $"routes: {routes.Length}");
         }
         finally
         {
@@ -194,7 +196,8 @@ public sealed unsafe class KvmVm : IDisposable
 
     /// <summary>Turns a capability of the whole VM on; its arguments are in api.rst, section 7.</summary>
     /// <exception cref="KvmException">Not there, or too late.</exception>
-    public void EnableCapability(KvmCapability capability, ulong arg0 = 0, ulong arg1 = 0, ulong arg2 = 0, ulong arg3 = 0)
+    public void EnableCapability(
+        KvmCapability capability, ulong arg0 = 0, ulong arg1 = 0, ulong arg2 = 0, ulong arg3 = 0)
     {
         kvm_enable_cap enable = default;
         enable.cap = (uint)capability;
@@ -281,7 +284,7 @@ public sealed unsafe class KvmVm : IDisposable
 
         int result = KvmCall.Try(Fd, KvmIoctl.KVM_IOEVENTFD, &request);
         if (result < 0)
-            throw new KvmException("KVM_IOEVENTFD", -result, $"{(pio ? "port" : "address")} 0x{address:x}, length {length}");
+            throw new KvmException("KVM_IOEVENTFD", -result, $"{Space(pio)} 0x{address:x}, length {length}");
     }
 
     private void Coalesced(string operation, uint number, ulong address, uint size, bool pio)
@@ -292,6 +295,8 @@ public sealed unsafe class KvmVm : IDisposable
         zone.pio = pio ? 1u : 0u;
         int result = KvmCall.Try(Fd, number, &zone);
         if (result < 0)
-            throw new KvmException(operation, -result, $"{(pio ? "port" : "address")} 0x{address:x}, size {size}");
+            throw new KvmException(operation, -result, $"{Space(pio)} 0x{address:x}, size {size}");
     }
+
+    private static string Space(bool pio) => pio ? "port" : "address";
 }
