@@ -1,0 +1,62 @@
+using System.Globalization;
+
+namespace MiniVmm.Lab.Tests;
+
+/// <summary>Guest memory on hugetlbfs: taken to the page, refused in words, and always given back.</summary>
+[Trait(LabKind.Trait, LabKind.Kvm)]
+public sealed class HugePageTests
+{
+    private const int GuestMiB = 256;
+    private const int GuestPages = GuestMiB / 2;
+
+    [Fact]
+    public async Task Linux_on_huge_pages_has_exactly_its_memory_of_them_and_gives_them_back()
+    {
+        int free = HugePages.Free;
+        await using VmmProcess vmm = LinuxGuest.Start("hugepages", "hold,poweroff", OnHugePages(GuestMiB));
+
+        await vmm.WaitForAsync("lab: holding");
+        Assert.Equal(free - GuestPages, HugePages.Free);
+        await vmm.SendLineAsync("go on");
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+        await HugePages.AssertFreeSoonAsync(free);
+        HugePages.AssertNoFiles();
+    }
+
+    [Theory]
+    [InlineData(VmmProcess.SIGTERM, ExitStatus.Interrupted)]
+    [InlineData(VmmProcess.SIGKILL, 128 + VmmProcess.SIGKILL)]
+    public async Task Huge_pages_come_back_when_a_signal_ends_it(int signal, int status)
+    {
+        int free = HugePages.Free;
+        await using VmmProcess vmm =
+            LinuxGuest.Start($"hugepages-signal-{signal}", "sleep", OnHugePages(GuestMiB), quiet: false);
+
+        await vmm.WaitForAsync("Linux version");
+        Assert.Equal(free - GuestPages, HugePages.Free);
+        vmm.Signal(signal);
+
+        await vmm.AssertExitAsync(status);
+        await HugePages.AssertFreeSoonAsync(free);
+        HugePages.AssertNoFiles();
+    }
+
+    [Fact]
+    public async Task Too_few_huge_pages_are_refused_with_the_number_that_is_missing()
+    {
+        int free = HugePages.Free;
+        const int missing = 7;
+        await using VmmProcess vmm = LinuxGuest.Start("hugepages-too-few", "poweroff", OnHugePages((free + missing) * 2));
+
+        await vmm.AssertExitAsync(ExitStatus.HostLimit);
+
+        string line = Assert.Single(vmm.ErrorLines);
+        Assert.Matches($@"\b{missing.ToString(CultureInfo.InvariantCulture)}\b", line);
+        Assert.Equal(free, HugePages.Free);
+        HugePages.AssertNoFiles();
+    }
+
+    private static string[] OnHugePages(int mebibytes) =>
+        ["--mem", $"{mebibytes}M", "--mem-path", HugePages.MountPoint, "--mem-prealloc"];
+}

@@ -1,0 +1,38 @@
+namespace MiniVmm.Lab.Tests;
+
+/// <summary>The project's own kernels, on a KVM that runs supervisor code as hardware does.</summary>
+[Trait(LabKind.Trait, LabKind.Kvm)]
+public sealed class TestKernelTests
+{
+    [Theory]
+    [InlineData("hello", "Hello from inside the virtual machine")]
+    [InlineData("smp", "smp: ok", "--smp", "4,sockets=2,cores=2")]
+    [InlineData("timer", "timer: ok")]
+    [InlineData("memory", "memory: ok", "--mem", "256M")]
+    [InlineData("memory", "memory: ok", "--mem", "5G")]
+    [InlineData("real-mode", "real-mode: ok")]
+    public async Task It_finds_the_machine_in_order(string kernel, string said, params string[] options)
+    {
+        await using VmmProcess vmm = VmmProcess.Run($"{kernel}{string.Concat(options)}", [Elf(kernel), .. options]);
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains(said, vmm.Output);
+        Assert.DoesNotContain("FAILED", vmm.Output);
+        Assert.Equal("", vmm.Errors);
+    }
+
+    [Fact]
+    public async Task A_crash_is_explained_as_the_triple_fault_it_is()
+    {
+        await using VmmProcess vmm = VmmProcess.Run("crash", Elf("crash"));
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.GuestCrash);
+
+        Assert.Contains("triple fault", vmm.Errors, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static string Elf(string kernel) => Lab.Guest($"{kernel}.elf");
+}
