@@ -1,0 +1,89 @@
+using CsCheck;
+using MiniVmm.Cpu;
+
+namespace MiniVmm.Tests.Cpu;
+
+public sealed class CpuSelectionTests
+{
+    private static (string, bool)[] Changes(string text) =>
+        [.. CpuSelection.Parse(text).Changes.Select(change => (change.Feature.Name, change.On))];
+
+    [Fact]
+    public void Host_is_everything_and_opens_no_file()
+    {
+        // A directory there cannot be read: it would be an error if it were opened.
+        CpuSelection selection = CpuSelection.Parse("host", "/proc/self/mem");
+
+        Assert.True(selection.Model.IsHost);
+        Assert.Empty(selection.Changes);
+    }
+
+    [Fact]
+    public void Features_are_added_and_removed_in_all_of_qemus_spellings() =>
+        Assert.Equal(
+            [("avx", true), ("pni", false), ("x2apic", true), ("aes", false), ("rdrand", true)],
+            Changes("qemu64,+avx,-sse3,+x2apic,aes=off,rdrand=on"));
+
+    [Fact]
+    public void The_last_word_on_a_feature_counts() =>
+        Assert.Equal([("avx", false)], Changes("host,+avx,avx=on,-avx"));
+
+    [Fact]
+    public void Properties_change_the_model()
+    {
+        CpuModel model = CpuSelection.Parse(
+            "qemu64,vendor=GenuineIntel,family=6,model=0x3c,stepping=4,level=0x16,xlevel=0x80000008,model-id=My CPU").Model;
+
+        Assert.Equal("GenuineIntel", model.Vendor);
+        Assert.Equal((6u, 0x3Cu, 4u), (model.Family, model.Model, model.Stepping));
+        Assert.Equal((0x16u, 0x80000008u), (model.Level, model.XLevel));
+        Assert.Equal("My CPU", model.ModelId);
+        Assert.NotEmpty(model.Features!);
+    }
+
+    [Theory]
+    [InlineData("", "--cpu: no model; write host, or a model's name as in qemu64,+avx")]
+    [InlineData(",+avx", "--cpu: no model; write host, or a model's name as in qemu64,+avx")]
+    [InlineData("host,+avx22", "--cpu host,+avx22: no CPU feature is called 'avx22'; did you mean avx2?")]
+    [InlineData("host,enforce", "--cpu host,enforce: 'enforce' says neither on nor off; write +enforce or -enforce")]
+    [InlineData("host,avx=maybe", "--cpu host,avx=maybe: 'avx=maybe' is neither on nor off")]
+    [InlineData("host,pmu=on", "--cpu host,pmu=on: no CPU feature is called 'pmu'; did you mean pku?")]
+    [InlineData("host,,+avx", "--cpu host,,+avx: nothing between two commas")]
+    [InlineData("host,vendor=Intel", "--cpu host,vendor=Intel: vendor 'Intel' is not 12 ASCII characters as in GenuineIntel")]
+    [InlineData("host,level=0", "--cpu host,level=0: level '0' is not a number from 1 to 255")]
+    [InlineData("host,xlevel=8", "--cpu host,xlevel=8: xlevel '8' is not a number from 0x80000001 to 0x800000ff")]
+    [InlineData("host,family=271", "--cpu host,family=271: family '271' is not a number from 0 to 270")]
+    [InlineData("host,stepping=x", "--cpu host,stepping=x: stepping 'x' is not a number from 0 to 15")]
+    public void A_bad_text_is_refused_in_one_line(string text, string message) =>
+        Assert.Equal(message, Assert.Throws<BadInputException>(() => CpuSelection.Parse(text)).Message);
+
+    [Theory]
+    [InlineData("haswell", "did you mean Haswell?")]
+    [InlineData("EPYC-Roma", "did you mean EPYC-Rome?")]
+    [InlineData("hosts", "did you mean host?")]
+    [InlineData("Cray-1-supercomputer", "there are host, qemu64")]
+    public void An_unknown_model_gets_the_closest_one_and_the_list(string text, string part)
+    {
+        BadInputException error = Assert.Throws<BadInputException>(() => CpuSelection.Parse(text));
+
+        Assert.StartsWith($"--cpu {text}: no such model; ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Any_text_gives_a_selection_or_one_clear_line() =>
+        Gen.String[Gen.Char["host,+-=avxlev0123456789onf "], 0, 20].Sample(
+            tail =>
+            {
+                try
+                {
+                    Assert.Equal("host", CpuSelection.Parse("host," + tail).Model.Name);
+                }
+                catch (BadInputException error)
+                {
+                    Assert.StartsWith("--cpu ", error.Message, StringComparison.Ordinal);
+                }
+            },
+            iter: 500,
+            threads: 1);
+}
