@@ -93,7 +93,7 @@ public sealed record CpuTopology
         return (index / ThreadsPerSocket, index / Threads % Cores, index % Threads);
     }
 
-    /// <summary>"2 sockets × 1 core × 2 threads = 4 vCPUs"; with places left empty, "… = 3 vCPUs, up to 4".</summary>
+    /// <summary>"2 sockets × 1 core × 2 threads = 4 vCPUs", or "… = 3 vCPUs, up to 4" with one absent.</summary>
     public override string ToString()
     {
         string text = $"{Shape(Sockets, Cores, Threads)} = {Plural(Count, "vCPU")}";
