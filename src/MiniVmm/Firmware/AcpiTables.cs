@@ -12,15 +12,23 @@ public static class AcpiTables
     private const int RsdpV1Size = 20;
     private const int FacsAlignment = 64;
     private const int TableAlignment = 16;
+
+    /// <summary>A round number of processors that leaves room for hundreds of devices.</summary>
+    private const int RoomyCpus = 1024;
+
     private const int Room = (int)(MemoryLayout.AcpiEnd - MemoryLayout.Acpi);
 
     /// <param name="cpus">All processors, present or only possible.</param>
     /// <param name="devices">What the DSDT tells of besides processors, COM1 and the clock; names must differ.</param>
+    /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
     /// <exception cref="BadInputException">So many processors or devices that the tables take over 64 KiB.</exception>
     public static LoadSegment Build(FirmwareCpus cpus, params IReadOnlyList<AmlDevice> devices)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         ArgumentNullException.ThrowIfNull(devices);
+        // No processor takes less than 16 bytes, so that what is far too much is not built first.
+        if (cpus.All.Count > Room / 16)
+            throw DoesNotFit(cpus);
         ByteWriter output = new();
         output.Zeros(RsdpSize);
         uint facs = Place(output, Fadt.BuildFacs(), FacsAlignment);
@@ -40,15 +48,15 @@ public static class AcpiTables
         uint rsdt = Place(output, AcpiTable.Build("RSDT", 1, rsdtBody.Written), TableAlignment);
         uint xsdt = Place(output, AcpiTable.Build("XSDT", 1, xsdtBody.Written), TableAlignment);
         if (output.Length > Room)
-        {
-            throw new BadInputException($"--smp maxcpus={cpus.All.Count}: the ACPI tables would take "
-                + $"{(output.Length + 1023) / 1024} KiB, and a guest has {Room / 1024} KiB for them; use fewer processors");
-        }
-
+            throw DoesNotFit(cpus);
         byte[] bytes = output.ToArray();
         Rsdp(rsdt, xsdt).CopyTo(bytes, 0);
         return new LoadSegment("ACPI tables", MemoryLayout.Acpi, bytes);
     }
+
+    private static BadInputException DoesNotFit(FirmwareCpus cpus) =>
+        new($"--smp maxcpus={cpus.All.Count}: the ACPI tables of so many processors do not fit into their "
+            + $"{Room / 1024} KiB; use {RoomyCpus} or fewer");
 
     private static uint Place(ByteWriter output, byte[] table, int alignment)
     {
@@ -58,7 +66,7 @@ public static class AcpiTables
         return address;
     }
 
-    /// <summary>Root pointer, revision 2, with a checksum over the part of ACPI 1.0 and one over all (5.2.5.3).</summary>
+    /// <summary>Root pointer, revision 2: one checksum over ACPI 1.0's part, one over all (5.2.5.3).</summary>
     private static byte[] Rsdp(uint rsdt, uint xsdt)
     {
         const int ChecksumOffset = 8, ExtendedChecksumOffset = 32;

@@ -71,8 +71,9 @@ public sealed class AmlWriter
     {
         ArgumentNullException.ThrowIfNull(id);
         if (id.Length != 7 || !id.Take(3).All(char.IsAsciiLetterUpper)
-            || !ushort.TryParse(id.AsSpan(3), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ushort product))
+            || !ushort.TryParse(id[3..], NumberStyles.AllowHexSpecifier, null, out ushort product))
             return String(id);
+
         // Five bits a letter and then the product, big-endian; an AML integer is little-endian.
         output.U8(0x0c);
         int letters = ((id[0] - '@') << 10) | ((id[1] - '@') << 5) | (id[2] - '@');
@@ -159,7 +160,7 @@ public sealed class AmlWriter
         return this;
     }
 
-    /// <summary>A NameString: prefixes, then one segment bare, two after 0x2e, more after 0x2f and their number.</summary>
+    /// <summary>A NameString: prefixes, then one bare segment, two after 0x2e, else 0x2f and a count.</summary>
     private static void Path(ByteWriter output, string path)
     {
         ArgumentNullException.ThrowIfNull(path);

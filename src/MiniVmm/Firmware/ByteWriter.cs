@@ -27,7 +27,7 @@ internal sealed class ByteWriter
 
     public void Zeros(int count) => Grow(count).Clear();
 
-    /// <summary>ASCII text in a field of its own length: identifiers, padded with spaces by whoever names them.</summary>
+    /// <summary>ASCII text in a field of its own length: padded with spaces by whoever calls.</summary>
     public void Ascii(string text) => Encoding.ASCII.GetBytes(text, Grow(text.Length));
 
     private Span<byte> Grow(int count)

@@ -1,6 +1,6 @@
 namespace MiniVmm.Firmware;
 
-/// <summary>The checksum of ACPI and MP structures: all bytes, the checksum's own among them, add up to 0 mod 256.</summary>
+/// <summary>The checksum of ACPI and MP structures: all bytes, its own among them, add up to 0 mod 256.</summary>
 internal static class Checksum
 {
     /// <summary>What the checksum byte at <paramref name="offset"/> has to be, whatever it is now.</summary>

@@ -15,7 +15,9 @@ internal static class Dsdt
     /// <summary>Ports of ACPI's own and the reset register, so that a guest gives them to nobody else.</summary>
     private static AmlDevice Motherboard => new("MBRD", "PNP0C02", 0)
     {
-        Resources = new ResourceTemplate().Io(IoPorts.AcpiPm, IoPorts.AcpiPmTimer + 4 - IoPorts.AcpiPm).Io(IoPorts.Reset, 1),
+        Resources = new ResourceTemplate()
+            .Io(IoPorts.AcpiPm, IoPorts.AcpiPmTimer + 4 - IoPorts.AcpiPm)
+            .Io(IoPorts.Reset, 1),
     };
 
     private static AmlDevice Com1 => new("COM1", "PNP0501", 1)
@@ -23,7 +25,7 @@ internal static class Dsdt
         Resources = new ResourceTemplate().Io(IoPorts.Serial, 8).Irq(IoPorts.SerialIrq),
     };
 
-    /// <summary>No interrupt, since MiniVmm's clock raises none. Linux takes IRQ 8 for granted and merely gets no alarms.</summary>
+    /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
     private static AmlDevice Rtc => new("RTC", "PNP0B00", 0)
     {
         Resources = new ResourceTemplate().Io(IoPorts.Rtc, 2),
@@ -36,10 +38,15 @@ internal static class Dsdt
         aml.Name("_S5").Package(IoPorts.AcpiSleepTypeS5, IoPorts.AcpiSleepTypeS5, 0, 0);
         aml.Scope(@"\_SB", systemBus =>
         {
-            for (int uid = 0; uid < cpus.All.Count; uid++)
-                Processor(uid, cpus.All[uid].Present).Write(systemBus);
-            foreach (AmlDevice device in (AmlDevice[])[Motherboard, Com1, Rtc, .. devices])
+            // A guest drops the whole table when two devices have one name.
+            HashSet<string> names = [];
+            IEnumerable<AmlDevice> processors = cpus.All.Select((cpu, uid) => Processor(uid, cpu.Present));
+            foreach (AmlDevice device in processors.Concat([Motherboard, Com1, Rtc]).Concat(devices))
+            {
+                if (!names.Add(device.Name))
+                    throw new ArgumentException($"two devices are named {device.Name}", nameof(devices));
                 device.Write(systemBus);
+            }
         });
         return AcpiTable.Build("DSDT", Revision, aml.ToArray());
     }

@@ -68,7 +68,8 @@ internal static class Fadt
         U16(98, NoC3);
         U16(109, (ushort)(BootArchitecture.LegacyDevices | BootArchitecture.VgaNotPresent));
         U32(112, (uint)(Features.Wbinvd | Features.C1OnAllProcessors | Features.NoFixedPowerButton
-            | Features.NoFixedSleepButton | Features.NoFixedRtcWake | Features.PmTimerHas32Bits | Features.ResetRegister));
+            | Features.NoFixedSleepButton | Features.NoFixedRtcWake
+            | Features.PmTimerHas32Bits | Features.ResetRegister));
         IoRegister(116, IoPorts.Reset, 1, AccessSize.Byte);
         table[128] = IoPorts.ResetValue;
         table[131] = MinorVersion;

@@ -11,7 +11,7 @@ public readonly record struct FirmwareCpu(uint ApicId, bool Present);
 /// </summary>
 public sealed class FirmwareCpus
 {
-    /// <summary>APIC IDs from here up need x2APIC structures; 255 is the xAPIC broadcast (ACPI 6.5, 5.2.12.12).</summary>
+    /// <summary>APIC IDs from here up need x2APIC structures; 255 is xAPIC's broadcast (ACPI 6.5, 5.2.12.12).</summary>
     public const uint FirstX2ApicId = 255;
 
     /// <exception cref="ArgumentException">

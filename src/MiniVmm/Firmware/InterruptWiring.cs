@@ -2,7 +2,7 @@ using MiniVmm.Devices;
 
 namespace MiniVmm.Firmware;
 
-/// <summary>How a PC's sixteen interrupt lines reach the I/O APIC and the local APICs: the tables' one source for it.</summary>
+/// <summary>How a PC's sixteen interrupt lines reach the APICs: what all tables say of it.</summary>
 /// <remarks>
 /// KVM's own default routes line n to pin n, 0 among them. A PC, and so QEMU, has the timer (IRQ 0) on pin 2:
 /// whoever creates the VM must set that route (api.rst, KVM_SET_GSI_ROUTING), or a guest waits for ticks on the

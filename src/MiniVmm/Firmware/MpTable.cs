@@ -103,7 +103,7 @@ public static class MpTable
         }
     }
 
-    /// <summary>Section 4.1. All feature bytes 0: a configuration table is there, and no IMCR ("virtual wire").</summary>
+    /// <summary>Section 4.1. Feature bytes 0: there is a configuration table, and no IMCR ("virtual wire").</summary>
     private static byte[] FloatingPointer()
     {
         const int ChecksumOffset = 10;

@@ -8,7 +8,8 @@ public sealed class AcpiTablesTests
 {
     private static readonly string[] AllTables = ["FACP", "APIC", "DSDT", "FACS"];
 
-    private static GuestView Build(FirmwareCpus cpus, params AmlDevice[] devices) => new(AcpiTables.Build(cpus, devices));
+    private static GuestView Build(FirmwareCpus cpus, params AmlDevice[] devices) =>
+        new(AcpiTables.Build(cpus, devices));
 
     [Fact]
     public void The_root_pointer_is_where_a_guest_searches_and_both_its_sums_are_zero()
@@ -65,13 +66,35 @@ public sealed class AcpiTablesTests
         Assert.True(ranges[^1].End <= MemoryLayout.AcpiEnd);
     }
 
-    [Fact]
-    public void More_processors_than_the_tables_have_room_for_are_refused_in_words()
+    [Theory]
+    [InlineData(1500)]
+    [InlineData(4096)]
+    [InlineData(4097)]
+    [InlineData(100_000)]
+    public void More_processors_than_the_tables_have_room_for_are_refused_in_words(int processors)
     {
-        BadInputException error = Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, 3000)));
-        Assert.Contains("maxcpus=3000", error.Message, StringComparison.Ordinal);
-        Assert.Contains("64 KiB", error.Message, StringComparison.Ordinal);
+        BadInputException error =
+            Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors)));
+        Assert.Contains($"maxcpus={processors}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("use 1024 or fewer", error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_number_of_processors_that_the_error_names_fits_with_two_hundred_devices()
+    {
+        ResourceTemplate window = new ResourceTemplate().Memory32(0xd000_0000, 0x1000).Interrupt(5, TriggerMode.Edge);
+        IEnumerable<AmlDevice> devices =
+            Enumerable.Range(0, 200).Select(i => new AmlDevice($"V{i:X3}", "LNRO0005", (uint)i) { Resources = window });
+        LoadSegment segment = AcpiTables.Build(Topologies.Some(1, 1024), [.. devices]);
+        Assert.True(segment.End <= MemoryLayout.AcpiEnd);
+    }
+
+    [Theory]
+    [InlineData("COM1")]
+    [InlineData("C000")]
+    [InlineData("five5")]
+    public void A_device_name_that_is_taken_or_impossible_is_refused(string name) =>
+        Assert.Throws<ArgumentException>(() => Build(Topologies.Present(0), new AmlDevice(name, "LNRO0005", 0)));
 
     [Fact]
     public void The_fixed_hardware_is_at_the_platforms_ports()
@@ -132,7 +155,8 @@ public sealed class AcpiTablesTests
         AmlWriterTests.AssertInOrder(
             dsdt, "Name (_S5, Package (0x04)", "Scope (\\_SB)",
             "Device (C000)", "Name (_HID, \"ACPI0007\"", "Name (_UID, Zero)",
-            "Device (C002)", "Name (_UID, 0x02)", "Name (_STA, Zero)", "Device (C003)", "Device (C004)", "Name (_STA, Zero)",
+            "Device (C002)", "Name (_UID, 0x02)", "Name (_STA, Zero)",
+            "Device (C003)", "Device (C004)", "Name (_STA, Zero)",
             "Device (MBRD)", "EisaId (\"PNP0C02\")", "0x0600,", "0x0C,", "0x0CF9,",
             "Device (COM1)", "EisaId (\"PNP0501\")", "0x03F8,", "0x08,", "{4}",
             "Device (RTC)", "EisaId (\"PNP0B00\")", "0x0070,", "0x02,",

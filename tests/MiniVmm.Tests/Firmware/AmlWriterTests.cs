@@ -117,7 +117,8 @@ public sealed class AmlWriterTests
         string asl = Iasl.Check("dsdt", AcpiTable.Build("DSDT", 2, aml.ToArray()));
         AssertInOrder(
             asl,
-            "Name (WORD, 0x1234)", "Name (TEXT, \"text\")", "Buffer (0x012C)", "Name (PACK, Package (0x04)", "0x0000000100000000",
+            "Name (WORD, 0x1234)", "Name (TEXT, \"text\")", "Buffer (0x012C)",
+            "Name (PACK, Package (0x04)", "0x0000000100000000",
             "Scope (\\_SB)", "Device (DEV0)", "Name (_HID, \"LNRO0005\")", "Name (_UID, 0x07)",
             "Method (_STA, 0, NotSerialized)", "Return (0x0F)",
             "IO (Decode16,", "0x03F8,", "0x03F8,", "0x08,", "IRQNoFlags ()", "{4}",

@@ -4,7 +4,7 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Tests.Firmware;
 
-/// <summary>Firmware tables as a guest reads them: by guest-physical address, and nothing outside the segment.</summary>
+/// <summary>Firmware tables as a guest reads them: by guest-physical address, never outside the segment.</summary>
 internal sealed class GuestView(LoadSegment segment)
 {
     public ReadOnlySpan<byte> Bytes(ulong address, int length) =>
@@ -28,7 +28,7 @@ internal sealed class GuestView(LoadSegment segment)
         return sum;
     }
 
-    /// <summary>Finds an ACPI table the way a guest does, from the RSDP through the XSDT and, for the DSDT and FACS, the FADT.</summary>
+    /// <summary>Finds an ACPI table as a guest does: RSDP, XSDT, and for the DSDT and FACS the FADT.</summary>
     public (ulong Address, int Length) Table(string signature)
     {
         if (signature is "DSDT" or "FACS")

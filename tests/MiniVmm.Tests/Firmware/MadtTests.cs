@@ -37,7 +37,9 @@ public sealed class MadtTests
 
     [Fact]
     public void A_processor_that_may_come_is_online_capable_and_not_enabled() =>
-        Assert.Equal(["0008000001000000", "0008010101000000", "0008020202000000"], Hex(Entries(Topologies.Some(2, 3)), 0));
+        Assert.Equal(
+            ["0008000001000000", "0008010101000000", "0008020202000000"],
+            Hex(Entries(Topologies.Some(2, 3)), 0));
 
     [Fact]
     public void An_APIC_id_from_255_on_gets_an_x2APIC_entry_after_the_others()

@@ -6,7 +6,8 @@ namespace MiniVmm.Tests.Firmware;
 internal static class Topologies
 {
     /// <summary>Processors that are all present, by APIC ID.</summary>
-    public static FirmwareCpus Present(params IEnumerable<uint> apicIds) => new(apicIds.Select(id => new FirmwareCpu(id, true)));
+    public static FirmwareCpus Present(params IEnumerable<uint> apicIds) =>
+        new(apicIds.Select(id => new FirmwareCpu(id, true)));
 
     /// <summary>Processors 0 up to <paramref name="possible"/>, of which the first ones are present.</summary>
     public static FirmwareCpus Some(int present, int possible) =>
