@@ -60,27 +60,47 @@ static void add_range(uint64_t start, uint64_t length, uint32_t type)
 		boot.ranges[boot.range_count++] = (struct range){ start, length, type };
 }
 
+static void add_in_use(uint64_t start, uint64_t length)
+{
+	if (length && boot.in_use_count < COUNT(boot.in_use))
+		boot.in_use[boot.in_use_count++] = (struct range){ start, length, RANGE_RAM };
+}
+
+static const char *text_at(uint64_t address)
+{
+	const char *text = at(address);
+	add_in_use(address, strlen(text) + 1);
+	return text;
+}
+
 static void add_module(uint64_t start, uint64_t length)
 {
 	if (boot.module_count < COUNT(boot.modules))
 		boot.modules[boot.module_count++] = (struct range){ start, length, RANGE_RAM };
+	add_in_use(start, length);
 }
 
 static void read_multiboot(const struct multiboot_info *info)
 {
 	boot.protocol = "multiboot 1";
+	add_in_use((uintptr_t)info, sizeof(*info));
 	if (info->flags & 1 << 9)
-		boot.loader = at(info->boot_loader_name);
+		boot.loader = text_at(info->boot_loader_name);
 	if (info->flags & 1 << 2) {
-		boot.command_line = at(info->cmdline);
+		boot.command_line = text_at(info->cmdline);
 		boot.arguments = after_word(boot.command_line);
 	}
 	if (info->flags & 1 << 3) {
 		const struct multiboot_module *module = at(info->mods_addr);
-		for (unsigned i = 0; i < info->mods_count; i++)
+		add_in_use(info->mods_addr, info->mods_count * sizeof(*module));
+		for (unsigned i = 0; i < info->mods_count; i++) {
 			add_module(module[i].start, module[i].end - module[i].start);
+			if (module[i].string)
+				text_at(module[i].string);
+		}
 	}
 	if (info->flags & 1 << 6) {
+		add_in_use(info->mmap_addr, info->mmap_length);
 		for (uint32_t p = info->mmap_addr; p < info->mmap_addr + info->mmap_length;) {
 			const struct multiboot_range *range = at(p);
 			add_range(range->start, range->length, range->type);
@@ -95,14 +115,19 @@ static void read_multiboot(const struct multiboot_info *info)
 static void read_pvh(const struct pvh_info *info)
 {
 	boot.protocol = "PVH";
+	add_in_use((uintptr_t)info, sizeof(*info));
 	boot.rsdp = info->rsdp;
 	if (info->cmdline)
-		boot.command_line = boot.arguments = at(info->cmdline);
+		boot.command_line = boot.arguments = text_at(info->cmdline);
 	const struct pvh_module *module = at(info->modules);
 	for (unsigned i = 0; i < info->module_count; i++)
 		add_module(module[i].start, module[i].size);
+	add_in_use(info->modules, info->module_count * sizeof(*module));
+	if (info->version < 1)
+		return;
 	const struct pvh_range *range = at(info->memory_map);
-	for (unsigned i = 0; info->version >= 1 && i < info->range_count; i++)
+	add_in_use(info->memory_map, info->range_count * sizeof(*range));
+	for (unsigned i = 0; i < info->range_count; i++)
 		add_range(range[i].start, range[i].length, range[i].type);
 }
 
@@ -111,6 +136,7 @@ _Noreturn void start_c(uint32_t eax, uint32_t ebx);
 
 _Noreturn void start_c(uint32_t eax, uint32_t ebx)
 {
+	add_in_use((uintptr_t)image_start, image_end - image_start);
 	if (eax == 0x2badb002)
 		read_multiboot(at(ebx));
 	else if (*(uint32_t *)at(ebx) == PVH_MAGIC)

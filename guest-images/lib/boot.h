@@ -15,9 +15,10 @@ struct boot {
 	const char *command_line;	/* all of it */
 	const char *arguments;		/* without the kernel's own name, which multiboot puts first */
 	uint32_t rsdp;			/* address of the ACPI root pointer if the loader says so, else 0 */
-	unsigned range_count, module_count;
+	unsigned range_count, module_count, in_use_count;
 	struct range ranges[32];	/* the memory map */
 	struct range modules[8];
+	struct range in_use[32];	/* memory not to be overwritten: the kernel, modules, what the loader left */
 };
 
 /* The first and the last address of the kernel itself, from the linker script. */

@@ -78,26 +78,27 @@ void print(const char *format, ...)
 			continue;
 		}
 
-		bool left = false, wide = false;
+		bool left = false;
 		char pad = ' ', buffer[24];
-		unsigned width = 0;
+		unsigned width = 0, longs = 0;
 		for (format++; *format == '-' || *format == '0'; format++)
 			*format == '-' ? (left = true) : (pad = '0');
 		for (; *format >= '0' && *format <= '9'; format++)
 			width = width * 10 + (unsigned)(*format - '0');
 		for (; *format == 'l'; format++)
-			wide = true;
+			longs++;
 
 		if (*format == 's') {
 			put_padded(va_arg(list, const char *), width, left, ' ');
-		} else if (*format == 'd' && !wide) {
+		} else if (*format == 'd' && !longs) {
 			int value = va_arg(list, int);
 			if (value < 0)
 				put('-');
 			put_padded(digits(value < 0 ? 0u - (unsigned)value : (unsigned)value, false, buffer + 23),
 				width, left, pad);
 		} else if (*format == 'u' || *format == 'x') {
-			uint64_t value = wide ? va_arg(list, unsigned long long) : va_arg(list, unsigned);
+			uint64_t value = longs == 2 ? va_arg(list, unsigned long long)
+				: longs ? va_arg(list, unsigned long) : va_arg(list, unsigned);
 			put_padded(digits(value, *format == 'x', buffer + 23), width, left, pad);
 		} else {
 			put(*format == 'c' ? (char)va_arg(list, int) : *format);

@@ -50,15 +50,18 @@ start:	cli
 	push	%esi
 	call	start_c			/* start_c(eax, ebx): never returns */
 #else
-	/* Long mode needs paging: identity-map the first GiB with 2 MiB pages. */
+	/* Long mode needs paging: identity-map the first 4 GiB with 2 MiB pages. */
 	movl	$boot_pdpt + 3, boot_pml4
-	movl	$boot_pd + 3, boot_pdpt
+	movl	$boot_pd + 0x0003, boot_pdpt
+	movl	$boot_pd + 0x1003, boot_pdpt + 8
+	movl	$boot_pd + 0x2003, boot_pdpt + 16
+	movl	$boot_pd + 0x3003, boot_pdpt + 24
 	mov	$boot_pd, %edi
 	mov	$0x83, %eax		/* present, writable, 2 MiB page */
 2:	mov	%eax, (%edi)
 	add	$8, %edi
 	add	$0x200000, %eax
-	cmp	$boot_pd + 4096, %edi
+	cmp	$boot_pd + 0x4000, %edi
 	jb	2b
 	mov	$boot_pml4, %eax
 	mov	%eax, %cr3
@@ -80,10 +83,10 @@ start:	cli
 
 	.bss
 	.balign	4096
-	.globl	boot_pml4, boot_pdpt, boot_pd
+	.globl	boot_pdpt
 boot_pml4:	.skip	4096
 boot_pdpt:	.skip	4096
-boot_pd:	.skip	4096
+boot_pd:	.skip	4 * 4096
 #endif
 
 	.data
