@@ -137,10 +137,11 @@ _Noreturn void start_c(uint32_t eax, uint32_t ebx);
 _Noreturn void start_c(uint32_t eax, uint32_t ebx)
 {
 	add_in_use((uintptr_t)image_start, image_end - image_start);
-	if (eax == 0x2badb002)
-		read_multiboot(at(ebx));
-	else if (*(uint32_t *)at(ebx) == PVH_MAGIC)
+	/* PVH first: it leaves eax undefined, and some firmware has multiboot's number there even so. */
+	if (*(uint32_t *)at(ebx) == PVH_MAGIC)
 		read_pvh(at(ebx));
+	else if (eax == 0x2badb002)
+		read_multiboot(at(ebx));
 	acpi_start(boot.rsdp);
 	kernel_main(&boot);
 	halt();

@@ -47,22 +47,6 @@ static void map(const struct range *range)
 		map_gib(gib);
 }
 
-/* Whether the word there is not to be written, and if so, where that ends. */
-static bool in_use(const struct boot *boot, uint64_t address, uint64_t *end)
-{
-	if (address < 0x1000) {	/* the real-mode vectors, and C's null pointer */
-		*end = 0x1000;
-		return true;
-	}
-	for (unsigned i = 0; i < boot->in_use_count; i++) {
-		const struct range *used = &boot->in_use[i];
-		*end = used->start + used->length;
-		if (address + 8 > used->start && address < *end)
-			return true;
-	}
-	return false;
-}
-
 /* An address says itself; the key makes sure that it is never zero. */
 static uint64_t pattern(uint64_t address)
 {
@@ -87,20 +71,35 @@ static void check_word(uint64_t address)
 			pattern(value));
 }
 
-/* The first and the last word of each `stride` of the range, and of each piece beside what is in use. */
+/* The first and the last word of each `stride` of a piece, and so of the piece itself. */
+static void visit_piece(uint64_t start, uint64_t end, void (*word)(uint64_t address))
+{
+	start = (start + 7) & ~7ul;
+	end &= ~7ul;
+	for (uint64_t next = (start / stride + 1) * stride; start < end; start = next, next += stride) {
+		uint64_t last = (next < end ? next : end) - 8;
+		word(start);
+		if (last != start)
+			word(last);
+	}
+}
+
+/* All of a range but what is in use, and but the first page: it has the real-mode vectors, and C's null. */
 static void visit(const struct boot *boot, const struct range *range, void (*word)(uint64_t address))
 {
-	uint64_t end = range->start + range->length, next, used_end;
-	for (uint64_t address = range->start; address + 8 <= end; address = next) {
-		next = (address / stride + 1) * stride;
-		if (in_use(boot, address, &used_end)) {
-			next = (used_end + 7) & ~7ul;
-			continue;
+	uint64_t start = range->start < 0x1000 ? 0x1000 : range->start, end = range->start + range->length;
+	while (start < end) {
+		uint64_t free_end = end, used_end = 0;
+		for (unsigned i = 0; i < boot->in_use_count; i++) {
+			const struct range *used = &boot->in_use[i];
+			if (start >= used->start && start < used->start + used->length)
+				used_end = used->start + used->length;
+			else if (start < used->start && used->start < free_end)
+				free_end = used->start;
 		}
-		word(address);
-		uint64_t last = (next < end ? next : end) - 8;
-		if (last > address && !in_use(boot, last, &used_end))
-			word(last);
+		if (!used_end)
+			visit_piece(start, free_end, word);
+		start = used_end ? used_end : free_end;
 	}
 }
 
@@ -130,7 +129,7 @@ void kernel_main(const struct boot *boot)
 		stride = wanted;
 	}
 
-	print("memory: first and last word of every %lu KiB\n", stride >> 10);
+	print("memory: first and last word of every %lu bytes\n", stride);
 	for (unsigned i = 0; i < boot->range_count; i++) {
 		const struct range *range = &boot->ranges[i];
 		if (range->type != RANGE_RAM)
