@@ -104,8 +104,9 @@ static void show_topology(void)
 			print("    cpu %-3u  APIC id %-3u  did not start\n", i, processors[i].apic_id);
 			continue;
 		}
-		print("    cpu %-3u  APIC id %-3u  socket %-3u  core %-3u  thread %u\n",
-			i, t->apic_id, t->socket, t->core, t->thread);
+		print("    cpu %-3u  APIC id %-3u  socket %-3u  core %-3u  thread %u%s\n",
+			i, t->apic_id, t->socket, t->core, t->thread,
+			t->agree && t->apic_id == processors[i].apic_id ? "" : "  (but ACPI or another leaf differs)");
 
 		bool new_socket = true, new_core = true;
 		for (unsigned j = 0; j < i; j++) {
