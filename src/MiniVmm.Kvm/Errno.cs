@@ -33,6 +33,9 @@ public static class Errno
     /// <summary>"permission denied" for 13; "error" for a number that is not in this list.</summary>
     public static string Describe(int errno) => Known(errno).Text ?? "error";
 
+    /// <summary>Both, as errors print them: "permission denied (EACCES)".</summary>
+    public static string Explain(int errno) => $"{Describe(errno)} ({Name(errno)})";
+
     private static (string? Name, string? Text) Known(int errno) => errno switch
     {
         EPERM => (nameof(EPERM), "operation not permitted"),

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+
+namespace MiniVmm.Memory;
+
+/// <summary>A stretch of guest RAM and where it lies in this process.</summary>
+/// <param name="Range">Guest-physical addresses.</param>
+/// <param name="Host">Host virtual address of the first byte.</param>
+public readonly record struct RamSlot(GuestRange Range, nint Host);
+
+/// <summary>
+/// Guest RAM, and the one place where an address that a guest made becomes a pointer. An access is good only
+/// if all of it lies in one slot: it never crosses a hole or a slot's end, and never wraps.
+/// </summary>
+public sealed unsafe class GuestMemory
+{
+    private readonly RamSlot[] _slots;
+
+    /// <param name="slots">The slots, in any order; none empty, no two overlapping.</param>
+    /// <exception cref="ArgumentException">A slot is empty, wraps, or overlaps another.</exception>
+    public GuestMemory(IEnumerable<RamSlot> slots)
+    {
+        _slots = [.. slots.OrderBy(slot => slot.Range.Start)];
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            GuestRange range = _slots[i].Range;
+            if (range.Length == 0 || range.Start > ulong.MaxValue - range.Length)
+                throw new ArgumentException($"RAM slot at 0x{range.Start:x} is empty or wraps", nameof(slots));
+            if (i > 0 && _slots[i - 1].Range.Overlaps(range))
+                throw new ArgumentException($"RAM slots {_slots[i - 1].Range} and {range} overlap", nameof(slots));
+        }
+    }
+
+    /// <summary>The slots, ascending.</summary>
+    public IReadOnlyList<RamSlot> Slots => _slots;
+
+    /// <summary>Host pointer of <paramref name="length"/> guest bytes at <paramref name="address"/>.</summary>
+    /// <returns>False, with a null pointer, where any of the bytes is not RAM.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryResolve(ulong address, ulong length, out byte* host)
+    {
+        foreach (ref readonly RamSlot slot in _slots.AsSpan())
+        {
+            if (slot.Range.Contains(address, length))
+            {
+                host = (byte*)slot.Host + (address - slot.Range.Start);
+                return true;
+            }
+        }
+
+        host = null;
+        return false;
+    }
+
+    /// <summary>The guest bytes as a span; false where any of them is not RAM, or the length is negative.</summary>
+    public bool TryGetSpan(ulong address, int length, out Span<byte> span)
+    {
+        if (length >= 0 && TryResolve(address, (ulong)length, out byte* host))
+        {
+            span = new Span<byte>(host, length);
+            return true;
+        }
+
+        span = default;
+        return false;
+    }
+
+    /// <summary>Reads a little-endian value of any alignment.</summary>
+    public bool TryRead<T>(ulong address, out T value)
+        where T : unmanaged
+    {
+        if (TryResolve(address, (ulong)sizeof(T), out byte* host))
+        {
+            value = Unsafe.ReadUnaligned<T>(host);
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>Writes a little-endian value of any alignment.</summary>
+    public bool TryWrite<T>(ulong address, T value)
+        where T : unmanaged
+    {
+        if (!TryResolve(address, (ulong)sizeof(T), out byte* host))
+            return false;
+        Unsafe.WriteUnaligned(host, value);
+        return true;
+    }
+
+    /// <summary>
+    /// Puts a segment in place. What lies between its data and its memory size is already zero: RAM is fresh
+    /// from the kernel, and a loader's segments never overlap.
+    /// </summary>
+    /// <exception cref="BadInputException">The segment does not lie in RAM.</exception>
+    public void Load(in LoadSegment segment)
+    {
+        if (!TryResolve(segment.Address, segment.MemorySize, out byte* host))
+            throw new BadInputException($"{segment.Name}: {segment.MemorySize} bytes at 0x{segment.Address:x} are not in guest RAM");
+        segment.Data.Span.CopyTo(new Span<byte>(host, segment.Data.Length));
+    }
+}

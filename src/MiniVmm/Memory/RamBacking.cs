@@ -1,0 +1,230 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using MiniVmm.Kvm;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Memory;
+
+/// <summary>What the user said of guest RAM.</summary>
+/// <param name="Size">Bytes asked for.</param>
+/// <param name="Path">Directory to back it with files in, or null for anonymous memory.</param>
+/// <param name="Prealloc">Populate all of it now.</param>
+/// <param name="Merge">Let KSM merge its pages.</param>
+public sealed record MemoryOptions(ulong Size, string? Path = null, bool Prealloc = false, bool Merge = false);
+
+/// <summary>
+/// The host memory behind guest RAM: one mapping, zeroed, from anonymous pages, a hugetlbfs mount or a plain
+/// directory. Whatever the host lacks is found out here, before a guest runs, never as a SIGBUS later.
+/// </summary>
+public sealed unsafe class RamBacking : IDisposable
+{
+    private const ulong HugePage = 2 * MemoryLayout.MiB;
+    private readonly void* _mapping;
+    private readonly ulong _mappingLength;
+
+    private RamBacking(byte* address, ulong length, void* mapping, ulong mappingLength, string description)
+    {
+        Address = (nint)address;
+        Length = length;
+        _mapping = mapping;
+        _mappingLength = mappingLength;
+        Description = description;
+    }
+
+    /// <summary>Host virtual address of the first byte, aligned to 2 MiB (hugetlbfs: to its page size).</summary>
+    public nint Address { get; }
+
+    /// <summary>Bytes mapped.</summary>
+    public ulong Length { get; }
+
+    /// <summary>What it is made of, for people: "anonymous, transparent huge pages".</summary>
+    public string Description { get; }
+
+    /// <summary>The size a guest gets: <see cref="MemoryOptions.Size"/>, rounded up to the page size of hugetlbfs.</summary>
+    /// <exception cref="BadInputException">The path is not a directory, or KSM was asked for on files.</exception>
+    public static ulong RoundedSize(MemoryOptions options)
+    {
+        if (options.Path is null)
+            return options.Size;
+        if (!Directory.Exists(options.Path))
+            throw new BadInputException($"--mem-path {options.Path}: not a directory; name one, such as /dev/hugepages");
+        if (options.Merge)
+            throw new BadInputException($"--mem-merge with --mem-path {options.Path}: KSM merges anonymous pages only; leave one of them out");
+        ulong page = HugePageSize(options.Path) ?? 4 * MemoryLayout.KiB;
+        return (options.Size + page - 1) / page * page;
+    }
+
+    /// <summary>Maps <paramref name="size"/> bytes as the options say.</summary>
+    /// <exception cref="HostLimitException">Not enough memory, huge pages or disk space; says how much is missing.</exception>
+    public static RamBacking Allocate(MemoryOptions options, ulong size) =>
+        options.Path is null ? Anonymous(options, size) : FromFile(options, options.Path, size);
+
+    public void Dispose() => _ = munmap(_mapping, (size_t)(_mappingLength));
+
+    /// <summary>Cuts the mapping into the slots of a memory map of the same size.</summary>
+    public GuestMemory Slots(GuestMemoryMap map)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(map.Size, Length);
+        List<RamSlot> slots = [];
+        ulong offset = 0;
+        foreach (GuestRange range in map.Ram)
+        {
+            slots.Add(new RamSlot(range, Address + (nint)offset));
+            offset += range.Length;
+        }
+
+        return new GuestMemory(slots);
+    }
+
+    private static RamBacking Anonymous(MemoryOptions options, ulong size)
+    {
+        if (options.Prealloc && AvailableMemory() is { } available && size > available)
+            throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {available / MemoryLayout.MiB} MiB available");
+
+        // Aligned to 2 MiB so that guest-physical and host huge pages line up; the ends are given back.
+        ulong reserve = size + HugePage;
+        void* mapping = mmap(null, (size_t)reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (mapping == MAP_FAILED)
+            throw NotEnough(options, Failure("mmap"));
+        byte* aligned = (byte*)(((nuint)mapping + (nuint)HugePage - 1) & ~((nuint)HugePage - 1));
+        ulong before = (ulong)(aligned - (byte*)mapping);
+        if (before > 0)
+            _ = munmap(mapping, (size_t)(before));
+        _ = munmap(aligned + size, (size_t)(HugePage - before));
+
+        RamBacking backing = new(aligned, size, aligned, size, Describe(options));
+        try
+        {
+            // Refused where the kernel was built without it: then the pages are small, and nothing else changes.
+            _ = madvise(aligned, (size_t)size, MADV_HUGEPAGE);
+            if (options.Merge && madvise(aligned, (size_t)size, MADV_MERGEABLE) != 0)
+                throw new HostLimitException($"--mem-merge: {Failure("madvise")}; this kernel has no KSM (CONFIG_KSM)");
+            if (options.Prealloc)
+                Populate(options, aligned, size);
+            return backing;
+        }
+        catch
+        {
+            backing.Dispose();
+            throw;
+        }
+    }
+
+    private static RamBacking FromFile(MemoryOptions options, string directory, ulong size)
+    {
+        ulong? hugePage = HugePageSize(directory);
+        int fd = OpenUnlinked(directory);
+        try
+        {
+            if (ftruncate(fd, (long)size) != 0)
+                throw NotEnough(options, Failure("ftruncate"));
+
+            // On hugetlbfs mmap itself reserves the pages; elsewhere only written blocks are sure to be there.
+            if (options.Prealloc && hugePage is null && fallocate(fd, 0, 0, (long)size) != 0)
+                throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {Failure("fallocate")}");
+            void* mapping = mmap(null, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            if (mapping == MAP_FAILED)
+                throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, Failure("mmap"));
+            string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
+            RamBacking backing = new((byte*)mapping, size, mapping, size, $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}");
+            try
+            {
+                if (options.Prealloc)
+                    Populate(options, (byte*)mapping, size);
+                return backing;
+            }
+            catch
+            {
+                backing.Dispose();
+                throw;
+            }
+        }
+        finally
+        {
+            _ = close(fd);
+        }
+    }
+
+    /// <summary>A new file without a name: gone with the last mapping of it, however this process ends.</summary>
+    private static int OpenUnlinked(string directory)
+    {
+        string path = Path.Combine(directory, $"minivmm-{Environment.ProcessId}-{Path.GetRandomFileName()}");
+        nint name = Marshal.StringToCoTaskMemUTF8(path);
+        try
+        {
+            int fd = open((byte*)name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0x180 /* 0600 */);
+            if (fd < 0)
+                throw new HostLimitException($"--mem-path {directory}: cannot create a file there: {Failure("open")}");
+            _ = unlink((byte*)name);
+            return fd;
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(name);
+        }
+    }
+
+    /// <summary>
+    /// MADV_POPULATE_WRITE rather than MAP_POPULATE: it comes after MADV_HUGEPAGE, and it reports a failure,
+    /// where MAP_POPULATE leaves the rest to be faulted in (and a SIGBUS) without a word.
+    /// </summary>
+    private static void Populate(MemoryOptions options, byte* address, ulong size)
+    {
+        if (madvise(address, (size_t)size, Linux.MADV_POPULATE_WRITE) == 0)
+            return;
+        if (errno != EINVAL)
+            throw NotEnough(options, Failure("populating it"));
+
+        // Before Linux 5.14: touch every page.
+        for (ulong offset = 0; offset < size; offset += 4 * MemoryLayout.KiB)
+            Volatile.Write(ref address[offset], 0);
+    }
+
+    private static ulong? HugePageSize(string directory) =>
+        Linux.StatFs(directory, out long type, out long blockSize) == 0 && type == Linux.HUGETLBFS_MAGIC ? (ulong)blockSize : null;
+
+    private static HostLimitException NoHugePages(MemoryOptions options, ulong size, ulong page)
+    {
+        ulong wanted = size / page;
+        string pool = $"/sys/kernel/mm/hugepages/hugepages-{page / 1024}kB";
+        ulong free = ReadCount($"{pool}/free_hugepages");
+        ulong reserved = ReadCount($"{pool}/resv_hugepages");
+        ulong available = free > reserved ? free - reserved : 0;
+        return new HostLimitException(
+            $"--mem-path {options.Path}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, "
+            + $"{(wanted > available ? wanted - available : 0)} missing; add them with: echo N > {pool}/nr_hugepages");
+    }
+
+    private static ulong ReadCount(string path)
+    {
+        try
+        {
+            return ulong.TryParse(File.ReadAllText(path).AsSpan().Trim(), CultureInfo.InvariantCulture, out ulong value) ? value : 0;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    private static ulong? AvailableMemory()
+    {
+        foreach (string line in File.ReadLines("/proc/meminfo"))
+        {
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words is ["MemAvailable:", var kib, ..] && ulong.TryParse(kib, CultureInfo.InvariantCulture, out ulong value))
+                return value * MemoryLayout.KiB;
+        }
+
+        return null;
+    }
+
+    private static HostLimitException NotEnough(MemoryOptions options, string why) =>
+        new($"--mem {ByteSize.Format(options.Size)}{(options.Path is null ? "" : $" in {options.Path}")}: the host cannot give that much: {why}");
+
+    private static string Failure(string call) => $"{call}: {Errno.Explain(errno)}";
+
+    private static string Describe(MemoryOptions options) =>
+        "anonymous, transparent huge pages" + (options.Prealloc ? ", populated" : "") + (options.Merge ? ", mergeable by KSM" : "");
+}
