@@ -10,6 +10,9 @@ public static class IoPorts
     public const ushort I8042Data = 0x60;
     public const ushort I8042Command = 0x64;
 
+    /// <summary>System control port A of the PS/2: fast A20 and reset.</summary>
+    public const ushort SystemControlA = 0x92;
+
     /// <summary>Debug console: each byte written goes to the console (Bochs, QEMU's isa-debugcon).</summary>
     public const ushort DebugConsole = 0xe9;
 

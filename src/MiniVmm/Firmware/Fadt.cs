@@ -66,6 +66,7 @@ internal static class Fadt
         table[91] = PmTimerLength;
         U16(96, NoC2);
         U16(98, NoC3);
+        table[108] = Rtc.CenturyIndex;
         U16(109, (ushort)(BootArchitecture.LegacyDevices | BootArchitecture.VgaNotPresent));
         U32(112, (uint)(Features.Wbinvd | Features.C1OnAllProcessors | Features.NoFixedPowerButton
             | Features.NoFixedSleepButton | Features.NoFixedRtcWake

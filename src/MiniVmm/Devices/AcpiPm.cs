@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+
+namespace MiniVmm.Devices;
+
+/// <summary>
+/// ACPI fixed hardware (ACPI 6.5, 4.8.3): PM1 event and control registers and the PM timer. Always in ACPI
+/// mode, no fixed events; SLP_EN with the S5 type switches the machine off.
+/// </summary>
+public sealed class AcpiPm(IPowerControl power) : IBusDevice
+{
+    /// <summary>Ports that the device takes.</summary>
+    public const int Length = 12;
+
+    /// <summary>PM timer frequency in Hz (ACPI 6.5, 4.8.3.3).</summary>
+    public const ulong TimerFrequency = 3_579_545;
+
+    private const ushort SciEnable = 1 << 0;
+    private const ushort SleepEnable = 1 << 13;
+    private const int SleepTypeShift = 10;
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private ushort _enable;
+    private ushort _control;
+
+    public void Read(ulong offset, Span<byte> data)
+    {
+        // The registers side by side, as a guest sees them; an access of any width cuts its bytes out.
+        Span<byte> registers = stackalloc byte[16];
+        registers.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
+        BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], (ushort)(_control | SciEnable));
+        BinaryPrimitives.WriteUInt32LittleEndian(registers[8..], Ticks(Stopwatch.GetTimestamp() - _start));
+        registers.Slice((int)offset, data.Length).CopyTo(data);
+    }
+
+    public void Write(ulong offset, ReadOnlySpan<byte> data)
+    {
+        Span<byte> registers = stackalloc byte[16];
+        registers.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
+        BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], _control);
+        data.CopyTo(registers[(int)offset..]);
+        _enable = BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]);
+        ushort control = BinaryPrimitives.ReadUInt16LittleEndian(registers[4..]);
+        _control = (ushort)(control & ~SleepEnable);
+        if ((control & SleepEnable) != 0 && ((control >> SleepTypeShift) & 7) == IoPorts.AcpiSleepTypeS5)
+            power.PowerOff();
+    }
+
+    /// <summary>PM timer ticks in so many <see cref="Stopwatch"/> ticks; whole seconds apart, so that nothing overflows.</summary>
+    internal static uint Ticks(long elapsed)
+    {
+        (ulong seconds, ulong rest) = Math.DivRem((ulong)elapsed, (ulong)Stopwatch.Frequency);
+        return (uint)(seconds * TimerFrequency + rest * TimerFrequency / (ulong)Stopwatch.Frequency);
+    }
+}

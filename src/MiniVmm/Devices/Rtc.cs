@@ -1,0 +1,176 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Devices;
+
+/// <summary>
+/// The PC's real-time clock and CMOS memory (Motorola MC146818): host time in UTC, plus what the guest set it
+/// off by. It keeps time and the memory size bytes; it raises no interrupts.
+/// </summary>
+public sealed class Rtc : ByteDevice
+{
+    /// <summary>Ports that the device takes: index and data.</summary>
+    public const int Length = 2;
+
+    /// <summary>CMOS byte of the century, as the FADT says.</summary>
+    public const byte CenturyIndex = 0x32;
+
+    private const int StatusA = 0x0a;
+    private const int StatusB = 0x0b;
+    private const int StatusC = 0x0c;
+    private const int StatusD = 0x0d;
+    private const byte UpdateInProgress = 0x80;
+    private const byte SetMode = 0x80;
+    private const byte BinaryMode = 0x04;
+    private const byte Hours24 = 0x02;
+    private const byte ValidRam = 0x80;
+
+    /// <summary>How long before the second turns UIP says so: 244 µs, during which nothing should be read.</summary>
+    private const long UpdateTicks = 244 * TimeSpan.TicksPerMicrosecond;
+
+    private readonly TimeProvider _clock;
+    private readonly byte[] _cmos = new byte[128];
+    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private TimeSpan _offset;
+    private byte _index;
+
+    /// <param name="memory">For the memory size bytes that old kernels read.</param>
+    /// <param name="clock">The host's time.</param>
+    public Rtc(GuestMemoryMap memory, TimeProvider clock)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        _clock = clock;
+        _cmos[StatusA] = 0x26; // 32.768 kHz time base, 1024 Hz rate: what a BIOS sets
+        _cmos[StatusB] = Hours24;
+        _cmos[StatusD] = ValidRam;
+
+        // The layout of every PC BIOS since the AT: KiB of base memory, KiB above 1 MiB, 64 KiB units above
+        // 16 MiB, and (Bochs, QEMU) 64 KiB units above 4 GiB.
+        Put16(0x15, 640);
+        ulong extended = Math.Min((memory.LowRamEnd - MemoryLayout.MiB) / MemoryLayout.KiB, 0xffff);
+        Put16(0x17, extended);
+        Put16(0x30, extended);
+        ulong above16 = memory.LowRamEnd > 16 * MemoryLayout.MiB ? (memory.LowRamEnd - 16 * MemoryLayout.MiB) / (64 * MemoryLayout.KiB) : 0;
+        Put16(0x34, Math.Min(above16, 0xffff));
+        ulong high = (memory.Size - memory.LowRamEnd) / (64 * MemoryLayout.KiB);
+        Put16(0x5b, high & 0xffff);
+        _cmos[0x5d] = (byte)(high >> 16);
+    }
+
+    protected override byte ReadByte(uint offset)
+    {
+        if (offset == 0)
+            return 0xff; // the index port is write-only
+        bool taken = false;
+        try
+        {
+            _lock.Enter(ref taken);
+            if ((_cmos[StatusB] & SetMode) == 0)
+                StoreTime(Now);
+            bool updating = (_cmos[StatusB] & SetMode) == 0 && TimeSpan.TicksPerSecond - Now.Ticks % TimeSpan.TicksPerSecond <= UpdateTicks;
+            return _index switch
+            {
+                StatusA => (byte)(_cmos[StatusA] | (updating ? UpdateInProgress : 0)),
+                StatusC => 0,
+                _ => _cmos[_index],
+            };
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+    }
+
+    protected override void WriteByte(uint offset, byte value)
+    {
+        bool taken = false;
+        try
+        {
+            _lock.Enter(ref taken);
+            if (offset == 0)
+                _index = (byte)(value & 0x7f); // bit 7 masks the NMI on a PC
+            else
+                WriteCmos(value);
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+    }
+
+    private DateTime Now => _clock.GetUtcNow().UtcDateTime + _offset;
+
+    private void WriteCmos(byte value)
+    {
+        bool setting = (_cmos[StatusB] & SetMode) != 0;
+        switch (_index)
+        {
+            case StatusA:
+                _cmos[StatusA] = (byte)(value & 0x7f);
+                break;
+            case StatusB:
+                if (!setting)
+                    StoreTime(Now); // the clock stops at what it shows
+                _cmos[StatusB] = value;
+                if (setting && (value & SetMode) == 0)
+                    LoadTime();
+                break;
+            case StatusC or StatusD:
+                break;
+            case 0 or 2 or 4 or 6 or 7 or 8 or 9 or CenturyIndex:
+                if (!setting)
+                    StoreTime(Now);
+                _cmos[_index] = value;
+                if (!setting)
+                    LoadTime();
+                break;
+            default:
+                _cmos[_index] = value;
+                break;
+        }
+    }
+
+    private void StoreTime(DateTime time)
+    {
+        _cmos[0] = Encode(time.Second);
+        _cmos[2] = Encode(time.Minute);
+        _cmos[4] = (_cmos[StatusB] & Hours24) != 0
+            ? Encode(time.Hour)
+            : (byte)(Encode((time.Hour + 11) % 12 + 1) | (time.Hour >= 12 ? 0x80 : 0));
+        _cmos[6] = Encode((int)time.DayOfWeek + 1);
+        _cmos[7] = Encode(time.Day);
+        _cmos[8] = Encode(time.Month);
+        _cmos[9] = Encode(time.Year % 100);
+        _cmos[CenturyIndex] = Encode(time.Year / 100);
+    }
+
+    /// <summary>Sets the offset so that the clock shows what the guest wrote; a date that is none changes nothing.</summary>
+    private void LoadTime()
+    {
+        int hour = (_cmos[StatusB] & Hours24) != 0
+            ? Decode(_cmos[4])
+            : Decode((byte)(_cmos[4] & 0x7f)) % 12 + ((_cmos[4] & 0x80) != 0 ? 12 : 0);
+        int year = Decode(_cmos[CenturyIndex]) * 100 + Decode(_cmos[9]);
+        int month = Decode(_cmos[8]);
+        int day = Decode(_cmos[7]);
+        int minute = Decode(_cmos[2]);
+        int second = Decode(_cmos[0]);
+        if (year is < 1 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
+            || hour > 23 || minute > 59 || second > 59)
+            return;
+        _offset = new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) - _clock.GetUtcNow().UtcDateTime;
+    }
+
+    private byte Encode(int value) =>
+        (_cmos[StatusB] & BinaryMode) != 0 ? (byte)value : (byte)((value / 10 << 4) | (value % 10));
+
+    private int Decode(byte value) =>
+        (_cmos[StatusB] & BinaryMode) != 0 ? value : (value >> 4) * 10 + (value & 0x0f);
+
+    private void Put16(int index, ulong value)
+    {
+        _cmos[index] = (byte)value;
+        _cmos[index + 1] = (byte)(value >> 8);
+    }
+}

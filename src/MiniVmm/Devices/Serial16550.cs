@@ -1,0 +1,301 @@
+namespace MiniVmm.Devices;
+
+/// <summary>
+/// A 16550A UART (National Semiconductor PC16550D): 16-byte FIFOs, interrupts, loopback. The line is instant:
+/// a byte written is sent at once, so THR and shift register are always empty; what the host sends waits in a
+/// queue, of which the guest sees as much as the FIFO would hold.
+/// </summary>
+/// <param name="sink">Takes what the guest sends.</param>
+/// <param name="interrupt">The line to the interrupt controller; pulsed when INTR would rise.</param>
+public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice
+{
+    /// <summary>Ports that the device takes.</summary>
+    public const int Length = 8;
+
+    private const int FifoSize = 16;
+    private const int QueueSize = 4096;
+
+    private const byte IerReceived = 0x01;
+    private const byte IerTransmitEmpty = 0x02;
+    private const byte IerLineStatus = 0x04;
+    private const byte IerModemStatus = 0x08;
+    private const byte IirNone = 0x01;
+    private const byte IirModemStatus = 0x00;
+    private const byte IirTransmitEmpty = 0x02;
+    private const byte IirReceived = 0x04;
+    private const byte IirLineStatus = 0x06;
+    private const byte IirTimeout = 0x0c;
+    private const byte IirFifoOn = 0xc0;
+    private const byte FcrEnable = 0x01;
+    private const byte FcrClearReceive = 0x02;
+    private const byte LcrDivisorLatch = 0x80;
+    private const byte McrLoop = 0x10;
+    private const byte LsrDataReady = 0x01;
+    private const byte LsrOverrun = 0x02;
+    private const byte LsrBreak = 0x10;
+    private const byte LsrTransmitEmpty = 0x60;
+    private const byte MsrLines = 0xf0;
+    private const byte MsrConnected = 0xb0; // CTS, DSR and DCD: somebody is at the other end
+
+    private readonly byte[] _queue = new byte[QueueSize];
+    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private int _head;
+    private int _count;
+    private byte _interruptEnable;
+    private byte _fifoControl;
+    private byte _lineControl = 0x03; // 8 data bits, no parity, 1 stop bit
+    private byte _modemControl = 0x08;
+    private byte _modemStatus = MsrConnected;
+    private byte _lineErrors;
+    private byte _scratch;
+    private ushort _divisor = 1; // 115200 baud
+    private bool _transmitPending;
+    private bool _intr;
+
+    /// <summary>Takes bytes from the host, as many as there is room for.</summary>
+    /// <returns>How many were taken; the caller keeps the rest and tries again.</returns>
+    public int Receive(ReadOnlySpan<byte> data)
+    {
+        bool taken = false;
+        int n;
+        bool raise;
+        try
+        {
+            _lock.Enter(ref taken);
+            n = Math.Min(data.Length, QueueSize - _count);
+            for (int i = 0; i < n; i++)
+                Enqueue(data[i]);
+            raise = IntrRises();
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+
+        if (raise)
+            interrupt.Trigger();
+        return n;
+    }
+
+    /// <summary>Sends a break, which a Linux console takes as the start of a SysRq.</summary>
+    public void SendBreak()
+    {
+        bool taken = false;
+        bool raise;
+        try
+        {
+            _lock.Enter(ref taken);
+            if (_count < QueueSize)
+                Enqueue(0);
+            _lineErrors |= LsrBreak;
+            raise = IntrRises();
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+
+        if (raise)
+            interrupt.Trigger();
+    }
+
+    protected override byte ReadByte(uint offset)
+    {
+        bool taken = false;
+        byte value;
+        bool raise;
+        try
+        {
+            _lock.Enter(ref taken);
+            value = ReadRegister(offset);
+            raise = IntrRises();
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+
+        if (raise)
+            interrupt.Trigger();
+        return value;
+    }
+
+    protected override void WriteByte(uint offset, byte value)
+    {
+        bool taken = false;
+        bool send;
+        bool raise;
+        try
+        {
+            _lock.Enter(ref taken);
+            send = WriteRegister(offset, value);
+            raise = IntrRises();
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+
+        if (send)
+            sink.Write(value);
+        if (raise)
+            interrupt.Trigger();
+    }
+
+    private bool FifoEnabled => (_fifoControl & FcrEnable) != 0;
+
+    private bool DivisorLatch => (_lineControl & LcrDivisorLatch) != 0;
+
+    /// <summary>Bytes that the guest can read before more would move up from the line.</summary>
+    private int Visible => Math.Min(_count, FifoEnabled ? FifoSize : 1);
+
+    private int TriggerLevel => FifoEnabled ? (_fifoControl >> 6) switch { 0 => 1, 1 => 4, 2 => 8, _ => 14 } : 1;
+
+    private byte ReadRegister(uint offset)
+    {
+        switch (offset)
+        {
+            case 0 when DivisorLatch:
+                return (byte)_divisor;
+            case 0:
+                return Dequeue();
+            case 1 when DivisorLatch:
+                return (byte)(_divisor >> 8);
+            case 1:
+                return _interruptEnable;
+            case 2:
+                byte cause = Cause();
+                if (cause == IirTransmitEmpty)
+                    _transmitPending = false; // reading IIR acknowledges this cause alone
+                return (byte)(cause | (FifoEnabled ? IirFifoOn : 0));
+            case 3:
+                return _lineControl;
+            case 4:
+                return _modemControl;
+            case 5:
+                byte status = (byte)(LsrTransmitEmpty | _lineErrors | (_count > 0 ? LsrDataReady : 0));
+                _lineErrors = 0;
+                return status;
+            case 6:
+                byte modem = _modemStatus;
+                _modemStatus &= MsrLines; // the delta bits are cleared by reading them
+                return modem;
+            default:
+                return _scratch;
+        }
+    }
+
+    /// <returns>Whether the byte is to go out on the line.</returns>
+    private bool WriteRegister(uint offset, byte value)
+    {
+        switch (offset)
+        {
+            case 0 when DivisorLatch:
+                _divisor = (ushort)((_divisor & 0xff00) | value);
+                break;
+            case 0:
+                return Transmit(value);
+            case 1 when DivisorLatch:
+                _divisor = (ushort)((_divisor & 0x00ff) | (value << 8));
+                break;
+            case 1:
+                // Enabling the transmit interrupt while THR is empty raises it at once; drivers rely on it.
+                if ((value & ~_interruptEnable & IerTransmitEmpty) != 0)
+                    _transmitPending = true;
+                _interruptEnable = (byte)(value & 0x0f);
+                break;
+            case 2:
+                bool toggled = ((value ^ _fifoControl) & FcrEnable) != 0;
+                if (toggled || (value & FcrClearReceive) != 0)
+                    Discard(Visible);
+                _fifoControl = (value & FcrEnable) != 0 ? (byte)(value & 0xc9) : (byte)0;
+                break;
+            case 3:
+                _lineControl = value;
+                break;
+            case 4:
+                _modemControl = (byte)(value & 0x1f);
+                SetModemLines();
+                break;
+            case 7:
+                _scratch = value;
+                break;
+        }
+
+        return false;
+    }
+
+    private bool Transmit(byte value)
+    {
+        // Empty again at once: the cause is set anew for each byte, which is what keeps a driver sending.
+        _transmitPending = true;
+        if ((_modemControl & McrLoop) == 0)
+            return true;
+        if (Visible < (FifoEnabled ? FifoSize : 1))
+            Enqueue(value);
+        else
+            _lineErrors |= LsrOverrun;
+        return false;
+    }
+
+    /// <summary>In loopback the modem outputs come back on the inputs: DTR→DSR, RTS→CTS, OUT1→RI, OUT2→DCD.</summary>
+    private void SetModemLines()
+    {
+        byte lines = MsrConnected;
+        if ((_modemControl & McrLoop) != 0)
+        {
+            lines = (byte)(((_modemControl & 0x02) << 3) | ((_modemControl & 0x01) << 5)
+                | ((_modemControl & 0x04) << 4) | ((_modemControl & 0x08) << 4));
+        }
+
+        byte changed = (byte)((lines ^ _modemStatus) & MsrLines);
+        bool ringEnded = (changed & _modemStatus & 0x40) != 0;
+        byte delta = (byte)(((changed >> 4) & 0x0b) | (ringEnded ? 0x04 : 0)); // RI counts only on its trailing edge
+        _modemStatus = (byte)(lines | (_modemStatus & 0x0f) | delta);
+    }
+
+    /// <summary>The highest-priority cause, as IIR reports it (PC16550D, table 5).</summary>
+    private byte Cause()
+    {
+        if ((_interruptEnable & IerLineStatus) != 0 && _lineErrors != 0)
+            return IirLineStatus;
+        if ((_interruptEnable & IerReceived) != 0 && _count > 0)
+            return Visible >= TriggerLevel ? IirReceived : IirTimeout; // nothing more is under way on an instant line
+        if ((_interruptEnable & IerTransmitEmpty) != 0 && _transmitPending)
+            return IirTransmitEmpty;
+        return (_interruptEnable & IerModemStatus) != 0 && (_modemStatus & 0x0f) != 0 ? IirModemStatus : IirNone;
+    }
+
+    /// <summary>Follows the INTR pin; true on its rising edge.</summary>
+    private bool IntrRises()
+    {
+        bool before = _intr;
+        _intr = Cause() != IirNone;
+        return _intr && !before;
+    }
+
+    private void Enqueue(byte value)
+    {
+        _queue[(_head + _count) % QueueSize] = value;
+        _count++;
+    }
+
+    private byte Dequeue()
+    {
+        if (_count == 0)
+            return 0;
+        byte value = _queue[_head];
+        Discard(1);
+        return value;
+    }
+
+    private void Discard(int count)
+    {
+        _head = (_head + count) % QueueSize;
+        _count -= count;
+    }
+}
