@@ -1,0 +1,108 @@
+using MiniVmm.Devices;
+using MiniVmm.Kvm;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Execution;
+
+/// <summary>Why a virtual machine ended.</summary>
+public enum StopKind
+{
+    /// <summary>It has not.</summary>
+    None,
+    PowerOff,
+    Reset,
+
+    /// <summary>A write to the debug-exit port.</summary>
+    DebugExit,
+
+    /// <summary>Triple fault, KVM internal error, failed entry, or an exit that nothing handles.</summary>
+    Crash,
+
+    /// <summary><c>--timeout</c> ran out.</summary>
+    Timeout,
+
+    /// <summary>SIGINT, SIGTERM, SIGHUP, or Ctrl-A x.</summary>
+    Interrupted,
+
+    /// <summary>Nobody reads the console any more.</summary>
+    OutputClosed,
+}
+
+/// <summary>The end of a virtual machine.</summary>
+/// <param name="Kind">Why.</param>
+/// <param name="Value">The value of a debug exit, or the index of the vCPU that crashed.</param>
+public readonly record struct StopReason(StopKind Kind, uint Value = 0)
+{
+    /// <summary>The process exit status for it.</summary>
+    public int Status => Kind switch
+    {
+        StopKind.PowerOff or StopKind.Reset => ExitStatus.Success,
+        StopKind.DebugExit => ExitStatus.FromDebugExit(Value),
+        StopKind.Crash => ExitStatus.GuestCrash,
+        StopKind.Timeout => ExitStatus.Timeout,
+        _ => ExitStatus.Interrupted,
+    };
+}
+
+/// <summary>
+/// The one answer to "is it over, and why": the first reason given is kept. Safe from any thread; allocates
+/// nothing and takes no lock, as vCPU threads call it.
+/// </summary>
+public sealed class Lifecycle : IPowerControl, IDisposable
+{
+    private readonly EventFd _ended = new();
+    private long _reason;
+    private volatile bool _stopping;
+
+    /// <summary>Whether vCPU threads should leave their loops.</summary>
+    public bool IsStopping => _stopping;
+
+    /// <summary>The reason, of kind <see cref="StopKind.None"/> while the machine runs.</summary>
+    public StopReason Reason
+    {
+        get
+        {
+            long packed = Volatile.Read(ref _reason);
+            return new((StopKind)(packed >> 32), (uint)packed);
+        }
+    }
+
+    /// <summary>Ends the machine for this reason, unless it had one.</summary>
+    public void Stop(StopReason reason)
+    {
+        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) != 0)
+            return;
+        _stopping = true;
+        _ended.Signal();
+    }
+
+    public void PowerOff() => Stop(new(StopKind.PowerOff));
+
+    public void Reset() => Stop(new(StopKind.Reset));
+
+    public void DebugExit(uint value) => Stop(new(StopKind.DebugExit, value));
+
+    /// <summary>Waits for the end; stops the machine itself when <paramref name="timeout"/> runs out.</summary>
+    /// <param name="timeout">Longest wait, or null for none.</param>
+    public unsafe StopReason Wait(TimeSpan? timeout)
+    {
+        long deadline = timeout is { } limit ? Environment.TickCount64 + (long)limit.TotalMilliseconds : long.MaxValue;
+        while (!_stopping)
+        {
+            long left = deadline - Environment.TickCount64;
+            if (left <= 0)
+            {
+                Stop(new(StopKind.Timeout));
+                break;
+            }
+
+            pollfd ended = new() { fd = _ended.Fd, events = POLLIN };
+            _ = poll(&ended, 1, timeout is null ? -1 : (int)Math.Min(left, int.MaxValue));
+        }
+
+        return Reason;
+    }
+
+    public void Dispose() => _ended.Dispose();
+}

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using MiniVmm.Kvm;
+
+namespace MiniVmm.Execution;
+
+/// <summary>What one vCPU thread counts while it runs; read by others once it has ended.</summary>
+public sealed class VcpuStatistics
+{
+    // One more than the highest reason known; later ones share the last slot.
+    private const int Reasons = 64;
+    private readonly long[] _counts = new long[Reasons];
+    private long _inGuest;
+    private long _outside;
+
+    /// <summary>When the first exit came, in <see cref="Stopwatch"/> ticks; 0 before.</summary>
+    public long FirstExit { get; private set; }
+
+    /// <summary>Bytes allocated on the managed heap between the first entry and the last exit; 0 is the contract.</summary>
+    public long AllocatedBytes { get; set; }
+
+    /// <summary>Time inside KVM_RUN, kernel included; only where it was measured.</summary>
+    public TimeSpan InGuest => Stopwatch.GetElapsedTime(0, _inGuest);
+
+    /// <summary>Time between two KVM_RUN: MiniVmm's own.</summary>
+    public TimeSpan Outside => Stopwatch.GetElapsedTime(0, _outside);
+
+    /// <summary>Exits in all.</summary>
+    public long Total => _counts.Sum();
+
+    /// <summary>How often each reason occurred, the most frequent first.</summary>
+    public IEnumerable<(KvmExitReason Reason, long Count)> ByReason =>
+        _counts.Select((count, reason) => ((KvmExitReason)reason, count)).Where(row => row.count > 0).OrderByDescending(row => row.count);
+
+    internal void Count(uint reason)
+    {
+        _counts[Math.Min(reason, Reasons - 1)]++;
+        if (FirstExit == 0)
+            FirstExit = Stopwatch.GetTimestamp();
+    }
+
+    internal long CameOut(long since)
+    {
+        long now = Stopwatch.GetTimestamp();
+        _inGuest += now - since;
+        return now;
+    }
+
+    internal long GoesIn(long since)
+    {
+        long now = Stopwatch.GetTimestamp();
+        _outside += now - since;
+        return now;
+    }
+}
