@@ -1,0 +1,150 @@
+using MiniVmm.Devices;
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Terminal;
+
+/// <summary>
+/// A console that is a file or a terminal: vCPU threads put bytes into a ring, and one thread of its own
+/// writes them out, so that no vCPU waits for a terminal. When the reader is so slow that the ring is full, the
+/// guest is held up, as a slow line would, rather than its text lost.
+/// </summary>
+public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
+{
+    private const int Size = 1 << 16;
+    private const int Mask = Size - 1;
+
+    /// <summary>How long the end waits for a reader that takes nothing, in milliseconds.</summary>
+    private const int LastWait = 2000;
+
+    private readonly byte[] _ring = new byte[Size];
+    private readonly EventFd _wake = new();
+    private readonly int _fd;
+    private readonly bool _ownsFd;
+    private readonly Lifecycle _lifecycle;
+    private readonly Thread _thread;
+    private SpinLock _producers = new(enableThreadOwnerTracking: false);
+    private long _written; // by the vCPUs, ever
+    private long _read; // by the thread, ever
+    private int _idle;
+    private volatile bool _ending;
+    private volatile bool _closed;
+
+    /// <param name="fd">Where the text goes.</param>
+    /// <param name="ownsFd">Whether to close it at the end.</param>
+    /// <param name="lifecycle">Told when nobody reads any more; a guest that is stopping is not held up.</param>
+    public ConsoleOutput(int fd, bool ownsFd, Lifecycle lifecycle)
+    {
+        _fd = fd;
+        _ownsFd = ownsFd;
+        _lifecycle = lifecycle;
+        _thread = new Thread(Drain, maxStackSize: 128 * 1024) { IsBackground = true, Name = "console-out" };
+        _thread.Start();
+    }
+
+    public void Write(byte value)
+    {
+        while (!TryPut(value))
+        {
+            if (_closed || _lifecycle.IsStopping)
+                return;
+            Thread.Yield();
+        }
+
+        if (Volatile.Read(ref _idle) != 0 && Interlocked.Exchange(ref _idle, 0) != 0)
+            _wake.Signal();
+    }
+
+    /// <summary>Writes out what is left, and ends the thread.</summary>
+    public void Dispose()
+    {
+        _ending = true;
+        _wake.Signal();
+        if (!_thread.Join(LastWait))
+            return; // it hangs in a write, and ends with the process
+        _wake.Dispose();
+        if (_ownsFd)
+            _ = close(_fd);
+    }
+
+    private bool TryPut(byte value)
+    {
+        bool taken = false;
+        try
+        {
+            _producers.Enter(ref taken);
+            if (_written - Volatile.Read(ref _read) >= Size)
+                return false;
+            _ring[_written & Mask] = value;
+            Volatile.Write(ref _written, _written + 1);
+            return true;
+        }
+        finally
+        {
+            if (taken)
+                _producers.Exit(useMemoryBarrier: true);
+        }
+    }
+
+    private void Drain()
+    {
+        while (true)
+        {
+            long available = Volatile.Read(ref _written) - _read;
+            if (available > 0)
+            {
+                int start = (int)(_read & Mask);
+                int sent = Send(start, (int)Math.Min(available, Size - start));
+                if (sent < 0)
+                {
+                    _closed = true;
+                    _lifecycle.Stop(new(StopKind.OutputClosed));
+                    return;
+                }
+
+                Volatile.Write(ref _read, _read + sent);
+                continue;
+            }
+
+            if (_ending)
+                return;
+
+            // Say that we sleep, then look once more: a byte put in between either is seen here or wakes us.
+            Interlocked.Exchange(ref _idle, 1);
+            if (Volatile.Read(ref _written) == _read && !_ending)
+            {
+                pollfd woken = new() { fd = _wake.Fd, events = POLLIN };
+                _ = poll(&woken, 1, -1);
+                _ = _wake.Read();
+            }
+
+            Volatile.Write(ref _idle, 0);
+        }
+    }
+
+    /// <returns>Bytes written, or -1 when the other end is gone.</returns>
+    private int Send(int start, int count)
+    {
+        fixed (byte* data = &_ring[start])
+        {
+            while (true)
+            {
+                long sent = write(_fd, data, count);
+                if (sent >= 0)
+                    return (int)sent;
+                if (errno == EAGAIN)
+                {
+                    // Somebody we share the terminal with made it non-blocking.
+                    pollfd room = new() { fd = _fd, events = POLLOUT };
+                    _ = poll(&room, 1, -1);
+                }
+                else if (errno != EINTR)
+                {
+                    return -1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+namespace MiniVmm.Terminal;
+
+/// <summary>What a key typed on the console means.</summary>
+public enum EscapeAction
+{
+    /// <summary>It goes to the guest.</summary>
+    Send,
+
+    /// <summary>It was the start of a command, or no command: it goes nowhere.</summary>
+    Swallow,
+    Help,
+    Break,
+    End,
+}
+
+/// <summary>Ctrl-A and a letter, with QEMU's meanings.</summary>
+public sealed class EscapeKeys
+{
+    /// <summary>What Ctrl-A h prints.</summary>
+    public const string Help = """
+
+        Ctrl-A h       this help
+        Ctrl-A x       end the virtual machine
+        Ctrl-A b       send a break (SysRq on a Linux console)
+        Ctrl-A Ctrl-A  send Ctrl-A itself
+
+        """;
+
+    private const byte CtrlA = 1;
+    private bool _escaped;
+
+    /// <summary>Takes the next key.</summary>
+    public EscapeAction Press(byte key)
+    {
+        if (!_escaped)
+        {
+            _escaped = key == CtrlA;
+            return _escaped ? EscapeAction.Swallow : EscapeAction.Send;
+        }
+
+        _escaped = false;
+        return key switch
+        {
+            (byte)'x' or (byte)'X' => EscapeAction.End,
+            (byte)'h' or (byte)'H' or (byte)'?' => EscapeAction.Help,
+            (byte)'b' or (byte)'B' => EscapeAction.Break,
+            CtrlA => EscapeAction.Send,
+            _ => EscapeAction.Swallow,
+        };
+    }
+}

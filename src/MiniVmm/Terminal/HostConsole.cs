@@ -1,0 +1,92 @@
+using System.Text;
+using MiniVmm.Devices;
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Terminal;
+
+/// <summary>Where the guest's first serial port goes.</summary>
+public enum ConsoleKind
+{
+    /// <summary>Standard input and output.</summary>
+    Stdio,
+
+    /// <summary>A file, written anew; no input.</summary>
+    File,
+
+    /// <summary>Nowhere.</summary>
+    None,
+}
+
+/// <summary>
+/// What <c>--console</c> names: the guest's text on its way out, keys on their way in, and the terminal's mode.
+/// Disposal writes out what is left and puts the terminal back.
+/// </summary>
+internal sealed unsafe class HostConsole : IDisposable
+{
+    private const int StandardInput = 0;
+    private const int StandardOutput = 1;
+    private readonly Lifecycle _lifecycle;
+    private readonly ConsoleOutput? _output;
+    private readonly bool _takesInput;
+    private TerminalMode? _terminal;
+    private ConsoleInput? _input;
+    private bool _disposed;
+
+    /// <param name="kind">Where it goes.</param>
+    /// <param name="path">The file of <see cref="ConsoleKind.File"/>.</param>
+    /// <param name="lifecycle">Told when the reader is gone, and of Ctrl-A x.</param>
+    /// <exception cref="BadInputException">The file cannot be written.</exception>
+    public HostConsole(ConsoleKind kind, string? path, Lifecycle lifecycle)
+    {
+        _lifecycle = lifecycle;
+        _takesInput = kind == ConsoleKind.Stdio;
+        _output = kind switch
+        {
+            ConsoleKind.None => null,
+            ConsoleKind.File => new ConsoleOutput(OpenFile(path!), ownsFd: true, lifecycle),
+            _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
+        };
+    }
+
+    /// <summary>Takes the guest's text.</summary>
+    public IConsoleSink Sink => _output is null ? NullSink.Instance : _output;
+
+    /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
+    public void AttachInput(Serial16550 serial)
+    {
+        if (!_takesInput)
+            return;
+        _terminal = TerminalMode.TryEnterRaw(StandardInput);
+        _input = new ConsoleInput(StandardInput, serial, _lifecycle, _terminal is not null);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _input?.Dispose();
+        _output?.Dispose();
+        _terminal?.Dispose();
+    }
+
+    private static int OpenFile(string path)
+    {
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0x1a4 /* 0644 */);
+            return fd >= 0 ? fd : throw new BadInputException($"--console {path}: cannot be written: {Errno.Explain(errno)}");
+        }
+    }
+
+    private sealed class NullSink : IConsoleSink
+    {
+        public static readonly NullSink Instance = new();
+
+        public void Write(byte value)
+        {
+        }
+    }
+}
