@@ -1,0 +1,39 @@
+using MiniVmm.Boot;
+using MiniVmm.Cpu;
+using MiniVmm.Memory;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Machine;
+
+/// <summary>Everything that a user said of a machine, read but not yet looked up.</summary>
+public sealed record MachineOptions
+{
+    /// <summary>Path of the kernel.</summary>
+    public required string Kernel { get; init; }
+
+    /// <summary>Path of the initial RAM disk or multiboot module.</summary>
+    public string? Initrd { get; init; }
+
+    /// <summary>The kernel's command line.</summary>
+    public string CommandLine { get; init; } = "";
+
+    public Decompression Decompression { get; init; }
+
+    public CpuTopology Topology { get; init; } = CpuTopology.Single;
+
+    /// <summary>The CPU model and its changes.</summary>
+    public CpuSelection Cpu { get; init; } = CpuSelection.Host;
+
+    public MemoryOptions Memory { get; init; } = new(128 * MemoryLayout.MiB);
+
+    /// <summary>Host CPU of each vCPU; empty for the scheduler's choice.</summary>
+    public IReadOnlyList<int> Pin { get; init; } = [];
+
+    public ConsoleKind Console { get; init; }
+
+    /// <summary>The file of <see cref="ConsoleKind.File"/>.</summary>
+    public string? ConsolePath { get; init; }
+
+    /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
+    public bool Timed { get; init; }
+}

@@ -1,0 +1,79 @@
+using MiniVmm.Boot;
+using MiniVmm.Firmware;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Machine;
+
+/// <summary>
+/// A machine worked out in full before the host is asked for anything: where RAM lies, what is loaded where,
+/// how the boot processor starts. What <c>--dry-run</c> shows, and what <see cref="VirtualMachine"/> builds.
+/// </summary>
+public sealed class MachinePlan : IDisposable
+{
+    private readonly IReadOnlyList<IDisposable> _files;
+
+    private MachinePlan(MachineOptions options, GuestMemoryMap memory, BootImage boot, FirmwareCpus cpus, IReadOnlyList<IDisposable> files)
+    {
+        Options = options;
+        Memory = memory;
+        Boot = boot;
+        Cpus = cpus;
+        Acpi = AcpiTables.Build(cpus);
+        _files = files;
+    }
+
+    public MachineOptions Options { get; }
+
+    public GuestMemoryMap Memory { get; }
+
+    public BootImage Boot { get; }
+
+    /// <summary>The processors as the firmware tables list them.</summary>
+    public FirmwareCpus Cpus { get; }
+
+    /// <summary>The ACPI tables.</summary>
+    public LoadSegment Acpi { get; }
+
+    /// <summary>Reads the files and works everything out.</summary>
+    /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>
+    public static MachinePlan Create(MachineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
+        List<IDisposable> files = [];
+        try
+        {
+            NativeBuffer kernel = InputFile.Read(options.Kernel, "--kernel");
+            files.Add(kernel);
+            NativeBuffer? initrd = options.Initrd is null ? null : InputFile.Read(options.Initrd, "--initrd");
+            if (initrd is not null)
+                files.Add(initrd);
+
+            BootImage boot = BootLoader.Load(new BootRequest
+            {
+                KernelName = options.Kernel,
+                Kernel = kernel.Memory,
+                InitrdName = options.Initrd,
+                Initrd = initrd?.Memory,
+                CommandLine = options.CommandLine,
+                Memory = memory,
+                Decompression = options.Decompression,
+            });
+            FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
+                .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
+            return new MachinePlan(options, memory, boot, cpus, files);
+        }
+        catch
+        {
+            files.ForEach(file => file.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Gives back the memory of the files; the segments are not to be used afterwards.</summary>
+    public void Dispose()
+    {
+        foreach (IDisposable file in _files)
+            file.Dispose();
+    }
+}

@@ -1,0 +1,191 @@
+using MiniVmm.Cpu;
+using MiniVmm.Devices;
+using MiniVmm.Diagnostics;
+using MiniVmm.Execution;
+using MiniVmm.Firmware;
+using MiniVmm.Kvm;
+using MiniVmm.Memory;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Machine;
+
+/// <summary>
+/// A virtual machine, from a plan to its end. Built whole or not at all: whatever the host lacks is thrown
+/// before the first instruction of the guest.
+/// </summary>
+public sealed class VirtualMachine : IDisposable
+{
+    private const uint MtrrDefaultType = 0x2ff;
+    private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
+    private readonly Stack<IDisposable> _owned = new();
+    private readonly ManualResetEventSlim _go = new();
+    private readonly List<VcpuThread> _vcpus = [];
+    private readonly GuestMemory _memory;
+    private readonly Milestones _milestones;
+    private readonly Lifecycle _lifecycle;
+    private readonly HostConsole _console;
+
+    private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
+    {
+        _milestones = milestones;
+        _owned.Push(kvm);
+        MachineOptions options = plan.Options;
+        HostChecks.Run(kvm, plan, warn);
+        try
+        {
+            _lifecycle = Own(new Lifecycle());
+            _owned.Push(_go);
+            KvmVm vm = Own(kvm.CreateVm());
+            vm.SetTssAddress(MemoryLayout.Tss);
+            vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
+            if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
+                vm.EnableCapability(KvmCapability.KVM_CAP_X2APIC_API, KvmConstants.KVM_X2APIC_API_USE_32BIT_IDS | KvmConstants.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+            vm.CreateIrqChip();
+            vm.SetGsiRouting(GsiRoutes.Pc());
+
+            // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
+            vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
+            milestones.Reach("VM created");
+
+            Backing = Own(RamBacking.Allocate(options.Memory, plan.Memory.Size));
+            _memory = Backing.Slots(plan.Memory);
+            for (int i = 0; i < _memory.Slots.Count; i++)
+                vm.SetUserMemoryRegion((uint)i, _memory.Slots[i].Range.Start, _memory.Slots[i].Range.Length, _memory.Slots[i].Host);
+            milestones.Reach("RAM mapped");
+
+            CpuidTemplate cpuid = BuildCpuid(kvm, vm, options, warn);
+            LoadAll(plan, cpuid);
+            milestones.Reach("kernel and tables in place");
+
+            _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
+            Platform platform = new(plan.Memory, _console.Sink, Own(new IrqFdTrigger(vm, IoPorts.SerialIrq)), _lifecycle, TimeProvider.System);
+
+            for (int i = 0; i < options.Topology.Count; i++)
+            {
+                KvmVcpu vcpu = vm.CreateVcpu((int)options.Topology.ApicId(i));
+                int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
+                VcpuThread thread = Own(new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _go, pin, options.Timed));
+                Prepare(vcpu, cpuid, i, plan);
+                _vcpus.Add(thread);
+            }
+
+            milestones.Reach("vCPUs created");
+            _console.AttachInput(platform.Serial);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The host memory behind guest RAM.</summary>
+    public RamBacking Backing { get; }
+
+    /// <summary>The vCPUs and what they counted.</summary>
+    public IReadOnlyList<VcpuThread> Vcpus => _vcpus;
+
+    /// <summary>Builds the machine; the plan can be disposed of afterwards.</summary>
+    /// <param name="plan">What to build.</param>
+    /// <param name="milestones">Notes the steps of the start.</param>
+    /// <param name="warn">Takes one line for each thing that is not as asked, or hurts.</param>
+    /// <exception cref="VmmException">The host cannot, or an option does not fit it.</exception>
+    /// <exception cref="KvmException">KVM refused something.</exception>
+    public static VirtualMachine Create(MachinePlan plan, Milestones milestones, Action<string> warn)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return new VirtualMachine(KvmSystem.Open(), plan, milestones, warn);
+    }
+
+    /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
+    public void Stop(StopReason reason) => _lifecycle.Stop(reason);
+
+    /// <summary>Runs the guest to its end, once: then its text is out, and the terminal is as it was.</summary>
+    /// <param name="timeout">Longest run, or null for none.</param>
+    public StopReason Run(TimeSpan? timeout)
+    {
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.Start();
+        try
+        {
+            foreach (VcpuThread vcpu in _vcpus)
+                vcpu.WaitUntilReady();
+        }
+        catch
+        {
+            _lifecycle.Stop(new(StopKind.Interrupted)); // those that are ready leave before they enter
+            JoinAll();
+            throw;
+        }
+
+        _milestones.Reach("vCPU threads ready");
+        _go.Set();
+        _lifecycle.Wait(timeout);
+        JoinAll();
+        _console.Dispose();
+
+        long[] first = [.. _vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
+        if (first.Length > 0)
+            _milestones.Reach("first exit of a vCPU", first.Min());
+        _milestones.Reach($"end: {_lifecycle.Reason.Kind}");
+        return _lifecycle.Reason;
+    }
+
+    /// <summary>Why the guest crashed, for people; only after <see cref="Run"/> gave <see cref="StopKind.Crash"/>.</summary>
+    public string ExplainCrash() => CrashReport.Write(_vcpus[(int)_lifecycle.Reason.Value], _memory);
+
+    /// <summary>Closes everything in the opposite order; the terminal and files are as before.</summary>
+    public void Dispose()
+    {
+        while (_owned.TryPop(out IDisposable? owned))
+            owned.Dispose();
+    }
+
+    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachineOptions options, Action<string> warn)
+    {
+        CpuidLeaf[] supported = [.. kvm.GetSupportedCpuid().Select(CpuidEntries.ToLeaf)];
+        bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+        CpuidTemplate template = CpuidBuilder.Build(supported, options.Cpu, options.Topology, tscDeadline);
+        foreach (string warning in template.Warnings)
+            warn(warning);
+        return template;
+    }
+
+    private void LoadAll(MachinePlan plan, CpuidTemplate cpuid)
+    {
+        CpuidLeaf leaf1 = cpuid.ForVcpu(0).First(leaf => leaf.Function == 1);
+        foreach (LoadSegment segment in plan.Boot.Segments)
+            _memory.Load(segment);
+        _memory.Load(plan.Acpi);
+        _memory.Load(MpTable.Build(plan.Cpus, leaf1.Eax, leaf1.Edx));
+    }
+
+    private static void Prepare(KvmVcpu vcpu, CpuidTemplate cpuid, int index, MachinePlan plan)
+    {
+        vcpu.SetCpuid2([.. cpuid.ForVcpu(index).Select(CpuidEntries.FromLeaf)]);
+
+        // As firmware leaves it: without this Linux finds the MTRRs off and does not trust PAT either.
+        vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);
+
+        // The others wait for INIT and SIPI, which KVM's own APIC delivers.
+        if (index != 0)
+            return;
+        vcpu.SetSregs(EntryRegisters.Special(plan.Boot.Entry, vcpu.GetSregs()));
+        vcpu.SetRegs(EntryRegisters.General(plan.Boot.Entry));
+    }
+
+    private void JoinAll()
+    {
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.Kick();
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.Join();
+    }
+
+    private T Own<T>(T resource)
+        where T : IDisposable
+    {
+        _owned.Push(resource);
+        return resource;
+    }
+}
