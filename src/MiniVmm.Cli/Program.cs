@@ -1,2 +1,10 @@
-Console.WriteLine("minivmm");
-return 0;
+using System.CommandLine;
+using MiniVmm.Cli;
+using MiniVmm.Diagnostics;
+
+Milestones milestones = new();
+RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
+{
+    new RunCommand(milestones),
+};
+return CommandLine.Invoke(root, args);

@@ -1,0 +1,11 @@
+namespace MiniVmm.Cli;
+
+/// <summary>What MiniVmm itself says, on standard error, one line each.</summary>
+internal static class Messages
+{
+    public static void Error(string message) => Write("minivmm: ", message);
+
+    public static void Warning(string message) => Write("minivmm: warning: ", message);
+
+    private static void Write(string prefix, string message) => Console.Error.WriteLine(prefix + message);
+}
