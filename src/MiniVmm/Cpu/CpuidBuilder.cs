@@ -57,13 +57,21 @@ public static class CpuidBuilder
                 + $"the {topology.Threads} threads of a core for cores");
         }
 
+        // An 8-bit APIC id of 0xFF addresses everyone.
+        if (topology.MaxApicId > 254 && (table.Get(s_leaf1Ecx) & X2Apic) == 0)
+        {
+            warnings.Add($"--cpu {selection.Text}: without x2apic a guest cannot start vCPUs of APIC ids over 254, "
+                + $"here up to {topology.MaxApicId}");
+        }
+
         foreach ((CpuFeature feature, bool on) in selection.Changes)
         {
             if (FollowsTopology(feature) && table.Has(feature) != on)
                 warnings.Add($"--cpu {selection.Text}: {feature.Name} follows --smp, here {topology}");
         }
 
-        return new([.. table.Leaves], topology, warnings);
+        CpuidLeaf[] leaves = [.. table.Leaves.OrderBy(leaf => leaf.Function).ThenBy(leaf => leaf.Index)];
+        return new(leaves, topology, warnings);
     }
 
     /// <summary>The host's vendor stays unless the model has one; tells whether AMD's leaves count.</summary>

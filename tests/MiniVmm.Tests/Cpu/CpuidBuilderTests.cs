@@ -141,6 +141,18 @@ public sealed class CpuidBuilderTests
         Assert.Empty(Build(SupportedCpuid.Intel, "kvm64", topology: topology).Warnings);
     }
 
+    [Fact]
+    public void More_vcpus_than_an_xapic_can_address_are_a_warning_without_x2apic()
+    {
+        CpuTopology many = new(300);
+
+        Assert.Equal(
+            ["--cpu host,-x2apic: without x2apic a guest cannot start vCPUs of APIC ids over 254, here up to 299"],
+            Build(SupportedCpuid.Intel, "host,-x2apic", topology: many).Warnings);
+        Assert.Empty(Build(SupportedCpuid.Intel, "host", topology: many).Warnings);
+        Assert.Empty(Build(SupportedCpuid.Intel, "host,-x2apic", topology: new(255)).Warnings);
+    }
+
     [Theory]
     [InlineData("qemu32", 4u, 0x80000004u)]
     [InlineData("qemu32,+fsgsbase", 7u, 0x80000004u)]
@@ -260,14 +272,17 @@ public sealed class CpuidBuilderTests
     public void The_list_stays_within_what_kvm_takes()
     {
         foreach (string cpu in (string[])["host", "qemu64", "EPYC-Rome", "x86-64-v3"])
-        {
             Assert.InRange(Build(SupportedCpuid.Sparse, cpu).ForVcpu(0).Length, 1, SupportedCpuid.Sparse.Count + 3);
-        }
     }
 
     [Fact]
     public void Any_list_of_leaves_is_survived()
     {
+        CpuSelection[] selections =
+        [
+            .. ((string[])["host", "host,-avx", "kvm64", "EPYC"]).Select(text => CpuSelection.Parse(text)),
+        ];
+        CpuTopology topology = new(2, 3, 2);
         uint[] functions = [0, 1, 4, 7, 0xB, 0xD, 0x1F, 0x80000000, 0x80000001, 0x80000008, 0x8000001D];
         Gen.Select(
                 Gen.Int[0, functions.Length - 1].Select(i => functions[i]),
@@ -282,9 +297,9 @@ public sealed class CpuidBuilderTests
             .Sample(
                 leaves =>
                 {
-                    foreach (string cpu in (string[])["host", "host,-avx", "kvm64", "EPYC"])
+                    foreach (CpuSelection selection in selections)
                     {
-                        CpuidLeaf[] built = Build(leaves, cpu, topology: new(2, 3, 2)).ForVcpu(11);
+                        CpuidLeaf[] built = CpuidBuilder.Build(leaves, selection, topology, true).ForVcpu(11);
                         Assert.Equal(built.Length, built.Select(leaf => (leaf.Function, leaf.Index)).Distinct().Count());
                     }
                 },

@@ -36,7 +36,7 @@ public sealed class CpuidTopologyTests
                     CheckIntel(topology);
                     CheckAmd(SupportedCpuid.Amd, topology);
                 },
-                iter: 20,
+                iter: 12,
                 threads: 1);
 
     [Theory]
@@ -121,14 +121,7 @@ public sealed class CpuidTopologyTests
                 .Select(pair => (pair.First.Function, pair.First.Index)),
         ];
 
-        Assert.Equal([(0xBu, 0u), (0xBu, 1u), (0xBu, 2u), (1u, 0u), (0x8000001Eu, 0u)], differing.OrderBy(Order));
-
-        static int Order((uint Function, uint Index) leaf) => leaf.Function switch
-        {
-            0xB => (int)leaf.Index,
-            1 => 3,
-            _ => 4,
-        };
+        Assert.Equal([(1u, 0u), (0xBu, 0u), (0xBu, 1u), (0xBu, 2u), (0x8000001Eu, 0u)], differing);
     }
 
     private static CpuidTemplate Build(
