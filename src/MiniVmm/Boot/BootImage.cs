@@ -32,8 +32,11 @@ public sealed record EntryState(EntryMode Mode, ulong Rip)
     public ushort DataSelector { get; init; } = 0x18;
 }
 
-/// <summary>A kernel made ready: what to put where, and how to enter it. Pure data; nothing has been touched.</summary>
-public sealed class BootImage
+/// <summary>
+/// A kernel made ready: what to put where, and how to enter it. Pure data; nothing has been touched. Dispose it once
+/// the segments are copied: an unpacked kernel is tens of megabytes of native memory.
+/// </summary>
+public sealed class BootImage : IDisposable
 {
     /// <summary>The protocol and what it was chosen from, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
     public required string Format { get; init; }
@@ -45,4 +48,10 @@ public sealed class BootImage
 
     /// <summary>What was decided and why, one sentence a line, for <c>--dry-run</c>.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Memory that segments point into and that no file owns.</summary>
+    internal IDisposable? Unpacked { get; init; }
+
+    /// <summary>Gives the unpacked kernel's memory back; its segments' bytes must not be touched from then on.</summary>
+    public void Dispose() => Unpacked?.Dispose();
 }

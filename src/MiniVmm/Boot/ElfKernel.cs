@@ -9,11 +9,15 @@ internal static class ElfKernel
     public static ulong Place(LoadPlan plan, string name, ElfFile elf)
     {
         ulong end = 0;
-        foreach (ElfProgramHeader header in elf.ProgramHeaders)
+        // The highest first: when RAM is too small, the error then names what the whole kernel needs.
+        foreach (ElfProgramHeader header in elf.ProgramHeaders.OrderByDescending(header => header.PhysicalAddress))
         {
             if (header.Type != ElfSegmentType.Load || header.MemorySize == 0)
                 continue;
-            plan.Add($"ELF segment {header.Index}", header.PhysicalAddress, elf.Contents(header), header.MemorySize);
+            // Zeros at the end are .bss that objcopy wrote out, megabytes in a Linux kernel: memory is zero as it is.
+            ReadOnlyMemory<byte> data = elf.Contents(header);
+            data = data[..(data.Span.LastIndexOfAnyExcept((byte)0) + 1)];
+            plan.Add($"ELF segment {header.Index}", header.PhysicalAddress, data, header.MemorySize);
             end = Math.Max(end, header.PhysicalAddress + header.MemorySize);
         }
 

@@ -4,31 +4,51 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Memory;
 
 /// <summary>
-/// Bytes outside of the managed heap, for kernels and disks' tables: large, short-lived, and given back to the
-/// host on disposal, which a garbage-collected array of that size would not be for the life of a guest.
+/// Bytes outside the managed heap, for large things that live shortly: once disposed they are the system's again,
+/// where a managed array of that size would stay resident.
 /// </summary>
-/// <param name="length">Bytes, all zero.</param>
-public sealed unsafe class NativeBuffer(int length) : MemoryManager<byte>
+public sealed unsafe class NativeBuffer : MemoryManager<byte>
 {
-    private byte* _data = (byte*)NativeMemory.AllocZeroed((nuint)length);
+    private byte* _bytes;
+    private readonly int _length;
 
-    public int Length => length;
-
-    public override Span<byte> GetSpan()
+    /// <param name="length">Bytes; their contents are undefined at first.</param>
+    /// <exception cref="OutOfMemoryException">The system has no such memory.</exception>
+    public NativeBuffer(int length)
     {
-        ObjectDisposedException.ThrowIf(_data is null, this);
-        return new Span<byte>(_data, length);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        _bytes = (byte*)NativeMemory.Alloc((nuint)Math.Max(length, 1));
+        _length = length;
     }
 
-    public override MemoryHandle Pin(int elementIndex = 0) => new(_data + elementIndex);
+    /// <summary>Bytes in the buffer.</summary>
+    public int Length => _length;
+
+    /// <exception cref="ObjectDisposedException">The bytes are gone.</exception>
+    public override Span<byte> GetSpan()
+    {
+        ObjectDisposedException.ThrowIf(_bytes == null, this);
+        return new(_bytes, _length);
+    }
+
+    public override MemoryHandle Pin(int elementIndex = 0)
+    {
+        ObjectDisposedException.ThrowIf(_bytes == null, this);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)elementIndex, (uint)_length);
+        return new(_bytes + elementIndex);
+    }
 
     public override void Unpin()
     {
+        // Native memory does not move.
     }
+
+    /// <summary>Frees the bytes; a second time does nothing.</summary>
+    public void Dispose() => Dispose(disposing: true);
 
     protected override void Dispose(bool disposing)
     {
-        NativeMemory.Free(_data);
-        _data = null;
+        NativeMemory.Free(_bytes);
+        _bytes = null;
     }
 }

@@ -45,7 +45,7 @@ public sealed class ElfFileTests
         Contains("is not in RAM", Refusal(elf => elf.With(0x9fbff, [1, 2])));
         Contains("vectors", Refusal(elf => elf.With(0x4ff, [1])));
         Contains("overlaps boot GDT", Refusal(elf => elf.With(0x500, [1])));
-        Contains("overlaps ELF segment 0", Refusal(elf => elf.With(0x102fff, [1])));
+        Contains("ELF segment 0 at 0x100000-0x102fff overlaps ELF segment 1 at 0x102fff", Refusal(elf => elf.With(0x102fff, [1])));
         Contains("past the end of the address space", Refusal(
             elf => elf.With(ulong.MaxValue, [1], memorySize: 2), is64: true));
         Contains("past the end of the address space", Refusal(

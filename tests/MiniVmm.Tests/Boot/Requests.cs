@@ -34,6 +34,20 @@ internal static class Requests
     public static LoadSegment Segment(this BootImage image, string name) =>
         Assert.Single(image.Segments, segment => segment.Name == name);
 
+    /// <summary>Loads any bytes: a sound image or a refusal, and never another exception.</summary>
+    public static void LoadOrRefuse(BootRequest request)
+    {
+        try
+        {
+            using BootImage image = BootLoader.Load(request);
+            AssertSound(image, request.Memory);
+        }
+        catch (BadInputException refusal)
+        {
+            Assert.StartsWith("kernel.bin", refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>What every image must be, whatever file it came from.</summary>
     public static void AssertSound(BootImage image, GuestMemoryMap memory)
     {

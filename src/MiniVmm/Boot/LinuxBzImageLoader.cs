@@ -1,0 +1,138 @@
+using MiniVmm.Boot.Payload;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Boot;
+
+/// <summary>
+/// A compressed Linux kernel with a 64-bit entry. Where MiniVmm knows the payload's codec it unpacks the kernel itself
+/// and enters it directly, which spares the guest that work; else the kernel's own stub does it.
+/// </summary>
+internal static class LinuxBzImageLoader
+{
+    /// <summary>The stub's 64-bit entry, from the start of the protected-mode part.</summary>
+    private const ulong StubEntry64 = 0x200;
+
+    /// <exception cref="BadInputException">Broken, too old, or too large for the guest.</exception>
+    public static BootImage Load(BootRequest request)
+    {
+        string name = request.KernelName;
+        LinuxSetupHeader header = LinuxSetupHeader.Read(name, request.Kernel.Span);
+        ReadOnlyMemory<byte> protectedMode = ProtectedModePart(name, request.Kernel, header);
+        List<string> notes = [];
+        if (request.Decompression == Decompression.Guest)
+        {
+            notes.Add("payload: left to the kernel's own stub, as asked");
+            return LoadStub(request, header, protectedMode, notes);
+        }
+
+        NativeBuffer? unpacked = null;
+        try
+        {
+            KernelPayload payload = KernelPayload.Locate(header, protectedMode);
+            unpacked = payload.Unpack(request.Memory.LowRamEnd);
+            BootImage image = LoadUnpacked(request, header, payload, unpacked, notes);
+            unpacked = null;
+            return image;
+        }
+        catch (PayloadException refusal)
+        {
+            notes.Add($"payload: {refusal.Message}; left to the kernel's own stub");
+        }
+        finally
+        {
+            unpacked?.Dispose();
+        }
+
+        return LoadStub(request, header, protectedMode, notes);
+    }
+
+    private static ReadOnlyMemory<byte> ProtectedModePart(string name, ReadOnlyMemory<byte> file, LinuxSetupHeader header)
+    {
+        int start = header.ProtectedModeOffset;
+        if (start >= file.Length)
+            throw new BadInputException($"{name}: setup_sects puts the protected-mode code at 0x{start:x}, past the end of the file (0x{file.Length:x})");
+        ulong available = (ulong)(file.Length - start);
+        // syssize counts in 16 bytes, rounded up; a file that lacks more than the rounding is cut off.
+        ulong size = header.ProtectedModeSize;
+        if (size == 0 || (size > available && size - available >= 16))
+            throw new BadInputException($"{name}: syssize says 0x{size:x} bytes of protected-mode code; the file has 0x{available:x}: cut off?");
+        return file.Slice(start, (int)Math.Min(size, available));
+    }
+
+    private static BootImage LoadUnpacked(
+        BootRequest request, LinuxSetupHeader header, KernelPayload payload, NativeBuffer unpacked, List<string> notes)
+    {
+        string name = $"{request.KernelName} (unpacked)";
+        ElfFile elf;
+        try
+        {
+            elf = ElfFile.Parse(name, unpacked.Memory);
+        }
+        catch (BadInputException refusal)
+        {
+            // What is in there is not what is entered directly; the stub may know better.
+            throw new PayloadException($"{payload.Codec}, but no kernel inside ({refusal.Message})", refusal);
+        }
+
+        if (!elf.Is64)
+            throw new PayloadException($"{payload.Codec}, with a 32-bit ELF file inside");
+
+        LoadPlan plan = LinuxEntry.NewPlan(request, header);
+        ElfKernel.Place(plan, name, elf);
+        ulong entry = ElfKernel.PhysicalEntry(name, elf);
+        EntryState state = LinuxEntry.Complete(plan, request, header, entry, entry);
+        notes.Add($"payload: {payload.Codec}, {MiB(payload.Length)} → {MiB(unpacked.Length)}, unpacked by MiniVmm; " +
+            $"entering vmlinux at 0x{entry:x}");
+        return new()
+        {
+            Format = Format(header),
+            Segments = plan.Segments,
+            Entry = state,
+            Notes = notes,
+            Unpacked = unpacked,
+        };
+    }
+
+    private static BootImage LoadStub(
+        BootRequest request, LinuxSetupHeader header, ReadOnlyMemory<byte> protectedMode, List<string> notes)
+    {
+        string name = request.KernelName;
+        if ((ulong)protectedMode.Length <= StubEntry64)
+            throw new BadInputException($"{name}: 0x{protectedMode.Length:x} bytes of protected-mode code hold no 64-bit entry at 0x200");
+        LoadPlan plan = LinuxEntry.NewPlan(request, header);
+        ulong preferred = header.PreferredAddress;
+        ulong address = header.IsRelocatable ? preferred : MemoryLayout.HighMemory;
+        if (header.IsRelocatable && header.KernelAlignment is var alignment
+            && (alignment == 0 || !ulong.IsPow2(alignment) || preferred % alignment != 0))
+            throw new BadInputException($"{name}: pref_address 0x{preferred:x} is not a multiple of kernel_alignment 0x{alignment:x}");
+
+        // The stub unpacks over and beyond itself: init_size bytes from where the kernel will run must stay free.
+        ulong size = (ulong)protectedMode.Length;
+        if (header.IsRelocatable)
+        {
+            plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, header.InitSize));
+        }
+        else
+        {
+            // It runs at pref_address whatever it was loaded at, and may unpack right over its own start.
+            ulong end = unchecked(preferred + header.InitSize);
+            if (end < preferred || preferred < address)
+                throw new BadInputException($"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} makes no sense");
+            plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, end - address));
+        }
+
+        EntryState state = LinuxEntry.Complete(plan, request, header, address, address + StubEntry64);
+        return new()
+        {
+            Format = Format(header),
+            Segments = plan.Segments,
+            Entry = state,
+            Notes = notes,
+        };
+    }
+
+    private static string Format(LinuxSetupHeader header) =>
+        $"Linux bzImage {LinuxSetupHeader.Dotted(header.Version)}, 64-bit entry";
+
+    private static string MiB(long bytes) => $"{bytes / (double)MemoryLayout.MiB:0.0} MiB";
+}

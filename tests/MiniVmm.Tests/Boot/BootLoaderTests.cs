@@ -1,0 +1,112 @@
+using CsCheck;
+using MiniVmm.Boot;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Tests.Boot;
+
+public sealed class BootLoaderTests
+{
+    private static byte[] Sample(string kind) => kind switch
+    {
+        "multiboot, ELF32" => MultibootFiles.Elf().Build(),
+        "multiboot, ELF64" => MultibootFiles.Elf(is64: true).Build(),
+        "multiboot, flat" => MultibootFiles.Flat(bssEnd: 0x201000),
+        "PVH, ELF32" => new ElfBuilder(false).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000).Build(),
+        "PVH, ELF64" => new ElfBuilder(true).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000, 8).Build(),
+        "vmlinux" => new ElfBuilder(true) { Entry = 0x100_0000 }
+            .With(0x100_0000, [0xf4, 0x90, 0, 0], 0x1000, 0xffff_ffff_8100_0000).With(0x101_0000, [1]).Build(),
+        "bzImage" => new BzImageBuilder(SmallKernel.Payload("gzip")).Build(),
+        "bzImage, stub" => new BzImageBuilder([]).Build(),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+
+    public static TheoryData<string> Kinds =>
+    [
+        "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage", "bzImage, stub",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Each_kind_is_recognised_and_sound(string kind)
+    {
+        BootRequest request = Requests.For(Sample(kind), initrd: new byte[4097]);
+        using BootImage image = BootLoader.Load(request);
+
+        Requests.AssertSound(image, request.Memory);
+        Assert.Contains(kind.Split(',')[0], image.Format, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Cut_off_at_any_length_a_file_is_loaded_or_refused(string kind)
+    {
+        byte[] file = Sample(kind);
+        for (int length = 0; length < file.Length; length++)
+            Requests.LoadOrRefuse(Requests.For(file[..length]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void With_bytes_changed_a_file_is_loaded_or_refused(string kind)
+    {
+        byte[] good = Sample(kind);
+        // Where the fields are; the payload has tests of its own.
+        int head = Math.Min(good.Length, 0x300);
+        byte[] extremes = [0, 1, 0x7f, 0x80, 0xff];
+        Gen<byte> value = Gen.OneOf(Gen.Byte, Gen.Int[0, extremes.Length - 1].Select(i => extremes[i]));
+        Gen<(int At, byte Value)> change = Gen.Select(Gen.Int[0, head - 1], value);
+        change.Array[1, 6].Sample(
+            changes =>
+            {
+                byte[] file = [.. good];
+                foreach ((int at, byte value) in changes)
+                    file[at] = value;
+                Requests.LoadOrRefuse(Requests.For(file, initrd: [1, 2, 3]));
+            },
+            iter: 3000,
+            threads: 1);
+    }
+
+    [Fact]
+    public void Any_bytes_at_all_are_loaded_or_refused() =>
+        Gen.Byte.Array[0, 2000].Sample(bytes => Requests.LoadOrRefuse(Requests.For(bytes)), iter: 500, threads: 1);
+
+    [Fact]
+    public void An_unknown_file_is_refused_with_every_format_tried() =>
+        Assert.Equal(
+            "kernel.bin: not a kernel that MiniVmm knows (Linux bzImage: no HdrS at 0x202; " +
+            "multiboot: no header in the first 8 KiB; ELF: no magic)",
+            Requests.Refusal("#!/bin/sh\n"u8.ToArray()));
+
+    [Fact]
+    public void A_32_bit_elf_file_without_a_protocol_is_refused() =>
+        Assert.Contains("ELF: 32-bit, without PVH note", Requests.Refusal(
+            new ElfBuilder(false).With(0x100000, [0xf4]).Build()), StringComparison.Ordinal);
+
+    [Fact]
+    public void Multiboot_2_alone_is_refused_by_name()
+    {
+        byte[] header = [0xd6, 0x50, 0x52, 0xe8, 0, 0, 0, 0, 16, 0, 0, 0, 0x1a, 0xaf, 0xad, 0x17];
+        // An ELF64 file with one program header has its contents at 120, a multiple of 8.
+        byte[] file = new ElfBuilder(true).With(0x100000, header).Build();
+
+        Assert.Contains("multiboot 2 only", Requests.Refusal(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_vmlinux_gets_a_made_up_setup_header_and_the_64_bit_entry()
+    {
+        using BootImage image = Requests.Load(Sample("vmlinux"));
+
+        Assert.Equal(new(EntryMode.Long64, 0x100_0000) { Rsi = MemoryLayout.ZeroPage, PageTable = MemoryLayout.PageTables }, image.Entry);
+        ReadOnlySpan<byte> page = image.Segment("Linux boot_params").Data.Span;
+        Assert.Equal([0x55, 0xaa], page[0x1fe..0x200].ToArray());
+        Assert.Equal("HdrS"u8.ToArray(), page[0x202..0x206].ToArray());
+        Assert.Equal([0x0c, 0x02], page[0x206..0x208].ToArray());
+    }
+
+    [Fact]
+    public void Too_little_memory_for_a_vmlinux_names_what_the_highest_segment_needs() =>
+        Assert.Contains("it needs at least 17 MiB; --mem 4 MiB is too small", Requests.Refusal(
+            Requests.For(Sample("vmlinux"), size: 4 * MemoryLayout.MiB)), StringComparison.Ordinal);
+}

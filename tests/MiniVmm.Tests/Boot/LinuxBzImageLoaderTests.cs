@@ -1,0 +1,267 @@
+using System.Buffers.Binary;
+using System.Text;
+using MiniVmm.Boot;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Tests.Boot;
+
+public sealed class LinuxBzImageLoaderTests
+{
+    private static readonly byte[] NoPayload = [];
+
+    private static string Refusal(Action<BzImageBuilder> spoil, ulong size = 64 * MemoryLayout.MiB)
+    {
+        BzImageBuilder builder = new(NoPayload);
+        spoil(builder);
+        return Requests.Refusal(Requests.For(builder.Build(), size));
+    }
+
+    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
+
+    private static uint U32(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt32LittleEndian(segment.Data.Span[at..]);
+
+    private static ulong U64(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt64LittleEndian(segment.Data.Span[at..]);
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("bzip2")]
+    [InlineData("lzma")]
+    [InlineData("xz")]
+    [InlineData("xz, blocks")]
+    [InlineData("lz4")]
+    [InlineData("zstd")]
+    public void A_payload_is_unpacked_and_the_kernel_inside_is_entered(string codec)
+    {
+        using BootImage image = Requests.Load(new BzImageBuilder(SmallKernel.Payload(codec)).Build());
+
+        Assert.Equal(new(EntryMode.Long64, 0x100_0000)
+        {
+            Rsi = MemoryLayout.ZeroPage,
+            PageTable = MemoryLayout.PageTables,
+        }, image.Entry);
+        LoadSegment text = image.Segment("ELF segment 0");
+        Assert.Equal(0x4000ul, text.MemorySize);
+        // The code's last byte is a zero, and zeros at the end are left to memory.
+        Assert.Equal(SmallKernel.Builder().Segments[0].Data, [.. text.Data.Span, 0]);
+        string note = Assert.Single(image.Notes);
+        Contains(codec.Split(',')[0] + ",", note);
+        Contains("unpacked by MiniVmm; entering vmlinux at 0x1000000", note);
+        Requests.AssertSound(image, new(64 * MemoryLayout.MiB));
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("bzip2")]
+    [InlineData("lzma")]
+    [InlineData("xz")]
+    [InlineData("xz, blocks")]
+    [InlineData("lz4")]
+    [InlineData("zstd")]
+    public void A_damaged_payload_never_does_more_harm_than_a_refusal(string codec)
+    {
+        byte[] good = SmallKernel.Payload(codec);
+        for (int i = 4; i < good.Length - 4; i++)
+        {
+            byte[] bad = [.. good];
+            bad[i] ^= (byte)(1 << (i % 8));
+            Requests.LoadOrRefuse(Requests.For(new BzImageBuilder(bad).Build()));
+        }
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("bzip2")]
+    [InlineData("lzma")]
+    [InlineData("xz")]
+    [InlineData("lz4")]
+    [InlineData("zstd")]
+    public void A_payload_that_holds_more_or_less_than_it_says_goes_to_the_stub(string codec)
+    {
+        byte[] good = SmallKernel.Payload(codec);
+        foreach (int wrong in new[] { -1, 1 })
+        {
+            byte[] payload = [.. good[..^4], .. SmallKernel.SizeField(SmallKernel.Vmlinux.Length + wrong)];
+            using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+            // A stream that stops at the promised size leaves an ELF file that is cut off; that is caught as well.
+            Assert.Equal(0x100_0200ul, image.Entry.Rip);
+            Contains("left to the kernel's own stub", Assert.Single(image.Notes));
+        }
+    }
+
+    [Fact]
+    public void A_size_that_the_guest_cannot_hold_is_not_even_tried()
+    {
+        byte[] payload = [.. SmallKernel.Payload("gzip")[..^4], .. SmallKernel.SizeField(0x7fff_ffff)];
+        using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+
+        Contains("gzip, 2147483647 bytes when unpacked, which the guest's RAM does not hold", Assert.Single(image.Notes));
+    }
+
+    [Theory]
+    [InlineData(new byte[] { 0x89, (byte)'L', (byte)'Z', (byte)'O', 0, 0, 0, 0 }, "lzo, which MiniVmm cannot unpack")]
+    [InlineData(new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 }, "unknown codec (first bytes 01020304)")]
+    [InlineData(new byte[] { 1, 2, 3, 4 }, "none (payload_length 4)")]
+    public void What_cannot_be_unpacked_goes_to_the_stub(byte[] payload, string reason)
+    {
+        using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+
+        Assert.Equal(0x100_0200ul, image.Entry.Rip);
+        Contains(reason, Assert.Single(image.Notes));
+    }
+
+    [Fact]
+    public void A_payload_that_is_no_kernel_goes_to_the_stub()
+    {
+        using BootImage image = Requests.Load(new BzImageBuilder(SmallKernel.Gzip("no kernel"u8.ToArray())).Build());
+
+        Contains("gzip, but no kernel inside", Assert.Single(image.Notes));
+    }
+
+    [Fact]
+    public void A_payload_outside_the_file_goes_to_the_stub()
+    {
+        BzImageBuilder builder = new(SmallKernel.Payload("gzip")) { PayloadOffset = uint.MaxValue };
+        using BootImage image = Requests.Load(builder.Build());
+
+        Contains("runs past the protected-mode code", Assert.Single(image.Notes));
+    }
+
+    [Fact]
+    public void The_guest_unpacks_when_asked_to()
+    {
+        byte[] file = new BzImageBuilder(SmallKernel.Payload("gzip")).Build();
+        using BootImage image = BootLoader.Load(Requests.For(file, decompression: Decompression.Guest));
+
+        Assert.Equal(0x100_0200ul, image.Entry.Rip);
+        LoadSegment kernel = image.Segment("Linux kernel with init_size");
+        Assert.Equal((0x100_0000ul, 0x10_0000ul), (kernel.Address, kernel.MemorySize));
+        Assert.Equal(file[1024..], kernel.Data.ToArray());
+    }
+
+    [Fact]
+    public void A_kernel_that_does_not_relocate_is_loaded_at_1_MiB_and_its_memory_is_kept_free()
+    {
+        BzImageBuilder builder = new(NoPayload) { Relocatable = 0, SetupSectors = 0 };
+        using BootImage image = Requests.Load(builder.Build());
+
+        LoadSegment kernel = image.Segment("Linux kernel with init_size");
+        Assert.Equal((0x10_0000ul, 0x110_0000ul), (kernel.Address, kernel.End));
+        Assert.Equal(0x10_0200ul, image.Entry.Rip);
+    }
+
+    [Fact]
+    public void Boot_params_hold_the_header_and_what_the_loader_says()
+    {
+        using BootImage image = BootLoader.Load(Requests.For(
+            new BzImageBuilder(NoPayload).Build(), size: 5 * MemoryLayout.GiB, commandLine: "console=ttyS0", initrd: new byte[5000]));
+
+        LoadSegment page = image.Segment("Linux boot_params");
+        Assert.Equal(4096, page.Data.Length);
+        Assert.Equal(MemoryLayout.Acpi, U64(page, 0x070));
+        Assert.Equal(0xbff00000u / 1024, U32(page, 0x1e0));
+        Assert.Equal(0xaa55u, U32(page, 0x1fe) & 0xffff);
+        Assert.Equal(0x53726448u, U32(page, 0x202));
+        Assert.Equal(0xff, page.Data.Span[0x210]);
+        Assert.Equal(0x81, page.Data.Span[0x211]);
+        Assert.Equal(0x100_0000u, U32(page, 0x214));
+        Assert.Equal(0x10_0000u, U32(page, 0x260));
+        // initrd_addr_max is 2 GiB here.
+        Assert.Equal((0x7fff_e000u, 5000u), (U32(page, 0x218), U32(page, 0x21c)));
+        Assert.Equal(0x7fff_e000ul, image.Segment("initrd").Address);
+
+        LoadSegment line = image.Segment("kernel command line");
+        Assert.Equal(line.Address, U32(page, 0x228));
+        Assert.Equal("console=ttyS0\0", Encoding.UTF8.GetString(line.Data.Span));
+
+        GuestMemoryMap memory = new(5 * MemoryLayout.GiB);
+        Assert.Equal(memory.E820.Count, page.Data.Span[0x1e8]);
+        for (int i = 0; i < memory.E820.Count; i++)
+        {
+            E820Entry entry = memory.E820[i];
+            int at = 0x2d0 + 20 * i;
+            Assert.Equal((entry.Range.Start, entry.Range.Length), (U64(page, at), U64(page, at + 8)));
+            Assert.Equal((uint)entry.Type, U32(page, at + 16));
+        }
+    }
+
+    [Fact]
+    public void The_initrd_goes_above_4_GiB_only_where_it_fits_nowhere_below_and_the_kernel_allows_it()
+    {
+        BzImageBuilder builder = new(NoPayload) { InitrdMax = 0x100_0fff };
+        byte[] initrd = new byte[0x1000_0000];
+        using BootImage image = BootLoader.Load(Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB, initrd: initrd));
+        LoadSegment page = image.Segment("Linux boot_params");
+        Assert.Equal(0x1_7000_0000ul, image.Segment("initrd").Address);
+        Assert.Equal((0x7000_0000u, 1u), (U32(page, 0x218), U32(page, 0x0c0)));
+
+        builder.ExtendedFlags = 1;
+        Contains("initrd.img: its 268435456 bytes do not fit", Requests.Refusal(
+            Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB, initrd: initrd)));
+    }
+
+    [Fact]
+    public void An_initrd_ends_below_the_kernel_when_it_must()
+    {
+        // The last address allowed lies inside the kernel.
+        BzImageBuilder builder = new(NoPayload) { InitrdMax = 0x100_ffff };
+        using BootImage image = BootLoader.Load(Requests.For(builder.Build(), initrd: new byte[100]));
+
+        Assert.Equal(0xff_f000ul, image.Segment("initrd").Address);
+    }
+
+    [Fact]
+    public void Too_little_memory_is_refused_with_the_amount_that_is_enough()
+    {
+        string message = Refusal(builder => builder.InitSize = 0x370_0000, size: 16 * MemoryLayout.MiB);
+
+        Contains("it needs at least 71 MiB; --mem 16 MiB is too small", message);
+    }
+
+    [Fact]
+    public void A_command_line_longer_than_the_kernel_takes_is_refused()
+    {
+        byte[] file = new BzImageBuilder(NoPayload) { CommandLineSize = 10 }.Build();
+        using BootImage image = BootLoader.Load(Requests.For(file, commandLine: "1234567890"));
+        Contains("11 bytes long and may be 10", Requests.Refusal(Requests.For(file, commandLine: "12345678901")));
+        Contains("NUL", Requests.Refusal(Requests.For(file, commandLine: "a\0b")));
+    }
+
+    [Fact]
+    public void Headers_that_cannot_be_used_are_refused_by_name()
+    {
+        Contains("protocol 2.11; the 64-bit entry needs 2.12", Refusal(builder => builder.Version = 0x20b));
+        Contains("XLF_KERNEL_64", Refusal(builder => builder.ExtendedFlags = 2));
+        Contains("zImage", Refusal(builder => builder.LoadFlags = 0));
+        Contains("jump at 0x200", Refusal(builder => builder.Jump = 0x65));
+        Contains("jump at 0x200", Refusal(builder => builder.Jump = 0xff));
+        Contains("syssize says", Refusal(builder => builder.Paragraphs = 0x1000));
+        Contains("syssize says 0x0", Refusal(builder => builder.Paragraphs = 0));
+        Contains("no 64-bit entry at 0x200", Refusal(builder => builder.Paragraphs = 0x20));
+        Contains("kernel_alignment 0x0", Refusal(builder => builder.Alignment = 0));
+        Contains("kernel_alignment 0x300000", Refusal(builder => builder.Alignment = 0x300000));
+        Contains("multiple of", Refusal(builder => builder.PreferredAddress = 0x100_1000));
+        Contains("interrupt vectors", Refusal(builder => builder.PreferredAddress = 0));
+        Contains("is not in RAM", Refusal(builder => builder.PreferredAddress = 0x1_0000_0000));
+        Contains("past the end of the address space", Refusal(
+            builder => (builder.PreferredAddress, builder.InitSize) = (ulong.MaxValue - 0x1fffff, 0x30_0000)));
+        Contains("makes no sense", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, 0)));
+        Contains("makes no sense", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, ulong.MaxValue)));
+    }
+
+    [Fact]
+    public void Setup_code_that_reaches_past_the_file_is_refused()
+    {
+        byte[] file = new BzImageBuilder(NoPayload).Build();
+        file[0x1f1] = 200;
+
+        Contains("setup_sects puts the protected-mode code at 0x19200", Requests.Refusal(file));
+    }
+
+    [Fact]
+    public void An_entry_above_what_is_mapped_is_refused()
+    {
+        BzImageBuilder builder = new(NoPayload) { PreferredAddress = 0x1_0000_0000 };
+
+        Contains("above the 4 GiB that are mapped", Requests.Refusal(Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB)));
+    }
+}

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using MiniVmm.Boot;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Tests.Boot;
+
+public sealed class PvhLoaderTests
+{
+    private static ElfBuilder Kernel(bool is64, int descriptorSize = 4, ulong alignment = 4, ulong entry = 0x100004)
+    {
+        ElfBuilder elf = new(is64) { Entry = 0x100000 };
+        return elf.With(0x100000, [1, 2, 3, 4, 0xf4], memorySize: 0x2000).WithPvhNote(entry, descriptorSize, alignment);
+    }
+
+    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
+
+    private static uint U32(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt32LittleEndian(segment.Data.Span[at..]);
+
+    private static ulong U64(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt64LittleEndian(segment.Data.Span[at..]);
+
+    [Theory]
+    [InlineData(false, 4, 4)]
+    [InlineData(true, 8, 4)]
+    [InlineData(true, 4, 8)]
+    [InlineData(true, 8, 8)]
+    public void A_kernel_is_entered_where_its_note_says_with_the_start_info(bool is64, int descriptorSize, ulong alignment)
+    {
+        BootImage image = Requests.Load(Kernel(is64, descriptorSize, alignment).Build());
+
+        Assert.Equal(new(EntryMode.Protected32, 0x100004) { Rbx = MemoryLayout.PvhStartInfo }, image.Entry);
+        Requests.AssertSound(image, new(64 * MemoryLayout.MiB));
+    }
+
+    [Fact]
+    public void The_start_info_has_map_command_line_module_and_rsdp()
+    {
+        BootImage image = BootLoader.Load(Requests.For(Kernel(true).Build(), commandLine: "quiet", initrd: [1, 2, 3]));
+
+        LoadSegment info = image.Segment("PVH start info");
+        Assert.Equal((0x336ec578u, 1u, 0u, 1u), (U32(info, 0), U32(info, 4), U32(info, 8), U32(info, 12)));
+        Assert.Equal("quiet\0"u8.ToArray(), image.Segment("kernel command line").Data.ToArray());
+        Assert.Equal(MemoryLayout.CommandLine, U64(info, 24));
+        Assert.Equal(MemoryLayout.Acpi, U64(info, 32));
+
+        int module = (int)(U64(info, 16) - info.Address);
+        Assert.Equal((0x3fff000ul, 3ul), (U64(info, module), U64(info, module + 8)));
+        Assert.Equal(0x3fff000ul, image.Segment("initrd").Address);
+
+        int map = (int)(U64(info, 40) - info.Address);
+        GuestMemoryMap memory = new(64 * MemoryLayout.MiB);
+        Assert.Equal((uint)memory.E820.Count, U32(info, 48));
+        Assert.Equal(info.Data.Length, map + 24 * memory.E820.Count);
+        for (int i = 0; i < memory.E820.Count; i++)
+        {
+            E820Entry entry = memory.E820[i];
+            int at = map + 24 * i;
+            Assert.Equal((entry.Range.Start, entry.Range.Length), (U64(info, at), U64(info, at + 8)));
+            Assert.Equal((uint)entry.Type, U32(info, at + 16));
+        }
+    }
+
+    [Fact]
+    public void Other_notes_are_passed_over()
+    {
+        byte[] gnu = [4, 0, 0, 0, 5, 0, 0, 0, 18, 0, 0, 0, .. "GNU\0"u8, 1, 2, 3, 4, 5, 0, 0, 0];
+        ElfBuilder elf = Kernel(true);
+        ElfBuilder.Segment note = elf.Segments[1];
+        elf.Segments[1] = note with { Data = [.. gnu, .. note.Data] };
+
+        Assert.Equal(0x100004ul, Requests.Load(elf.Build()).Entry.Rip);
+    }
+
+    [Fact]
+    public void Notes_that_lie_are_refused()
+    {
+        Contains("n_descsz 2, neither 4 nor 8", Requests.Refusal(Kernel(true, descriptorSize: 2).Build()));
+        Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: 9).Build()));
+        Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: -1).Build()));
+        Contains("PHYS32_ENTRY note) 0x100005 is in no loaded segment", Requests.Refusal(Kernel(true, entry: 0x100005).Build()));
+    }
+
+    [Fact]
+    public void Multiboot_comes_first_as_in_qemu()
+    {
+        ElfBuilder elf = MultibootFiles.Elf().WithPvhNote(0x100000);
+
+        Assert.StartsWith("multiboot 1", Requests.Load(elf.Build()).Format, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_kernel_in_the_way_of_the_start_info_is_refused() =>
+        Contains("overlaps", Requests.Refusal(Kernel(true).With(0x6000, [1]).Build()));
+}
