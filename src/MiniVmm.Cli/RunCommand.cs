@@ -124,6 +124,7 @@ internal sealed class RunCommand : Command
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
     {
         (null, null) => throw new BadInputException("no kernel given; write minivmm run KERNEL"),
+        (['-', ..] option, null) => throw new BadInputException($"unknown option {option}; see minivmm run --help"),
         (string argument, null) => argument,
         (null, string option) => option,
         (string argument, string option) => throw new BadInputException($"two kernels given, {argument} and {option}; name one"),
