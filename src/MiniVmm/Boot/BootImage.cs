@@ -52,6 +52,8 @@ public sealed class BootImage : IDisposable
     /// <summary>Memory that segments point into and that no file owns.</summary>
     internal IDisposable? Unpacked { get; init; }
 
-    /// <summary>Gives the unpacked kernel's memory back; its segments' bytes must not be touched from then on.</summary>
+    /// <summary>
+    /// Gives the unpacked kernel's memory back; its segments' bytes must not be touched from then on.
+    /// </summary>
     public void Dispose() => Unpacked?.Dispose();
 }

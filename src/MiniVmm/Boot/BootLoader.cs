@@ -9,7 +9,9 @@ public static class BootLoader
     /// Loads a kernel. Where a file fits several protocols the choice is QEMU's: a Linux bzImage, then multiboot 1,
     /// then PVH; an ELF64 file with none of these is entered as an uncompressed Linux kernel.
     /// </summary>
-    /// <exception cref="BadInputException">Not a kernel that MiniVmm knows, a broken one, or one that does not fit.</exception>
+    /// <exception cref="BadInputException">
+    /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
+    /// </exception>
     public static BootImage Load(BootRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);

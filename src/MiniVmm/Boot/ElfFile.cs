@@ -78,14 +78,25 @@ internal sealed class ElfFile
     {
         ReadOnlySpan<byte> bytes = file.Span;
         if (!HasMagic(bytes) || bytes.Length < HeaderSize32)
-            throw new BadInputException($"{name}: an ELF header takes {HeaderSize32} bytes; the file has {bytes.Length}");
+        {
+            throw new BadInputException(
+                $"{name}: an ELF header takes {HeaderSize32} bytes; the file has {bytes.Length}");
+        }
+
         if (bytes[4] is not (Class32 or Class64))
-            throw new BadInputException($"{name}: ELF e_ident[EI_CLASS] is {bytes[4]}, neither 32-bit (1) nor 64-bit (2)");
+        {
+            throw new BadInputException(
+                $"{name}: ELF e_ident[EI_CLASS] is {bytes[4]}, neither 32-bit (1) nor 64-bit (2)");
+        }
+
         if (bytes[5] != LittleEndianData)
             throw new BadInputException($"{name}: ELF e_ident[EI_DATA] is {bytes[5]}; x86 is little-endian (1)");
         bool is64 = bytes[4] == Class64;
         if (is64 && bytes.Length < HeaderSize64)
-            throw new BadInputException($"{name}: a 64-bit ELF header takes {HeaderSize64} bytes; the file has {bytes.Length}");
+        {
+            throw new BadInputException(
+                $"{name}: a 64-bit ELF header takes {HeaderSize64} bytes; the file has {bytes.Length}");
+        }
 
         ushort type = U16(bytes, 16);
         ushort machine = U16(bytes, 18);
@@ -106,7 +117,11 @@ internal sealed class ElfFile
         if (entrySize != wantedSize)
             throw new BadInputException($"{name}: ELF e_phentsize is {entrySize}, not {wantedSize}");
         if (!InFile(bytes, tableOffset, (ulong)(count * wantedSize)))
-            throw new BadInputException($"{name}: ELF e_phoff 0x{tableOffset:x}: {count} program headers there run past the end of the file");
+        {
+            throw new BadInputException(
+                $"{name}: ELF e_phoff 0x{tableOffset:x}: {count} program headers there run past the end of " +
+                "the file");
+        }
 
         List<ElfProgramHeader> headers = [];
         for (int i = 0; i < count; i++)
@@ -117,13 +132,15 @@ internal sealed class ElfFile
                 continue;
             if (!InFile(bytes, header.Offset, header.FileSize))
             {
-                throw new BadInputException($"{name}: ELF program header {i}: p_offset 0x{header.Offset:x} with p_filesz " +
+                throw new BadInputException(
+                    $"{name}: ELF program header {i}: p_offset 0x{header.Offset:x} with p_filesz " +
                     $"0x{header.FileSize:x} runs past the end of the file (0x{bytes.Length:x} bytes)");
             }
 
             if (header.Type == ElfSegmentType.Load && header.FileSize > header.MemorySize)
             {
-                throw new BadInputException($"{name}: ELF program header {i}: p_filesz 0x{header.FileSize:x} is more than " +
+                throw new BadInputException(
+                    $"{name}: ELF program header {i}: p_filesz 0x{header.FileSize:x} is more than " +
                     $"p_memsz 0x{header.MemorySize:x}");
             }
 
@@ -134,7 +151,8 @@ internal sealed class ElfFile
     }
 
     /// <summary>The bytes in the file of a header from <see cref="ProgramHeaders"/>.</summary>
-    public ReadOnlyMemory<byte> Contents(in ElfProgramHeader header) => _file.Slice((int)header.Offset, (int)header.FileSize);
+    public ReadOnlyMemory<byte> Contents(in ElfProgramHeader header) =>
+        _file.Slice((int)header.Offset, (int)header.FileSize);
 
     private static ElfProgramHeader Read32(int index, ReadOnlySpan<byte> raw) => new(
         index, (ElfSegmentType)U32(raw, 0), Flags: U32(raw, 24), Offset: U32(raw, 4), VirtualAddress: U32(raw, 8),
@@ -147,9 +165,12 @@ internal sealed class ElfFile
     private static bool InFile(ReadOnlySpan<byte> file, ulong offset, ulong length) =>
         length <= (ulong)file.Length && offset <= (ulong)file.Length - length;
 
-    private static ushort U16(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[offset..]);
+    private static ushort U16(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt16LittleEndian(bytes[offset..]);
 
-    private static uint U32(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
+    private static uint U32(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
 
-    private static ulong U64(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
+    private static ulong U64(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
 }

@@ -1,6 +1,8 @@
 namespace MiniVmm.Boot;
 
-/// <summary>An ELF file's PT_LOAD segments as parts of a load plan, and its entry point as a physical address.</summary>
+/// <summary>
+/// An ELF file's PT_LOAD segments as parts of a load plan, and its entry point as a physical address.
+/// </summary>
 internal static class ElfKernel
 {
     /// <summary>Places every PT_LOAD segment at its p_paddr.</summary>
@@ -21,7 +23,9 @@ internal static class ElfKernel
             end = Math.Max(end, header.PhysicalAddress + header.MemorySize);
         }
 
-        return end != 0 ? end : throw new BadInputException($"{name}: the ELF file has no PT_LOAD segment with anything in it");
+        return end != 0
+            ? end
+            : throw new BadInputException($"{name}: the ELF file has no PT_LOAD segment with anything in it");
     }
 
     /// <summary>

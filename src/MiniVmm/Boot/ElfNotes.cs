@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace MiniVmm.Boot;
 
-/// <summary>Looks for Xen's entry note in an ELF file's PT_NOTE segments (ELF gABI, ch. 5; Xen public/elfnote.h).</summary>
+/// <summary>
+/// Looks for Xen's entry note in an ELF file's PT_NOTE segments (ELF gABI, ch. 5; Xen public/elfnote.h).
+/// </summary>
 internal static class ElfNotes
 {
     private const uint Phys32Entry = 18;

@@ -27,7 +27,8 @@ public static class FlatGdt
     public static LoadSegment Build(EntryMode mode)
     {
         byte[] table = new byte[Size];
-        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(CodeSelector), mode == EntryMode.Long64 ? Code64 : Code32);
+        ulong code = mode == EntryMode.Long64 ? Code64 : Code32;
+        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(CodeSelector), code);
         BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(DataSelector), Data);
         return new("boot GDT", MemoryLayout.BootGdt, table);
     }

@@ -2,7 +2,9 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
 
-/// <summary>Finds room for an initial RAM disk: as high as allowed, out of the way of a kernel that grows upwards.</summary>
+/// <summary>
+/// Finds room for an initial RAM disk: as high as allowed, out of the way of a kernel that grows upwards.
+/// </summary>
 internal static class InitialRamDisk
 {
     /// <param name="plan">What is placed already.</param>
@@ -24,7 +26,9 @@ internal static class InitialRamDisk
             return new(found, (ulong)data.Length);
 
         ulong taken = plan.Segments.Max(placed => placed.End);
-        throw new BadInputException($"{request.InitrdName ?? segment}: its {data.Length} bytes do not fit in free RAM between " +
-            $"0x{MemoryLayout.HighMemory:x} and 0x{lowLimit:x} beside the kernel{plan.MemoryAdvice(taken + (ulong)data.Length)}");
+        throw new BadInputException(
+            $"{request.InitrdName ?? segment}: its {data.Length} bytes do not fit in free RAM between " +
+            $"0x{MemoryLayout.HighMemory:x} and 0x{lowLimit:x} beside the kernel" +
+            plan.MemoryAdvice(taken + (ulong)data.Length));
     }
 }

@@ -18,7 +18,11 @@ internal static class KernelCommandLine
         // Counted first: what is far too long is not worth a buffer.
         int length = Encoding.UTF8.GetByteCount(text);
         if ((ulong)length > longest)
-            throw new BadInputException($"{file}: the command line is {length} bytes long and may be {longest}; shorten --append");
+        {
+            throw new BadInputException(
+                $"{file}: the command line is {length} bytes long and may be {longest}; shorten --append");
+        }
+
         byte[] bytes = new byte[length + 1];
         Encoding.UTF8.GetBytes(text, bytes);
         return bytes;

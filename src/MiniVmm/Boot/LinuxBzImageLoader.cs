@@ -46,16 +46,27 @@ internal static class LinuxBzImageLoader
         return LoadStub(request, header, protectedMode, notes);
     }
 
-    private static ReadOnlyMemory<byte> ProtectedModePart(string name, ReadOnlyMemory<byte> file, LinuxSetupHeader header)
+    private static ReadOnlyMemory<byte> ProtectedModePart(
+        string name, ReadOnlyMemory<byte> file, LinuxSetupHeader header)
     {
         int start = header.ProtectedModeOffset;
         if (start >= file.Length)
-            throw new BadInputException($"{name}: setup_sects puts the protected-mode code at 0x{start:x}, past the end of the file (0x{file.Length:x})");
+        {
+            throw new BadInputException(
+                $"{name}: setup_sects puts the protected-mode code at 0x{start:x}, past the end of the file " +
+                $"(0x{file.Length:x})");
+        }
+
         ulong available = (ulong)(file.Length - start);
         // syssize counts in 16 bytes, rounded up; a file that lacks more than the rounding is cut off.
         ulong size = header.ProtectedModeSize;
         if (size == 0 || (size > available && size - available >= 16))
-            throw new BadInputException($"{name}: syssize says 0x{size:x} bytes of protected-mode code; the file has 0x{available:x}: cut off?");
+        {
+            throw new BadInputException(
+                $"{name}: syssize says 0x{size:x} bytes of protected-mode code; the file has 0x{available:x}: " +
+                "cut off?");
+        }
+
         return file.Slice(start, (int)Math.Min(size, available));
     }
 
@@ -98,13 +109,21 @@ internal static class LinuxBzImageLoader
     {
         string name = request.KernelName;
         if ((ulong)protectedMode.Length <= StubEntry64)
-            throw new BadInputException($"{name}: 0x{protectedMode.Length:x} bytes of protected-mode code hold no 64-bit entry at 0x200");
+        {
+            throw new BadInputException(
+                $"{name}: 0x{protectedMode.Length:x} bytes of protected-mode code hold no 64-bit entry at " +
+                "0x200");
+        }
+
         LoadPlan plan = LinuxEntry.NewPlan(request, header);
         ulong preferred = header.PreferredAddress;
         ulong address = header.IsRelocatable ? preferred : MemoryLayout.HighMemory;
         if (header.IsRelocatable && header.KernelAlignment is var alignment
-            && (alignment == 0 || !ulong.IsPow2(alignment) || preferred % alignment != 0))
-            throw new BadInputException($"{name}: pref_address 0x{preferred:x} is not a multiple of kernel_alignment 0x{alignment:x}");
+            && (!ulong.IsPow2(alignment) || preferred % alignment != 0))
+        {
+            throw new BadInputException(
+                $"{name}: pref_address 0x{preferred:x} is not a multiple of kernel_alignment 0x{alignment:x}");
+        }
 
         // The stub unpacks over and beyond itself: init_size bytes from where the kernel will run must stay free.
         ulong size = (ulong)protectedMode.Length;
@@ -117,7 +136,11 @@ internal static class LinuxBzImageLoader
             // It runs at pref_address whatever it was loaded at, and may unpack right over its own start.
             ulong end = unchecked(preferred + header.InitSize);
             if (end < preferred || preferred < address)
-                throw new BadInputException($"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} makes no sense");
+            {
+                throw new BadInputException(
+                    $"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} makes no sense");
+            }
+
             plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, end - address));
         }
 

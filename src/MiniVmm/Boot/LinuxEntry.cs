@@ -8,7 +8,9 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class LinuxEntry
 {
-    /// <summary>A load plan that holds what lies at fixed places, so that a kernel in the way of it is refused.</summary>
+    /// <summary>
+    /// A load plan that holds what lies at fixed places, so that a kernel in the way of it is refused.
+    /// </summary>
     /// <exception cref="BadInputException">The command line is too long.</exception>
     public static LoadPlan NewPlan(BootRequest request, LinuxSetupHeader header)
     {
@@ -26,7 +28,11 @@ internal static class LinuxEntry
         LoadPlan plan, BootRequest request, LinuxSetupHeader header, ulong loadAddress, ulong entry)
     {
         if (entry >= LongModeTables.MappedEnd)
-            throw new BadInputException($"{request.KernelName}: the entry point 0x{entry:x} is above the 4 GiB that are mapped");
+        {
+            throw new BadInputException(
+                $"{request.KernelName}: the entry point 0x{entry:x} is above the 4 GiB that are mapped");
+        }
+
         GuestRange? initrd = InitialRamDisk.Place(plan, request, header.InitrdLimit, header.InitrdMayLieHigh);
         plan.Add(LinuxBootParams.Build(header, loadAddress, initrd, request));
         return new(EntryMode.Long64, entry) { Rsi = MemoryLayout.ZeroPage, PageTable = MemoryLayout.PageTables };

@@ -68,21 +68,31 @@ internal sealed class LinuxSetupHeader
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(file[0x206..]);
         if (version < OldestVersion)
         {
-            throw new BadInputException($"{name}: Linux boot protocol {Dotted(version)}; the 64-bit entry needs 2.12 or later " +
+            throw new BadInputException(
+                $"{name}: Linux boot protocol {Dotted(version)}; the 64-bit entry needs 2.12 or later " +
                 "(Linux 3.8)");
         }
 
         // The jump over the header gives away where it ends: at 0x281 at most, before what follows it in boot_params.
         int end = MagicOffset + (sbyte)file[0x201];
         if (file[0x200] != ShortJump || end < MinimumEnd || end > file.Length)
-            throw new BadInputException($"{name}: the jump at 0x200 (0x{file[0x200]:x2} 0x{file[0x201]:x2}) gives no sane end of the Linux setup header");
+        {
+            throw new BadInputException(
+                $"{name}: the jump at 0x200 (0x{file[0x200]:x2} 0x{file[0x201]:x2}) gives no sane end of the " +
+                "Linux setup header");
+        }
 
         LinuxSetupHeader header = new(file[Offset..end].ToArray());
         if ((header._bytes[0x211 - Offset] & LoadedHigh) == 0)
-            throw new BadInputException($"{name}: a zImage (loadflags without LOADED_HIGH); only bzImage kernels are loaded");
+        {
+            throw new BadInputException(
+                $"{name}: a zImage (loadflags without LOADED_HIGH); only bzImage kernels are loaded");
+        }
+
         if ((header.U16(0x236) & Kernel64) == 0)
         {
-            throw new BadInputException($"{name}: a 32-bit Linux kernel (xloadflags 0x{header.U16(0x236):x} without XLF_KERNEL_64); " +
+            throw new BadInputException(
+                $"{name}: a 32-bit Linux kernel (xloadflags 0x{header.U16(0x236):x} without XLF_KERNEL_64); " +
                 "only the 64-bit entry is supported");
         }
 

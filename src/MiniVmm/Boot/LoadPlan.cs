@@ -22,19 +22,37 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     public void Add(string name, ulong address, ReadOnlyMemory<byte> data, ulong memorySize)
     {
         if ((ulong)data.Length > memorySize)
-            throw new BadInputException($"{file}: {name} has {data.Length} bytes in the file but takes {memorySize} in memory");
+        {
+            throw new BadInputException(
+                $"{file}: {name} has {data.Length} bytes in the file but takes {memorySize} in memory");
+        }
+
         if (memorySize == 0)
             return;
         if (address > ulong.MaxValue - memorySize)
-            throw new BadInputException($"{file}: {name} at 0x{address:x}, 0x{memorySize:x} bytes, runs past the end of the address space");
+        {
+            throw new BadInputException(
+                $"{file}: {name} at 0x{address:x}, 0x{memorySize:x} bytes, runs past the end of the address " +
+                "space");
+        }
 
         GuestRange range = new(address, memorySize);
         if (address < LowestAddress)
-            throw new BadInputException($"{file}: {name} at {range} lies on the interrupt vectors and BIOS data below 0x{LowestAddress:x}");
+        {
+            throw new BadInputException(
+                $"{file}: {name} at {range} lies on the interrupt vectors and BIOS data below " +
+                $"0x{LowestAddress:x}");
+        }
+
         if (!InRam(range))
             throw new BadInputException($"{file}: {name} at {range} is not in RAM{MemoryAdvice(range.End)}");
         if (FirstOverlap(range) is { } other)
-            throw new BadInputException($"{file}: {name} at {range} overlaps {other.Name} at {new GuestRange(other.Address, other.MemorySize)}");
+        {
+            throw new BadInputException(
+                $"{file}: {name} at {range} overlaps {other.Name} at " +
+                $"{new GuestRange(other.Address, other.MemorySize)}");
+        }
+
         _segments.Add(new(name, address, data, memorySize));
     }
 
@@ -71,7 +89,9 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
         return null;
     }
 
-    /// <summary>Places bytes on the first free page boundary from <paramref name="floor"/> up, below <paramref name="limit"/>.</summary>
+    /// <summary>
+    /// Places bytes on the first free page boundary from <paramref name="floor"/> up, below <paramref name="limit"/>.
+    /// </summary>
     /// <returns>The address, or null when nothing is free.</returns>
     public ulong? TryPlaceLowest(string name, ReadOnlyMemory<byte> data, ulong floor, ulong limit)
     {

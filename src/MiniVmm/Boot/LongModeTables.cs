@@ -33,7 +33,11 @@ public static class LongModeTables
         }
 
         for (int page = 0; page < Directories * EntriesPerTable; page++)
-            Write(tables, 2 * EntriesPerTable + page, (ulong)page * (2 * MemoryLayout.MiB) | LargePage | Writable | Present);
+        {
+            ulong address = (ulong)page * (2 * MemoryLayout.MiB);
+            Write(tables, 2 * EntriesPerTable + page, address | LargePage | Writable | Present);
+        }
+
         return new("boot page tables", MemoryLayout.PageTables, tables);
     }
 

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace MiniVmm.Boot;
 
-/// <summary>Where the a.out kludge says to put the file's bytes (Multiboot 0.6.96, 3.1.3); physical addresses.</summary>
+/// <summary>
+/// Where the a.out kludge says to put the file's bytes (Multiboot 0.6.96, 3.1.3); physical addresses.
+/// </summary>
 internal readonly record struct MultibootAddresses(
     uint HeaderAddress, uint LoadAddress, uint LoadEndAddress, uint BssEndAddress, uint EntryAddress);
 
@@ -55,13 +57,18 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
             if ((flags & HasAddresses) == 0)
                 return new(offset, flags, null);
             if (offset > end - AddressesEnd)
-                throw new BadInputException($"{name}: the multiboot header at 0x{offset:x} is cut off before its address fields end");
-            return new(offset, flags, new(
-                U32(file, offset + 12), U32(file, offset + 16), U32(file, offset + 20), U32(file, offset + 24), U32(file, offset + 28)));
+            {
+                throw new BadInputException(
+                    $"{name}: the multiboot header at 0x{offset:x} is cut off before its address fields end");
+            }
+
+            ReadOnlySpan<byte> at = file[offset..];
+            return new(offset, flags, new(U32(at, 12), U32(at, 16), U32(at, 20), U32(at, 24), U32(at, 28)));
         }
 
         return null;
     }
 
-    private static uint U32(ReadOnlySpan<byte> file, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(file[offset..]);
+    private static uint U32(ReadOnlySpan<byte> file, int offset) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(file[offset..]);
 }

@@ -44,7 +44,11 @@ internal static class MultibootInfo
         byte[] moduleText = module is { } named ? Encoding.UTF8.GetBytes(named.Text + '\0') : [];
         long size = (long)textOffset + loader.Length + line.Length + moduleText.Length;
         if (size > MaximumSize)
-            throw new BadInputException($"{file}: the multiboot information takes {size} bytes, more than {MaximumSize}; shorten --append");
+        {
+            throw new BadInputException(
+                $"{file}: the multiboot information takes {size} bytes, more than {MaximumSize}; shorten " +
+                "--append");
+        }
 
         byte[] block = new byte[size];
         int lineOffset = textOffset + loader.Length;

@@ -19,11 +19,15 @@ internal static class MultibootLoader
         uint unknown = header.Flags & MultibootHeader.Required & ~known;
         if (unknown != 0)
         {
-            throw new BadInputException($"{name}: the multiboot header at 0x{header.Offset:x} demands features that MiniVmm " +
+            throw new BadInputException(
+                $"{name}: the multiboot header at 0x{header.Offset:x} demands features that MiniVmm " +
                 $"does not have (flags 0x{header.Flags:x}, unknown bits 0x{unknown:x})");
         }
 
-        List<string> notes = [$"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU"];
+        List<string> notes =
+        [
+            $"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU",
+        ];
         if ((header.Flags & MultibootHeader.VideoMode) != 0)
             notes.Add("the header asks for a video mode; there is no display, so the wish is ignored");
 
@@ -49,13 +53,23 @@ internal static class MultibootLoader
     {
         string name = request.KernelName;
         if (!ElfFile.HasMagic(request.Kernel.Span))
-            throw new BadInputException($"{name}: a multiboot kernel that is not an ELF file must have load addresses in its header (flags bit 16)");
-        // QEMU refuses 64-bit files here. GRUB takes them, and so does this: the code at the entry is 32-bit all the same.
+        {
+            throw new BadInputException(
+                $"{name}: a multiboot kernel that is not an ELF file must have load addresses in its header " +
+                "(flags bit 16)");
+        }
+
+        // QEMU refuses 64-bit files here. GRUB takes them, and so does this: the code at the entry is 32-bit all the
+        // same.
         ElfFile elf = ElfFile.Parse(name, request.Kernel);
         ulong end = ElfKernel.Place(plan, name, elf);
         ulong entry = ElfKernel.PhysicalEntry(name, elf);
         if (entry >= AddressLimit)
-            throw new BadInputException($"{name}: the entry point (e_entry) 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
+        {
+            throw new BadInputException(
+                $"{name}: the entry point (e_entry) 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
+        }
+
         return (entry, end, elf.Is64 ? "ELF64, 32-bit entry" : "ELF32");
     }
 
@@ -66,7 +80,8 @@ internal static class MultibootLoader
         ReadOnlyMemory<byte> file = request.Kernel;
         if (at.HeaderAddress < at.LoadAddress || at.HeaderAddress - at.LoadAddress > (uint)headerOffset)
         {
-            throw new BadInputException($"{name}: multiboot header_addr 0x{at.HeaderAddress:x} and load_addr 0x{at.LoadAddress:x} do not " +
+            throw new BadInputException(
+                $"{name}: multiboot header_addr 0x{at.HeaderAddress:x} and load_addr 0x{at.LoadAddress:x} do not " +
                 $"fit a header at 0x{headerOffset:x} in the file");
         }
 
@@ -76,7 +91,8 @@ internal static class MultibootLoader
         {
             if (at.LoadEndAddress < at.LoadAddress || at.LoadEndAddress - at.LoadAddress > loadSize)
             {
-                throw new BadInputException($"{name}: multiboot load_end_addr 0x{at.LoadEndAddress:x} with load_addr 0x{at.LoadAddress:x}: " +
+                throw new BadInputException(
+                    $"{name}: multiboot load_end_addr 0x{at.LoadEndAddress:x} with load_addr 0x{at.LoadAddress:x}: " +
                     $"the file has 0x{loadSize:x} bytes from there on");
             }
 
@@ -88,7 +104,8 @@ internal static class MultibootLoader
         {
             if (at.BssEndAddress < at.LoadAddress + loadSize)
             {
-                throw new BadInputException($"{name}: multiboot bss_end_addr 0x{at.BssEndAddress:x} lies before the end of the loaded " +
+                throw new BadInputException(
+                    $"{name}: multiboot bss_end_addr 0x{at.BssEndAddress:x} lies before the end of the loaded " +
                     $"part, 0x{at.LoadAddress + loadSize:x}");
             }
 
@@ -97,7 +114,11 @@ internal static class MultibootLoader
 
         plan.Add("multiboot kernel", at.LoadAddress, file.Slice(start, (int)loadSize), memorySize);
         if (at.EntryAddress < at.LoadAddress || at.EntryAddress - at.LoadAddress >= loadSize)
-            throw new BadInputException($"{name}: multiboot entry_addr 0x{at.EntryAddress:x} is not in the loaded part of the file");
+        {
+            throw new BadInputException(
+                $"{name}: multiboot entry_addr 0x{at.EntryAddress:x} is not in the loaded part of the file");
+        }
+
         return (at.EntryAddress, at.LoadAddress + memorySize, "addresses in the header");
     }
 

@@ -18,7 +18,10 @@ internal static class PvhLoader
         ElfKernel.Place(plan, name, elf);
         ElfKernel.RequireLoaded(name, elf, "PHYS32_ENTRY note", entry);
         if (entry > uint.MaxValue)
-            throw new BadInputException($"{name}: the PVH entry point 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
+        {
+            throw new BadInputException(
+                $"{name}: the PVH entry point 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
+        }
 
         GuestRange? initrd = InitialRamDisk.Place(plan, request, request.Memory.LowRamEnd, mayLieHigh: false);
         plan.Add(PvhStartInfo.Build(initrd, request.Memory, request.Rsdp));

@@ -22,7 +22,8 @@ public sealed class BootLoaderTests
 
     public static TheoryData<string> Kinds =>
     [
-        "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage", "bzImage, stub",
+        "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
+        "bzImage, stub",
     ];
 
     [Theory]
@@ -98,7 +99,12 @@ public sealed class BootLoaderTests
     {
         using BootImage image = Requests.Load(Sample("vmlinux"));
 
-        Assert.Equal(new(EntryMode.Long64, 0x100_0000) { Rsi = MemoryLayout.ZeroPage, PageTable = MemoryLayout.PageTables }, image.Entry);
+        EntryState entry = new(EntryMode.Long64, 0x100_0000)
+        {
+            Rsi = MemoryLayout.ZeroPage,
+            PageTable = MemoryLayout.PageTables,
+        };
+        Assert.Equal(entry, image.Entry);
         ReadOnlySpan<byte> page = image.Segment("Linux boot_params").Data.Span;
         Assert.Equal([0x55, 0xaa], page[0x1fe..0x200].ToArray());
         Assert.Equal("HdrS"u8.ToArray(), page[0x202..0x206].ToArray());

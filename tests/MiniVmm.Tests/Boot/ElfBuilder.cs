@@ -83,13 +83,18 @@ internal sealed class ElfBuilder(bool is64)
             if (is64)
             {
                 U32(file, header + 4, segment.Flags);
-                ulong[] words = [offset, segment.Virtual, segment.Physical, fileSize, segment.MemorySize, segment.Alignment];
+                ulong[] words =
+                    [offset, segment.Virtual, segment.Physical, fileSize, segment.MemorySize, segment.Alignment];
                 for (int w = 0; w < words.Length; w++)
                     Word(file, header + 8 + w * 8, words[w]);
             }
             else
             {
-                ulong[] words = [offset, segment.Virtual, segment.Physical, fileSize, segment.MemorySize, segment.Flags, segment.Alignment];
+                ulong[] words =
+                [
+                    offset, segment.Virtual, segment.Physical, fileSize, segment.MemorySize, segment.Flags,
+                    segment.Alignment,
+                ];
                 for (int w = 0; w < words.Length; w++)
                     Word(file, header + 4 + w * 4, words[w]);
             }
@@ -108,7 +113,9 @@ internal sealed class ElfBuilder(bool is64)
             U32(file, at, (uint)value);
     }
 
-    private static void U16(byte[] file, int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(at), value);
+    private static void U16(byte[] file, int at, ushort value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(at), value);
 
-    private static void U32(byte[] file, int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(at), value);
+    private static void U32(byte[] file, int at, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(at), value);
 }

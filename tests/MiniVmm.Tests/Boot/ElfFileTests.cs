@@ -9,7 +9,8 @@ public sealed class ElfFileTests
         return Requests.Refusal(elf.Build());
     }
 
-    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
+    private static void Contains(string expected, string message) =>
+        Assert.Contains(expected, message, StringComparison.Ordinal);
 
     [Fact]
     public void Fields_of_the_header_are_checked()
@@ -30,10 +31,12 @@ public sealed class ElfFileTests
     public void File_ranges_of_segments_are_checked()
     {
         Contains("p_filesz 0x11 runs past", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { FileSize = 17 }));
-        Contains("p_offset 0xffffffff with", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { Offset = uint.MaxValue }));
+        Contains("p_offset 0xffffffff with", Refusal(
+            elf => elf.Segments[0] = elf.Segments[0] with { Offset = uint.MaxValue }));
         Contains("p_offset 0xffffffffffffffff with", Refusal(
             elf => elf.Segments[0] = elf.Segments[0] with { Offset = ulong.MaxValue }, is64: true));
-        Contains("is more than p_memsz 0xf", Refusal(elf => elf.Segments[0] = elf.Segments[0] with { MemorySize = 15 }));
+        Contains("is more than p_memsz 0xf", Refusal(
+            elf => elf.Segments[0] = elf.Segments[0] with { MemorySize = 15 }));
     }
 
     [Fact]
@@ -45,7 +48,8 @@ public sealed class ElfFileTests
         Contains("is not in RAM", Refusal(elf => elf.With(0x9fbff, [1, 2])));
         Contains("vectors", Refusal(elf => elf.With(0x4ff, [1])));
         Contains("overlaps boot GDT", Refusal(elf => elf.With(0x500, [1])));
-        Contains("ELF segment 0 at 0x100000-0x102fff overlaps ELF segment 1 at 0x102fff", Refusal(elf => elf.With(0x102fff, [1])));
+        Contains("ELF segment 0 at 0x100000-0x102fff overlaps ELF segment 1 at 0x102fff", Refusal(
+            elf => elf.With(0x102fff, [1])));
         Contains("past the end of the address space", Refusal(
             elf => elf.With(ulong.MaxValue, [1], memorySize: 2), is64: true));
         Contains("past the end of the address space", Refusal(

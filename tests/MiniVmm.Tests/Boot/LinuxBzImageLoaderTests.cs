@@ -1,7 +1,7 @@
-using System.Buffers.Binary;
 using System.Text;
 using MiniVmm.Boot;
 using MiniVmm.Memory;
+using static MiniVmm.Tests.Boot.Requests;
 
 namespace MiniVmm.Tests.Boot;
 
@@ -16,11 +16,8 @@ public sealed class LinuxBzImageLoaderTests
         return Requests.Refusal(Requests.For(builder.Build(), size));
     }
 
-    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
-
-    private static uint U32(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt32LittleEndian(segment.Data.Span[at..]);
-
-    private static ulong U64(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt64LittleEndian(segment.Data.Span[at..]);
+    private static void Contains(string expected, string message) =>
+        Assert.Contains(expected, message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("gzip")]
@@ -32,7 +29,7 @@ public sealed class LinuxBzImageLoaderTests
     [InlineData("zstd")]
     public void A_payload_is_unpacked_and_the_kernel_inside_is_entered(string codec)
     {
-        using BootImage image = Requests.Load(new BzImageBuilder(SmallKernel.Payload(codec)).Build());
+        using BootImage image = Load(new BzImageBuilder(SmallKernel.Payload(codec)).Build());
 
         Assert.Equal(new(EntryMode.Long64, 0x100_0000)
         {
@@ -46,7 +43,18 @@ public sealed class LinuxBzImageLoaderTests
         string note = Assert.Single(image.Notes);
         Contains(codec.Split(',')[0] + ",", note);
         Contains("unpacked by MiniVmm; entering vmlinux at 0x1000000", note);
-        Requests.AssertSound(image, new(64 * MemoryLayout.MiB));
+        AssertSound(image, new(64 * MemoryLayout.MiB));
+    }
+
+    [Fact]
+    public void A_disposed_image_has_given_the_unpacked_kernel_back()
+    {
+        BootImage image = Load(new BzImageBuilder(SmallKernel.Payload("gzip")).Build());
+        LoadSegment text = image.Segment("ELF segment 0");
+        image.Dispose();
+        image.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => text.Data.Span.Length);
     }
 
     [Theory]
@@ -81,7 +89,7 @@ public sealed class LinuxBzImageLoaderTests
         foreach (int wrong in new[] { -1, 1 })
         {
             byte[] payload = [.. good[..^4], .. SmallKernel.SizeField(SmallKernel.Vmlinux.Length + wrong)];
-            using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+            using BootImage image = Load(new BzImageBuilder(payload).Build());
             // A stream that stops at the promised size leaves an ELF file that is cut off; that is caught as well.
             Assert.Equal(0x100_0200ul, image.Entry.Rip);
             Contains("left to the kernel's own stub", Assert.Single(image.Notes));
@@ -92,9 +100,10 @@ public sealed class LinuxBzImageLoaderTests
     public void A_size_that_the_guest_cannot_hold_is_not_even_tried()
     {
         byte[] payload = [.. SmallKernel.Payload("gzip")[..^4], .. SmallKernel.SizeField(0x7fff_ffff)];
-        using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+        using BootImage image = Load(new BzImageBuilder(payload).Build());
 
-        Contains("gzip, 2147483647 bytes when unpacked, which the guest's RAM does not hold", Assert.Single(image.Notes));
+        string note = Assert.Single(image.Notes);
+        Contains("gzip, 2147483647 bytes when unpacked, which the guest's RAM does not hold", note);
     }
 
     [Theory]
@@ -103,7 +112,7 @@ public sealed class LinuxBzImageLoaderTests
     [InlineData(new byte[] { 1, 2, 3, 4 }, "none (payload_length 4)")]
     public void What_cannot_be_unpacked_goes_to_the_stub(byte[] payload, string reason)
     {
-        using BootImage image = Requests.Load(new BzImageBuilder(payload).Build());
+        using BootImage image = Load(new BzImageBuilder(payload).Build());
 
         Assert.Equal(0x100_0200ul, image.Entry.Rip);
         Contains(reason, Assert.Single(image.Notes));
@@ -112,7 +121,7 @@ public sealed class LinuxBzImageLoaderTests
     [Fact]
     public void A_payload_that_is_no_kernel_goes_to_the_stub()
     {
-        using BootImage image = Requests.Load(new BzImageBuilder(SmallKernel.Gzip("no kernel"u8.ToArray())).Build());
+        using BootImage image = Load(new BzImageBuilder(SmallKernel.Gzip("no kernel"u8.ToArray())).Build());
 
         Contains("gzip, but no kernel inside", Assert.Single(image.Notes));
     }
@@ -121,7 +130,7 @@ public sealed class LinuxBzImageLoaderTests
     public void A_payload_outside_the_file_goes_to_the_stub()
     {
         BzImageBuilder builder = new(SmallKernel.Payload("gzip")) { PayloadOffset = uint.MaxValue };
-        using BootImage image = Requests.Load(builder.Build());
+        using BootImage image = Load(builder.Build());
 
         Contains("runs past the protected-mode code", Assert.Single(image.Notes));
     }
@@ -142,7 +151,7 @@ public sealed class LinuxBzImageLoaderTests
     public void A_kernel_that_does_not_relocate_is_loaded_at_1_MiB_and_its_memory_is_kept_free()
     {
         BzImageBuilder builder = new(NoPayload) { Relocatable = 0, SetupSectors = 0 };
-        using BootImage image = Requests.Load(builder.Build());
+        using BootImage image = Load(builder.Build());
 
         LoadSegment kernel = image.Segment("Linux kernel with init_size");
         Assert.Equal((0x10_0000ul, 0x110_0000ul), (kernel.Address, kernel.End));
@@ -153,7 +162,7 @@ public sealed class LinuxBzImageLoaderTests
     public void Boot_params_hold_the_header_and_what_the_loader_says()
     {
         using BootImage image = BootLoader.Load(Requests.For(
-            new BzImageBuilder(NoPayload).Build(), size: 5 * MemoryLayout.GiB, commandLine: "console=ttyS0", initrd: new byte[5000]));
+            new BzImageBuilder(NoPayload).Build(), 5 * MemoryLayout.GiB, "console=ttyS0", initrd: new byte[5000]));
 
         LoadSegment page = image.Segment("Linux boot_params");
         Assert.Equal(4096, page.Data.Length);
@@ -189,7 +198,7 @@ public sealed class LinuxBzImageLoaderTests
     {
         BzImageBuilder builder = new(NoPayload) { InitrdMax = 0x100_0fff };
         byte[] initrd = new byte[0x1000_0000];
-        using BootImage image = BootLoader.Load(Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB, initrd: initrd));
+        using BootImage image = BootLoader.Load(Requests.For(builder.Build(), 5 * MemoryLayout.GiB, initrd: initrd));
         LoadSegment page = image.Segment("Linux boot_params");
         Assert.Equal(0x1_7000_0000ul, image.Segment("initrd").Address);
         Assert.Equal((0x7000_0000u, 1u), (U32(page, 0x218), U32(page, 0x0c0)));
@@ -245,7 +254,8 @@ public sealed class LinuxBzImageLoaderTests
         Contains("past the end of the address space", Refusal(
             builder => (builder.PreferredAddress, builder.InitSize) = (ulong.MaxValue - 0x1fffff, 0x30_0000)));
         Contains("makes no sense", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, 0)));
-        Contains("makes no sense", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, ulong.MaxValue)));
+        Contains("makes no sense", Refusal(
+            builder => (builder.Relocatable, builder.PreferredAddress) = (0, ulong.MaxValue)));
     }
 
     [Fact]
@@ -262,6 +272,7 @@ public sealed class LinuxBzImageLoaderTests
     {
         BzImageBuilder builder = new(NoPayload) { PreferredAddress = 0x1_0000_0000 };
 
-        Contains("above the 4 GiB that are mapped", Requests.Refusal(Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB)));
+        Contains("above the 4 GiB that are mapped", Requests.Refusal(
+            Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB)));
     }
 }

@@ -25,12 +25,12 @@ internal static class MultibootFiles
     }
 
     /// <summary>A flat file: some bytes ahead, the header, then code, to be loaded at 2 MiB.</summary>
-    public static byte[] Flat(uint loadEnd = 0, uint bssEnd = 0, uint? headerAddress = null, uint? load = null, uint? entry = null)
+    public static byte[] Flat(uint loadEnd = 0, uint bssEnd = 0, uint? headerAddress = null, uint? entry = null)
     {
         const uint ahead = 16;
         const uint at = 0x200000;
         byte[] header = Header(
-            PageAlignAndMemory | HasAddresses, headerAddress ?? at + ahead, load ?? at, loadEnd, bssEnd, entry ?? at + 48);
+            PageAlignAndMemory | HasAddresses, headerAddress ?? at + ahead, at, loadEnd, bssEnd, entry ?? at + 48);
         return [.. new byte[ahead], .. header, .. "code"u8];
     }
 }

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using MiniVmm.Boot;
 using MiniVmm.Memory;
+using static MiniVmm.Tests.Boot.Requests;
 
 namespace MiniVmm.Tests.Boot;
 
@@ -12,23 +12,20 @@ public sealed class PvhLoaderTests
         return elf.With(0x100000, [1, 2, 3, 4, 0xf4], memorySize: 0x2000).WithPvhNote(entry, descriptorSize, alignment);
     }
 
-    private static void Contains(string expected, string message) => Assert.Contains(expected, message, StringComparison.Ordinal);
-
-    private static uint U32(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt32LittleEndian(segment.Data.Span[at..]);
-
-    private static ulong U64(LoadSegment segment, int at) => BinaryPrimitives.ReadUInt64LittleEndian(segment.Data.Span[at..]);
+    private static void Contains(string expected, string message) =>
+        Assert.Contains(expected, message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(false, 4, 4)]
     [InlineData(true, 8, 4)]
     [InlineData(true, 4, 8)]
     [InlineData(true, 8, 8)]
-    public void A_kernel_is_entered_where_its_note_says_with_the_start_info(bool is64, int descriptorSize, ulong alignment)
+    public void A_kernel_is_entered_where_its_note_says(bool is64, int descriptorSize, ulong alignment)
     {
-        BootImage image = Requests.Load(Kernel(is64, descriptorSize, alignment).Build());
+        BootImage image = Load(Kernel(is64, descriptorSize, alignment).Build());
 
         Assert.Equal(new(EntryMode.Protected32, 0x100004) { Rbx = MemoryLayout.PvhStartInfo }, image.Entry);
-        Requests.AssertSound(image, new(64 * MemoryLayout.MiB));
+        AssertSound(image, new(64 * MemoryLayout.MiB));
     }
 
     [Fact]
@@ -67,7 +64,7 @@ public sealed class PvhLoaderTests
         ElfBuilder.Segment note = elf.Segments[1];
         elf.Segments[1] = note with { Data = [.. gnu, .. note.Data] };
 
-        Assert.Equal(0x100004ul, Requests.Load(elf.Build()).Entry.Rip);
+        Assert.Equal(0x100004ul, Load(elf.Build()).Entry.Rip);
     }
 
     [Fact]
@@ -76,7 +73,8 @@ public sealed class PvhLoaderTests
         Contains("n_descsz 2, neither 4 nor 8", Requests.Refusal(Kernel(true, descriptorSize: 2).Build()));
         Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: 9).Build()));
         Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: -1).Build()));
-        Contains("PHYS32_ENTRY note) 0x100005 is in no loaded segment", Requests.Refusal(Kernel(true, entry: 0x100005).Build()));
+        Contains("PHYS32_ENTRY note) 0x100005 is in no loaded segment", Requests.Refusal(
+            Kernel(true, entry: 0x100005).Build()));
     }
 
     [Fact]
@@ -84,7 +82,7 @@ public sealed class PvhLoaderTests
     {
         ElfBuilder elf = MultibootFiles.Elf().WithPvhNote(0x100000);
 
-        Assert.StartsWith("multiboot 1", Requests.Load(elf.Build()).Format, StringComparison.Ordinal);
+        Assert.StartsWith("multiboot 1", Load(elf.Build()).Format, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using MiniVmm.Boot;
 using MiniVmm.Memory;
 
@@ -34,6 +35,12 @@ internal static class Requests
     public static LoadSegment Segment(this BootImage image, string name) =>
         Assert.Single(image.Segments, segment => segment.Name == name);
 
+    public static uint U32(LoadSegment segment, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(segment.Data.Span[at..]);
+
+    public static ulong U64(LoadSegment segment, int at) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(segment.Data.Span[at..]);
+
     /// <summary>Loads any bytes: a sound image or a refusal, and never another exception.</summary>
     public static void LoadOrRefuse(BootRequest request)
     {
@@ -44,7 +51,8 @@ internal static class Requests
         }
         catch (BadInputException refusal)
         {
-            Assert.StartsWith("kernel.bin", refusal.Message, StringComparison.Ordinal);
+            // The file at fault comes first, and there are two.
+            Assert.Matches("^(kernel\\.bin|initrd\\.img)[^\n]*$", refusal.Message);
         }
     }
 

@@ -8,7 +8,9 @@ namespace MiniVmm.Tests.Boot;
 /// <summary>A small vmlinux, and what each codec of the kernel build makes of it, size appended.</summary>
 internal static class SmallKernel
 {
-    /// <summary>1500 bytes at 16 MiB, full of what xz's x86 filter looks for; linked to the top of the address space.</summary>
+    /// <summary>
+    /// 1500 bytes at 16 MiB, full of what xz's x86 filter looks for; linked to the top of the address space.
+    /// </summary>
     public static ElfBuilder Builder()
     {
         byte[] alphabet = [0xe8, 0xe9, 0x00, 0xff, 0x48, 0x90];
@@ -69,7 +71,8 @@ internal static class SmallKernel
     }
 
     // Two blocks, so that the second one is seen to have its own size.
-    private static byte[] Lz4(byte[] data) => [0x02, 0x21, 0x4c, 0x18, .. Lz4Block(data[..700]), .. Lz4Block(data[700..])];
+    private static byte[] Lz4(byte[] data) =>
+        [0x02, 0x21, 0x4c, 0x18, .. Lz4Block(data[..700]), .. Lz4Block(data[700..])];
 
     private static byte[] Lz4Block(byte[] data)
     {

@@ -3,7 +3,9 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Boot.Payload;
 
-/// <summary>The compressed kernel inside a bzImage: the stream, and the size that its last four bytes promise.</summary>
+/// <summary>
+/// The compressed kernel inside a bzImage: the stream, and the size that its last four bytes promise.
+/// </summary>
 internal sealed class KernelPayload
 {
     private const int SizeField = 4;
@@ -32,7 +34,12 @@ internal sealed class KernelPayload
         if (length <= SizeField)
             throw new PayloadException($"none (payload_length {length})");
         if (offset > (uint)protectedMode.Length || length > (uint)protectedMode.Length - offset)
-            throw new PayloadException($"payload_offset 0x{offset:x} with payload_length 0x{length:x} runs past the protected-mode code");
+        {
+            throw new PayloadException(
+                $"payload_offset 0x{offset:x} with payload_length 0x{length:x} runs past the protected-mode " +
+                "code");
+        }
+
         ReadOnlyMemory<byte> bytes = protectedMode.Slice((int)offset, (int)length);
         return new(bytes, PayloadCodecs.Recognise(bytes.Span));
     }
@@ -42,7 +49,9 @@ internal sealed class KernelPayload
     /// no more than that.
     /// </summary>
     /// <param name="largest">Most bytes that can be of use: the guest's RAM.</param>
-    /// <exception cref="PayloadException">An unknown codec, a broken stream, or a size that is not what was promised.</exception>
+    /// <exception cref="PayloadException">
+    /// An unknown codec, a broken stream, or a size that is not what was promised.
+    /// </exception>
     public NativeBuffer Unpack(ulong largest)
     {
         ReadOnlySpan<byte> bytes = _bytes.Span;

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace MiniVmm.Boot.Payload;
 
-/// <summary>LZMA2: chunks of LZMA or plain bytes, each with its sizes ahead (xz, doc/lzma2 in xz-embedded's terms).</summary>
+/// <summary>
+/// LZMA2: chunks of LZMA or plain bytes, each with its sizes ahead (xz, doc/lzma2 in xz-embedded's terms).
+/// </summary>
 internal static class Lzma2
 {
     private const int PlainHeader = 3;

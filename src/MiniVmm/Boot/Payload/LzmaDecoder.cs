@@ -187,7 +187,8 @@ internal ref struct LzmaDecoder
     private void DecodeLiteral(int position)
     {
         int previous = position == 0 ? 0 : _output[OutputPosition - 1];
-        int context = ((position & _literalPositionMask) << _literalContextBits) + (previous >> (8 - _literalContextBits));
+        int context = (position & _literalPositionMask) << _literalContextBits;
+        context += previous >> (8 - _literalContextBits);
         int tree = Literal + LiteralSize * context;
         int symbol = 1;
         if (_state >= 7)

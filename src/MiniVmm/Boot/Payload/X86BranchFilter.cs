@@ -37,8 +37,9 @@ internal static class X86BranchFilter
                 continue;
             }
 
-            uint value = Relative(BinaryPrimitives.ReadUInt32LittleEndian(target), (uint)position + InstructionSize, recent);
-            BinaryPrimitives.WriteUInt32LittleEndian(target, value);
+            uint absolute = BinaryPrimitives.ReadUInt32LittleEndian(target);
+            uint relative = Relative(absolute, (uint)position + InstructionSize, recent);
+            BinaryPrimitives.WriteUInt32LittleEndian(target, relative);
             position += InstructionSize;
             // An instruction that was converted is no doubtful opcode to what follows it.
             recent = 0;
