@@ -65,9 +65,10 @@ internal sealed class KernelPayload
         if (promised == 0 || promised > Math.Min(largest, int.MaxValue))
             throw new PayloadException($"{Codec}, {promised} bytes when unpacked, which the guest's RAM does not hold");
 
-        NativeBuffer buffer = new((int)promised);
+        NativeBuffer? buffer = null;
         try
         {
+            buffer = new((int)promised);
             int length = Decompress(stream, buffer.GetSpan());
             if (length != buffer.Length)
                 throw new PayloadException($"{Codec}, but {length} bytes came out and {promised} were promised");
@@ -75,14 +76,15 @@ internal sealed class KernelPayload
         }
         catch (PayloadException)
         {
-            buffer.Dispose();
+            buffer?.Dispose();
             throw;
         }
         catch (Exception failure)
         {
-            // Libraries meet broken input with all sorts of exceptions; to this caller they are all the same.
-            buffer.Dispose();
-            throw new PayloadException($"{Codec}, broken ({failure.Message})", failure);
+            // Libraries meet broken input with all sorts of exceptions, and the host may lack the memory: to this
+            // caller they are all the same.
+            buffer?.Dispose();
+            throw new PayloadException($"{Codec}, but unpacking failed ({failure.Message})", failure);
         }
     }
 
