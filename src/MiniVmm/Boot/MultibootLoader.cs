@@ -39,7 +39,7 @@ internal static class MultibootLoader
 
         MultibootInfo.Module? module = PlaceModule(plan, request, Math.Max(kernelEnd, MemoryLayout.HighMemory));
         // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
-        plan.Add(MultibootInfo.Build(name, $"{name} {request.CommandLine}", module, request.Memory));
+        plan.Add(MultibootInfo.Build(name, $"{name} {request.CommandLine}".TrimEnd(), module, request.Memory));
         return new()
         {
             Format = $"multiboot 1, {kind}",

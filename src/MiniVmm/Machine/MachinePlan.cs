@@ -59,6 +59,7 @@ public sealed class MachinePlan : IDisposable
                 Memory = memory,
                 Decompression = options.Decompression,
             });
+            files.Add(boot);
             FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
                 .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
             return new MachinePlan(options, memory, boot, cpus, files);
@@ -70,7 +71,7 @@ public sealed class MachinePlan : IDisposable
         }
     }
 
-    /// <summary>Gives back the memory of the files; the segments are not to be used afterwards.</summary>
+    /// <summary>Gives back the memory of the files and of the unpacked kernel; the segments are not to be used afterwards.</summary>
     public void Dispose()
     {
         foreach (IDisposable file in _files)

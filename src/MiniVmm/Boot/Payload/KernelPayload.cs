@@ -92,8 +92,8 @@ internal sealed class KernelPayload
     {
         PayloadCodec.Gzip => StreamDecompressors.Gzip(stream, output),
         PayloadCodec.Bzip2 => StreamDecompressors.Bzip2(stream, output),
-        PayloadCodec.Lzma => LzmaAlone.Decompress(stream, output),
-        PayloadCodec.Xz => XzFile.Decompress(stream, output),
+        PayloadCodec.Lzma => StreamDecompressors.Lzma(stream, output),
+        PayloadCodec.Xz => StreamDecompressors.Xz(stream, output),
         PayloadCodec.Lz4 => Lz4Legacy.Decompress(stream, output),
         _ => StreamDecompressors.Zstd(stream, output),
     };
