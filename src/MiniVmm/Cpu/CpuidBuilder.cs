@@ -33,6 +33,8 @@ public static class CpuidBuilder
         List<string> warnings = [];
         bool isAmd = SetVendor(table, model);
         SettleDynamicBits(table, tscDeadline);
+        if (isAmd && topology.Threads > 1)
+            CpuidTopology.OfferExtensions(table);
 
         if (!model.IsHost || selection.Changes.Count > 0)
         {

@@ -10,6 +10,16 @@ internal static class CpuidTopology
     private const uint TopologyExtensions = 1u << 22;
     private const uint Htt = 1u << 28;
 
+    /// <summary>
+    /// Counts TOPOEXT as supported: it is nothing but the leaves written here, no processor need have it, and
+    /// without it an AMD guest takes threads for cores. QEMU does the same.
+    /// </summary>
+    public static void OfferExtensions(CpuidTable table)
+    {
+        CpuFeatureWord word = new(0x80000001, 0, CpuidRegister.Ecx);
+        table.Set(word, table.Get(word) | TopologyExtensions);
+    }
+
     public static bool HasExtensions(IReadOnlyList<CpuidLeaf> leaves)
     {
         foreach (CpuidLeaf leaf in leaves)

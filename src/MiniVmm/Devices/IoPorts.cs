@@ -38,6 +38,9 @@ public static class IoPorts
     /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
     public const byte AcpiSciIrq = 9;
 
+    /// <summary>PCI configuration mechanism #1: address here, data at 0xcfc.</summary>
+    public const ushort PciConfigAddress = 0xcf8;
+
     /// <summary>Reset control register; bit 2 set resets (ACPI RESET_REG with <see cref="ResetValue"/>).</summary>
     public const ushort Reset = 0xcf9;
     public const byte ResetValue = 0x06;

@@ -22,7 +22,7 @@ public sealed class Platform
         Ports.Add(new I8042(power), "i8042", IoPorts.I8042Data, I8042.Length);
         Ports.Add(new SystemControlPortA(power), "system control port A", IoPorts.SystemControlA, 1);
         Ports.Add(new AcpiPm(power), "ACPI power management", IoPorts.AcpiPm, AcpiPm.Length);
-        Ports.Add(new ResetControl(power), "reset control", IoPorts.Reset, 1);
+        Ports.Add(new PciConfiguration(power), "PCI configuration, reset control", IoPorts.PciConfigAddress, PciConfiguration.Length);
     }
 
     public Bus Ports { get; } = new("port", 0xffff);
