@@ -63,7 +63,7 @@ static void show_processor(void)
 		leaf = cpuid(0x80000002 + i, 0);
 		put_letters(brand + 16 * i, leaf.eax, leaf.ebx, leaf.ecx, leaf.edx);
 	}
-	print("\n  processor     %s, %s\n", vendor, brand);
+	print("\n  processor     %s%s%s\n", vendor, brand[0] ? ", " : "", brand);
 
 	if (cpuid(1, 0).ecx & 1u << 31) {	/* the bit that real processors keep zero */
 		leaf = cpuid(0x40000000, 0);

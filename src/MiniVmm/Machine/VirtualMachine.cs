@@ -143,9 +143,8 @@ public sealed class VirtualMachine : IDisposable
 
     private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachineOptions options, Action<string> warn)
     {
-        CpuidLeaf[] supported = [.. kvm.GetSupportedCpuid().Select(CpuidEntries.ToLeaf)];
         bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
-        CpuidTemplate template = CpuidBuilder.Build(supported, options.Cpu, options.Topology, tscDeadline);
+        CpuidTemplate template = CpuidBuilder.Build(CpuidEntries.Supported(kvm), options.Cpu, options.Topology, tscDeadline);
         foreach (string warning in template.Warnings)
             warn(warning);
         return template;
