@@ -1,0 +1,31 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>What <c>make build</c> leaves in out/, and these tests run.</summary>
+internal static class Built
+{
+    private static readonly string Root = FindRoot();
+
+    /// <summary>The program as its users get it: one native file.</summary>
+    public static string MiniVmm => Existing("minivmm");
+
+    /// <summary>A test kernel, by its file's name.</summary>
+    public static string Guest(string name) => Existing(Path.Combine("guests", name));
+
+    private static string Existing(string name)
+    {
+        string path = Path.Combine(Root, "out", name);
+        Assert.True(File.Exists(path), $"There is no {path}: run `make build` first.");
+        return path;
+    }
+
+    private static string FindRoot()
+    {
+        for (string? folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (File.Exists(Path.Combine(folder, "MiniVmm.sln")))
+                return folder;
+        }
+
+        throw new DirectoryNotFoundException($"No MiniVmm.sln above {AppContext.BaseDirectory}");
+    }
+}

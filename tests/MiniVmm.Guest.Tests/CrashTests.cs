@@ -1,0 +1,32 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>A guest that died is explained: why, where, in which registers, and a guess in plain words.</summary>
+public sealed class CrashTests : IClassFixture<UsableKvm>
+{
+    [Theory]
+    [InlineData("", "triple fault", "IDT limit is 0", "ud2")]
+    [InlineData("triple", "triple fault", "IDT limit is 0", "ud2")]
+    [InlineData("gp", "triple fault", "IDT limit is 0", "mov ds,eax")]
+    [InlineData("page-fault", "triple fault", "IDT limit is 0", "mov cr0,eax")]
+    [InlineData("wild-jump", "KVM_EXIT_INTERNAL_ERROR", "RIP 0xd0000000 is not in RAM", "not mapped")]
+    public async Task It_is_explained(string kind, string reason, string guess, string code)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("crash.elf"), "--append", kind);
+
+        run.With(ExitStatus.GuestCrash);
+        Assert.Contains(reason, run.ErrorLines[0]);
+        Assert.StartsWith("minivmm: vCPU 0 died: ", run.ErrorLines[0]);
+        Assert.Contains(guess, Assert.Single(run.ErrorLines, line => line.Contains("guess:", StringComparison.Ordinal)));
+        Assert.Matches("rip +[0-9a-f]{16} rflags", run.Errors);
+        Assert.Matches($"(?m)(^  > .* {code}$|code at rip: {code}$)", run.Errors);
+    }
+
+    [Fact]
+    public async Task What_the_guest_had_said_is_not_lost()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("crash.elf"));
+
+        run.With(ExitStatus.GuestCrash);
+        Assert.Equal("crash: triple fault by an undefined instruction, with no IDT\n", run.Output);
+    }
+}
