@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using MiniVmm.Kvm;
 
@@ -9,12 +10,14 @@ internal static class CommandLine
 {
     public static int Invoke(RootCommand root, string[] args)
     {
-        // QEMU's long options have one dash, so a cluster of one-letter options cannot be one too.
-        ParseResult result = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false });
-        if (result.Action is null or { Terminating: false } && result.Errors.Count > 0)
+        // QEMU's long options have one dash, so a cluster of one-letter options cannot be one too. And a kernel's
+        // command line may start with @, so that @ cannot name a file of arguments.
+        ParserConfiguration configuration = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        ParseResult result = root.Parse([.. args.Select(ToOwnSpelling)], configuration);
+        if (result.Action is null or ParseErrorAction)
         {
-            ParseError error = result.Errors[0];
-            Messages.Error($"{error.Message.TrimEnd('.')}; see minivmm {result.CommandResult.Command.Name} --help".Replace("minivmm minivmm", "minivmm", StringComparison.Ordinal));
+            Command command = result.CommandResult.Command;
+            Messages.Error($"{Problem(result)}; see minivmm {(command == root ? "" : command.Name + " ")}--help");
             return ExitStatus.BadInput;
         }
 
@@ -32,5 +35,25 @@ internal static class CommandLine
             Messages.Error(e.Message);
             return ExitStatus.HostLimit;
         }
+    }
+
+    /// <summary>QEMU's spelling of an option, as ours; not an alias, since help shows only the shortest of them.</summary>
+    private static string ToOwnSpelling(string argument) => argument is
+        "-smp" or "-cpu" or "-mem-path" or "-mem-prealloc" or "-kernel" or "-initrd" or "-append" ? "-" + argument : argument;
+
+    /// <summary>What the parser could not make sense of; an unknown option before the value behind it.</summary>
+    private static string Problem(ParseResult result)
+    {
+        IEnumerable<string> taken = result.CommandResult.Children.OfType<ArgumentResult>()
+            .SelectMany(argument => argument.Tokens).Select(token => token.Value);
+        if (taken.Concat(result.UnmatchedTokens).FirstOrDefault(word => word is ['-', _, ..]) is { } option)
+            return $"unknown option {option}";
+        return (result.UnmatchedTokens, result.Errors, result.CommandResult.Command) switch
+        {
+            ([string word, ..], _, RootCommand) => $"no command is called '{word}'",
+            ([string word, ..], _, _) => $"'{word}' is one word too many",
+            (_, [ParseError error, ..], _) => error.Message.TrimEnd('.'),
+            _ => "nothing to do",
+        };
     }
 }

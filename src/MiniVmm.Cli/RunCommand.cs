@@ -15,15 +15,15 @@ namespace MiniVmm.Cli;
 internal sealed class RunCommand : Command
 {
     private readonly Argument<string?> _kernelArgument = new("KERNEL") { Arity = ArgumentArity.ZeroOrOne, Description = "Kernel to boot: Linux bzImage or vmlinux, ELF with a PVH note, multiboot" };
-    private readonly Option<string?> _kernel = new("--kernel", "-kernel") { HelpName = "FILE", Description = "The same, as an option" };
-    private readonly Option<string?> _initrd = new("--initrd", "-initrd") { HelpName = "FILE", Description = "Initial RAM disk, or the module of a multiboot kernel" };
-    private readonly Option<string?> _append = new("--append", "-append") { HelpName = "TEXT", Description = "Kernel command line" };
-    private readonly Option<string> _smp = new("--smp", "-smp") { HelpName = "N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]", Description = "vCPUs and their topology; N = sockets x cores x threads", DefaultValueFactory = _ => "1" };
+    private readonly Option<string?> _kernel = new("--kernel") { HelpName = "FILE", Description = "The same, as an option" };
+    private readonly Option<string?> _initrd = new("--initrd") { HelpName = "FILE", Description = "Initial RAM disk, or the module of a multiboot kernel" };
+    private readonly Option<string?> _append = new("--append") { HelpName = "TEXT", Description = "Kernel command line" };
+    private readonly Option<string> _smp = new("--smp") { HelpName = "N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]", Description = "vCPUs and their topology; N = sockets x cores x threads", DefaultValueFactory = _ => "1" };
     private readonly Option<string> _mem = new("--mem", "-m") { HelpName = "SIZE", Description = "Guest RAM, with K, M, G or T; a bare number is MiB", DefaultValueFactory = _ => "128M" };
-    private readonly Option<string?> _memPath = new("--mem-path", "-mem-path") { HelpName = "DIR", Description = "Back guest RAM with files there, such as /dev/hugepages" };
-    private readonly Option<bool> _memPrealloc = new("--mem-prealloc", "-mem-prealloc") { Description = "Populate all of guest RAM before the start" };
+    private readonly Option<string?> _memPath = new("--mem-path") { HelpName = "DIR", Description = "Back guest RAM with files there, such as /dev/hugepages" };
+    private readonly Option<bool> _memPrealloc = new("--mem-prealloc") { Description = "Populate all of guest RAM before the start" };
     private readonly Option<bool> _memMerge = new("--mem-merge") { Description = "Let KSM merge guest RAM" };
-    private readonly Option<string> _cpu = new("--cpu", "-cpu") { HelpName = "MODEL[,+feature][,-feature]", Description = "CPU model: host, qemu64, qemu32, ... ('help' lists them)", DefaultValueFactory = _ => "host" };
+    private readonly Option<string> _cpu = new("--cpu") { HelpName = "MODEL[,+feature][,-feature]", Description = "CPU model: host, qemu64, qemu32, ... ('help' lists them)", DefaultValueFactory = _ => "host" };
     private readonly Option<string?> _pin = new("--pin") { HelpName = "LIST", Description = "Host CPU of each vCPU, as in 0,2 or 0-3" };
     private readonly Option<string> _console = new("--console") { HelpName = "stdio|none|FILE", Description = "Where the serial port goes", DefaultValueFactory = _ => "stdio" };
     private readonly Option<string> _decompress = new("--decompress") { HelpName = "auto|guest", Description = "Who unpacks a bzImage: MiniVmm where it can, or the kernel's own stub", DefaultValueFactory = _ => "auto" };
@@ -33,7 +33,7 @@ internal sealed class RunCommand : Command
     private readonly Milestones _milestones;
 
     public RunCommand(Milestones milestones)
-        : base("run", "Boot a kernel")
+        : base("run", "Boot a kernel; QEMU's spellings, such as -smp and -kernel, mean the same")
     {
         _milestones = milestones;
         Arguments.Add(_kernelArgument);
