@@ -100,20 +100,4 @@ public sealed class KernelTests : IClassFixture<UsableKvm>
         run.With(ExitStatus.FromDebugExit(1));
         Assert.Contains("crash: FAILED: no such kind of crash\n", run.Output);
     }
-
-    [Fact]
-    public async Task Pinned_vCPUs_work_too()
-    {
-        string cpu = FirstAllowedCpu();
-        MinivmmResult run = await MinivmmProcess.RunAsync(
-            "run", "--smp", "2", "--pin", $"{cpu},{cpu}", Built.Guest("smp.elf"));
-
-        run.With(ExitStatus.Success);
-        Assert.Contains("smp: ok\n", run.Output);
-    }
-
-    /// <summary>The first of Cpus_allowed_list, as in 0-1 or 2,4.</summary>
-    private static string FirstAllowedCpu() =>
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal))
-            .Split(':')[1].Trim().Split(',', '-')[0];
 }

@@ -1,0 +1,53 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>The guest's serial port on a pipe, in a file, or nowhere.</summary>
+public sealed class ConsoleTests : IClassFixture<UsableKvm>
+{
+    [Fact]
+    public async Task With_none_the_text_goes_nowhere()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", "none", Built.Guest("hello.elf"));
+
+        run.With(ExitStatus.Success);
+        Assert.Equal("", run.Output);
+        Assert.Equal("", run.Errors);
+    }
+
+    [Fact]
+    public async Task With_a_file_the_text_is_in_it_and_only_there()
+    {
+        using TemporaryFolder folder = new();
+        string file = folder.Write("console", new byte[100_000]);
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", file, Built.Guest("hello.elf"));
+
+        run.With(ExitStatus.Success);
+        Assert.Equal("", run.Output);
+        string text = await File.ReadAllTextAsync(file);
+        Assert.StartsWith("Hello from inside the virtual machine", text);
+        Assert.EndsWith("hello: ok\n", text);
+    }
+
+    [Fact]
+    public async Task A_crash_is_explained_on_standard_error_wherever_the_text_goes()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", "none", Built.Guest("crash.elf"));
+
+        run.With(ExitStatus.GuestCrash);
+        Assert.Equal("", run.Output);
+        Assert.Contains("triple fault", run.ErrorLines[0]);
+    }
+
+    [Fact]
+    public async Task On_a_pipe_there_are_no_escape_keys()
+    {
+        using MinivmmProcess vmm = MinivmmProcess.Start(
+            "run", "--timeout", "1", Built.Guest("crash.elf"), "--append", "hang");
+        await vmm.TypeAsync("\u0001h\u0001x");
+
+        MinivmmResult run = await vmm.EndAsync();
+
+        run.With(ExitStatus.Timeout);
+        Assert.Equal("", run.Errors);
+    }
+}

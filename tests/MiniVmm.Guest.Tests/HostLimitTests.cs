@@ -1,0 +1,50 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>What the host cannot do is told in one line, with status 4.</summary>
+public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
+{
+    private static readonly string Hello = Built.Guest("hello.elf");
+
+    [Fact]
+    public async Task More_vCPUs_than_KVM_takes()
+    {
+        // Beyond some 1,024 it is the ACPI tables that do not hold them, whatever KVM takes.
+        int status = kvm.MaxVcpus <= 1024 ? ExitStatus.HostLimit : ExitStatus.BadInput;
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--smp", $"{kvm.MaxVcpus + 1}", Hello);
+
+        string line = run.With(status).OnlyLine();
+        Assert.Contains($"{kvm.MaxVcpus + 1}", line);
+        Assert.Contains("--smp", line);
+    }
+
+    [Theory]
+    [InlineData("--pin", "1023")]
+    [InlineData("--mem", "99999T")]
+    public async Task More_than_it_has(string option, string value)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", option, value, Hello);
+
+        Assert.StartsWith(option, run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
+    [Fact]
+    public async Task More_memory_now_than_it_has()
+    {
+        string total = File.ReadLines("/proc/meminfo").First(); // MemTotal:   24105476 kB
+        long kibibytes = long.Parse(total.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--mem", $"{2 * kibibytes / 1024}M", "--mem-prealloc", Hello);
+
+        Assert.StartsWith("--mem ", run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
+    [Fact]
+    public async Task A_KVM_that_is_not_for_this_user()
+    {
+        MinivmmResult run = await OtherUser.RunHelloAsync();
+
+        string line = run.With(ExitStatus.HostLimit).OnlyLine();
+        Assert.StartsWith("/dev/kvm: permission denied", line);
+    }
+}

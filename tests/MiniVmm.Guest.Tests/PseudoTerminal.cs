@@ -1,0 +1,67 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>A terminal as a user has one: <c>minivmm</c> started on it is its session's foreground.</summary>
+internal sealed partial class PseudoTerminal : IDisposable
+{
+    private const int O_RDWR = 2;
+    private const int O_NOCTTY = 0x100;
+    private const int O_CLOEXEC = 0x80000;
+
+    private readonly FileStream _keyboard;
+    private readonly SafeFileHandle _slave;
+    private readonly string _path;
+
+    public PseudoTerminal()
+    {
+        SafeFileHandle master = Opened(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+        byte[] name = new byte[64];
+        if (unlockpt(master) != 0 || ptsname_r(master, name, name.Length) != 0)
+            throw new Win32Exception();
+        _path = Encoding.UTF8.GetString(name).TrimEnd('\0');
+        // Held open, so that the terminal and its settings outlive those who use it.
+        _slave = Opened(open(_path, O_RDWR | O_NOCTTY | O_CLOEXEC));
+        _keyboard = new FileStream(master, FileAccess.ReadWrite, bufferSize: 0);
+        Screen = new Transcript(_keyboard);
+    }
+
+    /// <summary>What stands on it, what was typed and echoed too.</summary>
+    public Transcript Screen { get; }
+
+    /// <summary>Starts <c>minivmm</c> on it; its standard error stays a pipe.</summary>
+    public MinivmmProcess Start(params IEnumerable<string> arguments) => MinivmmProcess.StartProgram(
+        "sh", ["-c", "exec setsid --ctty \"$@\" <\"$0\" >\"$0\"", _path, Built.MiniVmm, .. arguments]);
+
+    public void Type(string keys) => _keyboard.Write(Encoding.UTF8.GetBytes(keys));
+
+    /// <summary>All its settings (termios), as stty writes them down.</summary>
+    public async Task<string> SettingsAsync() =>
+        (await MinivmmProcess.RunProgramAsync("stty", "--file", _path, "--save")).With(0).Output;
+
+    public void Dispose()
+    {
+        // With the last user gone, the reader of the screen gets EIO and ends.
+        _slave.Dispose();
+        Screen.End.Wait(Transcript.Deadline);
+        _keyboard.Dispose();
+    }
+
+    private static SafeFileHandle Opened(int fd) =>
+        fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw new Win32Exception();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int posix_openpt(int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int unlockpt(SafeFileHandle master);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ptsname_r(SafeFileHandle master, [Out] byte[] name, nint size);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+}
