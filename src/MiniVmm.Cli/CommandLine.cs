@@ -37,9 +37,11 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>QEMU's spelling of an option, as ours; not an alias, since help shows only the shortest of them.</summary>
+    /// <summary>QEMU's spelling of an option, as ours; not an alias, since help would show it instead.</summary>
     private static string ToOwnSpelling(string argument) => argument is
-        "-smp" or "-cpu" or "-mem-path" or "-mem-prealloc" or "-kernel" or "-initrd" or "-append" ? "-" + argument : argument;
+        "-smp" or "-cpu" or "-mem-path" or "-mem-prealloc" or "-kernel" or "-initrd" or "-append"
+            ? "-" + argument
+            : argument;
 
     /// <summary>What the parser could not make sense of; an unknown option before the value behind it.</summary>
     private static string Problem(ParseResult result)
