@@ -29,6 +29,16 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task A_file_that_cannot_be_written_is_bad_input()
+    {
+        const string file = "/nonexistent/console";
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", file, Built.Guest("hello.elf"));
+
+        Assert.StartsWith($"--console {file}: cannot be written", run.With(ExitStatus.BadInput).OnlyLine());
+    }
+
+    [Fact]
     public async Task A_crash_is_explained_on_standard_error_wherever_the_text_goes()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", "none", Built.Guest("crash.elf"));

@@ -34,7 +34,8 @@ public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
         string total = File.ReadLines("/proc/meminfo").First(); // MemTotal:   24105476 kB
         long kibibytes = long.Parse(total.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
 
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--mem", $"{2 * kibibytes / 1024}M", "--mem-prealloc", Hello);
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--mem", $"{2 * kibibytes / 1024}M", "--mem-prealloc", Hello);
 
         Assert.StartsWith("--mem ", run.With(ExitStatus.HostLimit).OnlyLine());
     }

@@ -12,6 +12,9 @@ internal sealed partial class PseudoTerminal : IDisposable
     private const int O_NOCTTY = 0x100;
     private const int O_CLOEXEC = 0x80000;
 
+    /// <summary>A shell's script: the terminal is $0, what to start on it is behind.</summary>
+    private const string OnTerminal = "exec env --default-signal setsid --ctty \"$@\" <\"$0\" >\"$0\"";
+
     private readonly FileStream _keyboard;
     private readonly SafeFileHandle _slave;
     private readonly string _path;
@@ -34,7 +37,7 @@ internal sealed partial class PseudoTerminal : IDisposable
 
     /// <summary>Starts <c>minivmm</c> on it; its standard error stays a pipe.</summary>
     public MinivmmProcess Start(params IEnumerable<string> arguments) => MinivmmProcess.StartProgram(
-        "sh", ["-c", "exec setsid --ctty \"$@\" <\"$0\" >\"$0\"", _path, Built.MiniVmm, .. arguments]);
+        "sh", ["-c", OnTerminal, _path, Built.MiniVmm, .. arguments]);
 
     public void Type(string keys) => _keyboard.Write(Encoding.UTF8.GetBytes(keys));
 

@@ -42,11 +42,12 @@ public sealed partial class StatisticsTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task They_say_where_the_time_of_the_start_went_and_what_the_memory_is()
     {
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--stats", "--mem", "64M", Built.Guest("exit-code.elf"));
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--stats", "--mem", "64M", Built.Guest("exit-code.elf"));
 
         run.With(1);
-        foreach (string step in (string[])["arguments read", "kernel read", "VM created", "first exit of a vCPU", "end: "])
-            Assert.Matches($"(?m)^{step}.* [0-9]+\\.[0-9]{{3}} ms$", run.Errors);
+        string[] steps = ["arguments read", "kernel read", "VM created", "first exit of a vCPU", "end: "];
+        Assert.All(steps, step => Assert.Matches($"(?m)^{step}.* [0-9]+\\.[0-9]{{3}} ms$", run.Errors));
         Assert.Contains("guest RAM: 64 MiB, ", run.Errors);
     }
 

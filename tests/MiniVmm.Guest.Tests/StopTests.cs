@@ -14,7 +14,8 @@ public sealed class StopTests : IClassFixture<UsableKvm>
     [InlineData("loop-io", "2")]
     public async Task The_timeout_ends_it_with_124(string kind, string smp)
     {
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--timeout", "0.5", "--smp", smp, Crash, "--append", kind);
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--timeout", "0.5", "--smp", smp, Crash, "--append", kind);
 
         run.With(ExitStatus.Timeout);
         Assert.StartsWith("crash: ", run.Output);
@@ -23,7 +24,8 @@ public sealed class StopTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task A_guest_that_ends_before_the_timeout_ends_as_it_likes()
     {
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--timeout", "1000", Built.Guest("exit-code.elf"), "--append", "21");
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--timeout", "1000", Built.Guest("exit-code.elf"), "--append", "21");
 
         run.With(43);
     }
@@ -36,7 +38,7 @@ public sealed class StopTests : IClassFixture<UsableKvm>
     [InlineData(MinivmmProcess.SIGHUP, "hang")]
     public async Task A_signal_ends_it_with_130(int signal, string kind)
     {
-        // A shell that starts us in the background has SIGINT ignored, and that is inherited.
+        // Who started us may ignore SIGINT (a shell, in the background) or SIGHUP, and that is inherited.
         using MinivmmProcess vmm = MinivmmProcess.StartProgram(
             "env", "--default-signal", Built.MiniVmm, "run", "--smp", "2", Crash, "--append", kind);
         await vmm.Output.WaitForAsync("crash: ");

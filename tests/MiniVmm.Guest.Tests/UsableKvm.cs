@@ -24,7 +24,7 @@ public sealed class UsableKvm
         catch (KvmException e)
         {
             throw new InvalidOperationException(
-                $"No usable /dev/kvm: {e.Message}. Run these tests where there is one, or the lab's by `make test-lab`.");
+                $"No usable /dev/kvm: {e.Message}. Run these tests where there is one, or `make test-lab`.");
         }
     }
 

@@ -16,20 +16,21 @@ public sealed class WarningTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task Features_that_this_KVM_lacks_in_one_line()
     {
-        // Of two makers that are long gone from it: no processor has both.
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--cpu", "host,+xop,+3dnow", Built.Guest("exit-code.elf"));
+        // No processor has both: AMD gave up 3DNow! in the one that brought XOP.
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--cpu", "host,+xop,+3dnow", Built.Guest("exit-code.elf"));
 
         run.With(1);
         string line = Assert.Single(run.ErrorLines);
         Assert.StartsWith("minivmm: warning: --cpu host", line);
-        Assert.Contains("xop", line);
-        Assert.Contains("3dnow", line);
+        Assert.Matches("has no .*(xop|3dnow)", line);
     }
 
     [Fact]
     public async Task Two_vCPUs_pinned_to_one_host_CPU()
     {
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--smp", "2", "--pin", $"{OneCpu()},{OneCpu()}", Built.Guest("smp.elf"));
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--smp", "2", "--pin", $"{OneCpu()},{OneCpu()}", Built.Guest("smp.elf"));
 
         run.With(ExitStatus.Success);
         Assert.Contains("smp: ok\n", run.Output);
