@@ -10,9 +10,10 @@ public readonly record struct GuestRange(ulong Start, ulong Length)
     public bool Contains(ulong address, ulong length) =>
         address >= Start && length <= Length && address - Start <= Length - length;
 
-    /// <summary>Whether the two share a byte.</summary>
+    /// <summary>Whether the two share a byte. Right at the top of the address space too, where <see cref="End"/> is 0.</summary>
     public bool Overlaps(GuestRange other) =>
-        Length != 0 && other.Length != 0 && Start < other.End && other.Start < End;
+        Length != 0 && other.Length != 0
+        && (Start <= other.Start ? other.Start - Start < Length : Start - other.Start < other.Length);
 
     public override string ToString() => $"0x{Start:x}-0x{End - 1:x}";
 }
