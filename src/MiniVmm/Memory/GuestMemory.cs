@@ -95,8 +95,9 @@ public sealed unsafe class GuestMemory
     /// <exception cref="BadInputException">The segment does not lie in RAM.</exception>
     public void Load(in LoadSegment segment)
     {
-        if (!TryResolve(segment.Address, segment.MemorySize, out byte* host))
-            throw new BadInputException($"{segment.Name}: {segment.MemorySize} bytes at 0x{segment.Address:x} are not in guest RAM");
+        ulong size = Math.Max(segment.MemorySize, (ulong)segment.Data.Length);
+        if (!TryResolve(segment.Address, size, out byte* host))
+            throw new BadInputException($"{segment.Name}: {size} bytes at 0x{segment.Address:x} are not in guest RAM");
         segment.Data.Span.CopyTo(new Span<byte>(host, segment.Data.Length));
     }
 }
