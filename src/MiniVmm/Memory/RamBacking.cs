@@ -52,7 +52,10 @@ public sealed unsafe class RamBacking : IDisposable
         if (options.Merge)
             throw new BadInputException($"--mem-merge with --mem-path {options.Path}: KSM merges anonymous pages only; leave one of them out");
         ulong page = HugePageSize(options.Path) ?? 4 * MemoryLayout.KiB;
-        return (options.Size + page - 1) / page * page;
+        ulong rest = options.Size % page;
+        if (rest == 0 || options.Size > ulong.MaxValue - page)
+            return options.Size; // whole, or so much that the memory map refuses it
+        return options.Size - rest + page;
     }
 
     /// <summary>Maps <paramref name="size"/> bytes as the options say.</summary>
