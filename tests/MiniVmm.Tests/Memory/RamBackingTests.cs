@@ -1,0 +1,165 @@
+using MiniVmm.Memory;
+
+namespace MiniVmm.Tests.Memory;
+
+public sealed unsafe class RamBackingTests : IDisposable
+{
+    private const ulong MiB = MemoryLayout.MiB;
+    private const ulong GiB = MemoryLayout.GiB;
+    private readonly string _directory = Directory.CreateTempSubdirectory("minivmm-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Anonymous_ram_is_zero_aligned_to_2_MiB_and_writable_to_its_last_byte(bool prealloc)
+    {
+        using RamBacking backing = RamBacking.Allocate(new(4 * MiB, Prealloc: prealloc), 4 * MiB);
+        Span<byte> ram = Ram(backing);
+
+        Assert.Equal(0, backing.Address % (nint)(2 * MiB));
+        Assert.Equal(4 * MiB, backing.Length);
+        Assert.Equal(-1, ram.IndexOfAnyExcept((byte)0));
+        ram[0] = 1;
+        ram[^1] = 2;
+        Assert.Equal(prealloc, backing.Description.Contains("populated", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_size_that_is_no_multiple_of_2_MiB_keeps_its_last_page()
+    {
+        using RamBacking backing = RamBacking.Allocate(new(2 * MiB + 4096), 2 * MiB + 4096);
+
+        Ram(backing)[^1] = 1;
+    }
+
+    [Fact]
+    public void Merging_is_told_of()
+    {
+        using RamBacking backing = RamBacking.Allocate(new(2 * MiB, Merge: true), 2 * MiB);
+
+        Assert.Contains("mergeable by KSM", backing.Description, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_behind_ram_has_no_name_from_the_start(bool prealloc)
+    {
+        MemoryOptions options = new(2 * MiB, _directory, prealloc);
+        using RamBacking backing = RamBacking.Allocate(options, RamBacking.RoundedSize(options));
+        Span<byte> ram = Ram(backing);
+
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
+        Assert.Equal(-1, ram.IndexOfAnyExcept((byte)0));
+        ram[0] = 1;
+        ram[^1] = 2;
+        Assert.StartsWith($"file in {_directory}", backing.Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void More_than_the_host_has_is_refused_before_it_is_touched_with_both_numbers()
+    {
+        const ulong size = 1UL << 50;
+
+        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, Prealloc: true), size)).Message;
+
+        Assert.Matches(@"^--mem 1024 TiB: .* 1024 TiB wanted, \d+ MiB available$", message);
+    }
+
+    [Fact]
+    public void More_than_an_address_space_is_refused()
+    {
+        const ulong size = 1UL << 61;
+
+        HostLimitException refusal = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size), size));
+
+        Assert.Contains("the host cannot give that much", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(ExitStatus.HostLimit, refusal.Status);
+    }
+
+    [Fact]
+    public void More_than_the_file_system_takes_is_refused_and_leaves_nothing_behind()
+    {
+        const ulong size = 1UL << 61;
+
+        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, _directory, Prealloc: true), size)).Message;
+
+        Assert.Contains($"in {_directory}", message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
+    }
+
+    [Fact]
+    public void A_directory_that_takes_no_files_is_the_hosts_limit()
+    {
+        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(2 * MiB, "/proc"), 2 * MiB)).Message;
+
+        Assert.StartsWith("--mem-path /proc: cannot create a file there", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_path_that_is_no_directory_is_refused()
+    {
+        string file = Path.Combine(_directory, "file");
+        File.WriteAllText(file, "");
+
+        foreach (string path in (string[])[file, Path.Combine(_directory, "missing"), ""])
+        {
+            string message = Assert.Throws<BadInputException>(() => RamBacking.RoundedSize(new(2 * MiB, path))).Message;
+            Assert.StartsWith($"--mem-path {path}: not a directory", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Merging_files_is_refused() =>
+        Assert.StartsWith(
+            $"--mem-merge with --mem-path {_directory}",
+            Assert.Throws<BadInputException>(() => RamBacking.RoundedSize(new(2 * MiB, _directory, Merge: true))).Message,
+            StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(2 * MiB, 2 * MiB)]
+    [InlineData(2 * MiB + 1, 2 * MiB + 4096)]
+    [InlineData(0, 0)]
+    public void Files_come_in_whole_pages(ulong asked, ulong given) =>
+        Assert.Equal(given, RamBacking.RoundedSize(new(asked, _directory)));
+
+    [Fact]
+    public void A_size_near_2_to_the_64_does_not_round_to_nothing()
+    {
+        ulong size = RamBacking.RoundedSize(new(ulong.MaxValue - 1023, _directory));
+
+        Assert.DoesNotContain("--mem 0", Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Anonymous_ram_is_not_rounded() => Assert.Equal(2 * MiB + 1, RamBacking.RoundedSize(new(2 * MiB + 1)));
+
+    [Fact]
+    public void Five_GiB_are_cut_at_the_device_hole_and_stay_one_mapping()
+    {
+        using RamBacking backing = RamBacking.Allocate(new(5 * GiB), 5 * GiB);
+        GuestMemory memory = backing.Slots(new GuestMemoryMap(5 * GiB));
+
+        Assert.Equal([new(0, 3 * GiB), new(4 * GiB, 2 * GiB)], memory.Slots.Select(slot => slot.Range));
+        Assert.Equal([0L, (long)(3 * GiB)], memory.Slots.Select(slot => (long)(slot.Host - backing.Address)));
+        Assert.True(memory.TryWrite(3 * GiB - 8, 0x1111UL));
+        Assert.False(memory.TryWrite(3 * GiB - 4, 0x1111UL));
+        Assert.False(memory.TryWrite(4 * GiB - 8, 0x1111UL));
+        Assert.True(memory.TryRead(4 * GiB, out ulong high));
+        Assert.Equal(0UL, high);
+        Assert.True(memory.TryWrite(6 * GiB - 8, 0x2222UL));
+        Assert.False(memory.TryRead(6 * GiB - 7, out ulong _));
+    }
+
+    [Fact]
+    public void A_map_of_another_size_is_refused()
+    {
+        using RamBacking backing = RamBacking.Allocate(new(2 * MiB), 2 * MiB);
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => backing.Slots(new GuestMemoryMap(4 * MiB)));
+    }
+
+    private static Span<byte> Ram(RamBacking backing) => new((void*)backing.Address, (int)backing.Length);
+}
