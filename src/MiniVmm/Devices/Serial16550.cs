@@ -37,10 +37,9 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     private const byte MsrLines = 0xf0;
     private const byte MsrConnected = 0xb0; // CTS, DSR and DCD: somebody is at the other end
 
-    private readonly byte[] _queue = new byte[QueueSize];
+    private readonly ByteQueue _line = new(QueueSize);
+    private readonly ByteQueue _looped = new(FifoSize);
     private SpinLock _lock = new(enableThreadOwnerTracking: false);
-    private int _head;
-    private int _count;
     private byte _interruptEnable;
     private byte _fifoControl;
     private byte _lineControl = 0x03; // 8 data bits, no parity, 1 stop bit
@@ -62,9 +61,9 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         try
         {
             _lock.Enter(ref taken);
-            n = Math.Min(data.Length, QueueSize - _count);
+            n = Math.Min(data.Length, _line.Room);
             for (int i = 0; i < n; i++)
-                Enqueue(data[i]);
+                _line.Enqueue(data[i]);
             raise = IntrRises();
         }
         finally
@@ -86,8 +85,8 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         try
         {
             _lock.Enter(ref taken);
-            if (_count < QueueSize)
-                Enqueue(0);
+            if (_line.Room > 0)
+                _line.Enqueue(0);
             _lineErrors |= LsrBreak;
             raise = IntrRises();
         }
@@ -150,8 +149,15 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     private bool DivisorLatch => (_lineControl & LcrDivisorLatch) != 0;
 
+    private bool Loop => (_modemControl & McrLoop) != 0;
+
+    /// <summary>Bytes to be read. In loopback the line is cut off: what the host sends waits until it is over.</summary>
+    private int Available => _looped.Count + (Loop ? 0 : _line.Count);
+
+    private int FifoCapacity => FifoEnabled ? FifoSize : 1;
+
     /// <summary>Bytes that the guest can read before more would move up from the line.</summary>
-    private int Visible => Math.Min(_count, FifoEnabled ? FifoSize : 1);
+    private int Visible => Math.Min(Available, FifoCapacity);
 
     private int TriggerLevel => FifoEnabled ? (_fifoControl >> 6) switch { 0 => 1, 1 => 4, 2 => 8, _ => 14 } : 1;
 
@@ -177,7 +183,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
             case 4:
                 return _modemControl;
             case 5:
-                byte status = (byte)(LsrTransmitEmpty | _lineErrors | (_count > 0 ? LsrDataReady : 0));
+                byte status = (byte)(LsrTransmitEmpty | _lineErrors | (Available > 0 ? LsrDataReady : 0));
                 _lineErrors = 0;
                 return status;
             case 6:
@@ -211,7 +217,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
             case 2:
                 bool toggled = ((value ^ _fifoControl) & FcrEnable) != 0;
                 if (toggled || (value & FcrClearReceive) != 0)
-                    Discard(Visible);
+                    ClearFifo();
                 _fifoControl = (value & FcrEnable) != 0 ? (byte)(value & 0xc9) : (byte)0;
                 break;
             case 3:
@@ -233,10 +239,10 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     {
         // Empty again at once: the cause is set anew for each byte, which is what keeps a driver sending.
         _transmitPending = true;
-        if ((_modemControl & McrLoop) == 0)
+        if (!Loop)
             return true;
-        if (Visible < (FifoEnabled ? FifoSize : 1))
-            Enqueue(value);
+        if (_looped.Count < FifoCapacity)
+            _looped.Enqueue(value);
         else
             _lineErrors |= LsrOverrun;
         return false;
@@ -246,7 +252,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     private void SetModemLines()
     {
         byte lines = MsrConnected;
-        if ((_modemControl & McrLoop) != 0)
+        if (Loop)
         {
             lines = (byte)(((_modemControl & 0x02) << 3) | ((_modemControl & 0x01) << 5)
                 | ((_modemControl & 0x04) << 4) | ((_modemControl & 0x08) << 4));
@@ -263,7 +269,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     {
         if ((_interruptEnable & IerLineStatus) != 0 && _lineErrors != 0)
             return IirLineStatus;
-        if ((_interruptEnable & IerReceived) != 0 && _count > 0)
+        if ((_interruptEnable & IerReceived) != 0 && Available > 0)
             return Visible >= TriggerLevel ? IirReceived : IirTimeout; // nothing more is under way on an instant line
         if ((_interruptEnable & IerTransmitEmpty) != 0 && _transmitPending)
             return IirTransmitEmpty;
@@ -278,24 +284,19 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         return _intr && !before;
     }
 
-    private void Enqueue(byte value)
-    {
-        _queue[(_head + _count) % QueueSize] = value;
-        _count++;
-    }
-
     private byte Dequeue()
     {
-        if (_count == 0)
+        if (Available == 0)
             return 0;
-        byte value = _queue[_head];
-        Discard(1);
-        return value;
+        return _looped.Count > 0 ? _looped.Dequeue() : _line.Dequeue();
     }
 
-    private void Discard(int count)
+    /// <summary>Empties the receive FIFO; what has not moved up from the line stays.</summary>
+    private void ClearFifo()
     {
-        _head = (_head + count) % QueueSize;
-        _count -= count;
+        int visible = Visible;
+        int looped = Math.Min(_looped.Count, visible);
+        _looped.Discard(looped);
+        _line.Discard(visible - looped);
     }
 }
