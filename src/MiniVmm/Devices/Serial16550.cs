@@ -241,10 +241,15 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         _transmitPending = true;
         if (!Loop)
             return true;
-        if (_looped.Count < FifoCapacity)
-            _looped.Enqueue(value);
-        else
+        if (_looped.Count == FifoCapacity)
+        {
             _lineErrors |= LsrOverrun;
+            if (FifoEnabled)
+                return false; // a full FIFO keeps what it has
+            _looped.Discard(1);
+        }
+
+        _looped.Enqueue(value);
         return false;
     }
 
