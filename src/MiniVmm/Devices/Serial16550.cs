@@ -216,7 +216,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
                 break;
             case 2:
                 bool toggled = ((value ^ _fifoControl) & FcrEnable) != 0;
-                if (toggled || (value & FcrClearReceive) != 0)
+                if (toggled || (value & (FcrEnable | FcrClearReceive)) == (FcrEnable | FcrClearReceive))
                     ClearFifo();
                 _fifoControl = (value & FcrEnable) != 0 ? (byte)(value & 0xc9) : (byte)0;
                 break;
