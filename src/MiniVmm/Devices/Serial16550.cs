@@ -46,6 +46,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     private byte _modemControl = 0x08;
     private byte _modemStatus = MsrConnected;
     private byte _lineErrors;
+    private int _beforeBreak = -1; // bytes on the line ahead of the break's NUL; -1 when none is to come
     private byte _scratch;
     private ushort _divisor = 1; // 115200 baud
     private bool _transmitPending;
@@ -77,7 +78,10 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         return n;
     }
 
-    /// <summary>Sends a break, which a Linux console takes as the start of a SysRq.</summary>
+    /// <summary>
+    /// Sends a break, which a Linux console takes as the start of a SysRq. Lost where the line is full, and one
+    /// with a break that the guest has not come to yet.
+    /// </summary>
     public void SendBreak()
     {
         bool taken = false;
@@ -85,9 +89,12 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         try
         {
             _lock.Enter(ref taken);
-            if (_line.Room > 0)
+            if (_line.Room > 0 && _beforeBreak < 0)
+            {
+                _beforeBreak = _line.Count;
                 _line.Enqueue(0);
-            _lineErrors |= LsrBreak;
+            }
+
             raise = IntrRises();
         }
         finally
@@ -284,6 +291,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     /// <summary>Follows the INTR pin; true on its rising edge.</summary>
     private bool IntrRises()
     {
+        RevealBreak();
         bool before = _intr;
         _intr = Cause() != IirNone;
         return _intr && !before;
@@ -293,7 +301,10 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     {
         if (Available == 0)
             return 0;
-        return _looped.Count > 0 ? _looped.Dequeue() : _line.Dequeue();
+        if (_looped.Count > 0)
+            return _looped.Dequeue();
+        MoveBreakUp(1);
+        return _line.Dequeue();
     }
 
     /// <summary>Empties the receive FIFO; what has not moved up from the line stays.</summary>
@@ -302,6 +313,18 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
         int visible = Visible;
         int looped = Math.Min(_looped.Count, visible);
         _looped.Discard(looped);
+        MoveBreakUp(visible - looped);
         _line.Discard(visible - looped);
+    }
+
+    private void MoveBreakUp(int count) => _beforeBreak = Math.Max(_beforeBreak - count, -1);
+
+    /// <summary>A break shows in LSR when its NUL is the next byte to be read, not before (PC16550D, LSR bit 4).</summary>
+    private void RevealBreak()
+    {
+        if (_beforeBreak != 0 || Loop || _looped.Count > 0)
+            return;
+        _lineErrors |= LsrBreak;
+        _beforeBreak = -1;
     }
 }
