@@ -156,7 +156,9 @@ public sealed class Rtc : ByteDevice
         int day = Decode(_cmos[7]);
         int minute = Decode(_cmos[2]);
         int second = Decode(_cmos[0]);
-        if (year is < 1 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
+
+        // A year's distance from what DateTime holds, so that the host's clock can be set back or go on.
+        if (year is < 2 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
             || hour > 23 || minute > 59 || second > 59)
             return;
         _offset = new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) - _clock.GetUtcNow().UtcDateTime;
