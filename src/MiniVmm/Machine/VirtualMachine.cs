@@ -113,7 +113,8 @@ public sealed class VirtualMachine : IDisposable
         }
         catch
         {
-            _lifecycle.Stop(new(StopKind.Interrupted)); // those that are ready leave before they enter
+            _lifecycle.Stop(new(StopKind.Interrupted));
+            _go.Set(); // those that are ready wait for it, and leave before they enter
             JoinAll();
             throw;
         }
