@@ -15,6 +15,8 @@ public static unsafe class InputFile
         ArgumentNullException.ThrowIfNull(path);
         try
         {
+            if (path.Length == 0)
+                throw new BadInputException($"{option}: the file name is empty");
             if (Directory.Exists(path))
                 throw new BadInputException($"{option} {path}: is a directory; name a file");
             using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
