@@ -57,9 +57,11 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
             _wake.Signal();
     }
 
-    /// <summary>Writes out what is left, and ends the thread.</summary>
+    /// <summary>Writes out what is left, and ends the thread; a second time does nothing.</summary>
     public void Dispose()
     {
+        if (_ending)
+            return;
         _ending = true;
         _wake.Signal();
         if (!_thread.Join(LastWait))
