@@ -23,12 +23,15 @@ public sealed unsafe class TerminalMode : IDisposable
     /// <summary>Puts the terminal behind <paramref name="fd"/> into raw mode; null where there is none, or it is not ours.</summary>
     public static TerminalMode? TryEnterRaw(int fd)
     {
-        termios before;
-        if (isatty(fd) == 0 || tcgetattr(fd, &before) != 0)
-            return null;
-
         // From the background the change would stop us (SIGTTOU), and the keys are not for us anyway.
-        if (tcgetpgrp(fd) != getpgrp())
+        return isatty(fd) != 0 && tcgetpgrp(fd) == getpgrp() ? EnterRaw(fd) : null;
+    }
+
+    /// <summary>The same without asking whose terminal it is.</summary>
+    internal static TerminalMode? EnterRaw(int fd)
+    {
+        termios before;
+        if (tcgetattr(fd, &before) != 0)
             return null;
         termios raw = before;
         raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
