@@ -1,0 +1,97 @@
+using MiniVmm.Execution;
+
+namespace MiniVmm.Tests.Execution;
+
+public sealed class LifecycleTests
+{
+    [Fact]
+    public void A_machine_runs_until_it_is_given_a_reason()
+    {
+        using Lifecycle lifecycle = new();
+
+        Assert.False(lifecycle.IsStopping);
+        Assert.Equal(StopKind.None, lifecycle.Reason.Kind);
+        lifecycle.PowerOff();
+
+        Assert.True(lifecycle.IsStopping);
+        Assert.Equal(new StopReason(StopKind.PowerOff), lifecycle.Reason);
+        Assert.Equal(lifecycle.Reason, lifecycle.Wait(null));
+    }
+
+    [Fact]
+    public void The_first_reason_is_kept()
+    {
+        using Lifecycle lifecycle = new();
+
+        lifecycle.DebugExit(uint.MaxValue);
+        lifecycle.Reset();
+        lifecycle.Stop(new(StopKind.Crash, 3));
+
+        Assert.Equal(new StopReason(StopKind.DebugExit, uint.MaxValue), lifecycle.Wait(TimeSpan.Zero));
+    }
+
+    [Fact]
+    public void Of_many_threads_that_stop_at_once_one_wins_and_all_agree_on_it()
+    {
+        for (int round = 0; round < 50; round++)
+        {
+            using Lifecycle lifecycle = new();
+            using Barrier start = new(4);
+            StopReason[] seen = new StopReason[4];
+            Thread[] threads = [.. Enumerable.Range(0, 4).Select(i => new Thread(() =>
+            {
+                start.SignalAndWait();
+                lifecycle.Stop(new(StopKind.Crash, (uint)i + 1));
+                seen[i] = lifecycle.Reason;
+            }))];
+            foreach (Thread thread in threads)
+                thread.Start();
+            StopReason reason = lifecycle.Wait(null);
+            foreach (Thread thread in threads)
+                thread.Join();
+
+            Assert.InRange(reason.Value, 1u, 4u);
+            Assert.All(seen, other => Assert.Equal(reason, other));
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void When_the_timeout_runs_out_that_is_the_reason(int milliseconds)
+    {
+        using Lifecycle lifecycle = new();
+
+        Assert.Equal(StopKind.Timeout, lifecycle.Wait(TimeSpan.FromMilliseconds(milliseconds)).Kind);
+        Assert.True(lifecycle.IsStopping);
+        lifecycle.PowerOff();
+        Assert.Equal(StopKind.Timeout, lifecycle.Reason.Kind);
+    }
+
+    [Fact]
+    public void A_stop_from_another_thread_ends_a_wait_with_or_without_a_timeout()
+    {
+        foreach (TimeSpan? timeout in (TimeSpan?[])[null, TimeSpan.FromDays(1), TimeSpan.FromDays(10_000), TimeSpan.MaxValue])
+        {
+            using Lifecycle lifecycle = new();
+            Thread thread = new(lifecycle.Reset);
+            thread.Start();
+
+            Assert.Equal(StopKind.Reset, lifecycle.Wait(timeout).Kind);
+            thread.Join();
+        }
+    }
+
+    [Theory]
+    [InlineData(StopKind.PowerOff, 0, 0)]
+    [InlineData(StopKind.Reset, 0, 0)]
+    [InlineData(StopKind.DebugExit, 0, 1)]
+    [InlineData(StopKind.DebugExit, 0x10, 33)]
+    [InlineData(StopKind.DebugExit, 0xffff_ffff, 255)]
+    [InlineData(StopKind.Crash, 1, 6)]
+    [InlineData(StopKind.Timeout, 0, 124)]
+    [InlineData(StopKind.Interrupted, 0, 130)]
+    [InlineData(StopKind.OutputClosed, 0, 130)]
+    public void Each_reason_has_its_exit_status(StopKind kind, uint value, int status) =>
+        Assert.Equal(status, new StopReason(kind, value).Status);
+}
