@@ -1,0 +1,143 @@
+using MiniVmm.Execution;
+using MiniVmm.Terminal;
+using Tmds.Linux;
+
+namespace MiniVmm.Tests.Terminal;
+
+public sealed class ConsoleOutputTests : IDisposable
+{
+    private readonly Lifecycle _lifecycle = new();
+
+    public void Dispose() => _lifecycle.Dispose();
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task From_several_threads_every_byte_arrives_and_each_threads_in_order(int nonBlocking)
+    {
+        const int threads = 4;
+        const int each = 30_000; // more than a pipe holds, so that the reader holds the writer up at times
+        using Pipe pipe = new(nonBlocking != 0 ? LibC.O_NONBLOCK : 0);
+        Task<byte[]> reader = Task.Run(() => pipe.Read());
+        using (ConsoleOutput output = new(pipe.GiveWriter(), ownsFd: true, _lifecycle))
+        {
+            Thread[] writers = [.. Enumerable.Range(0, threads).Select(thread => new Thread(() =>
+            {
+                for (int i = 0; i < each; i++)
+                    output.Write((byte)((thread << 6) | (i & 0x3f)));
+            }))];
+            foreach (Thread writer in writers)
+                writer.Start();
+            foreach (Thread writer in writers)
+                writer.Join();
+        }
+
+        byte[] text = await reader;
+
+        Assert.Equal(threads * each, text.Length);
+        for (int thread = 0; thread < threads; thread++)
+        {
+            int next = 0;
+            foreach (byte value in text.Where(value => value >> 6 == thread))
+                Assert.Equal(next++ & 0x3f, value & 0x3f);
+        }
+
+        Assert.False(_lifecycle.IsStopping);
+    }
+
+    [Fact]
+    public void A_byte_is_written_out_though_nothing_follows_it()
+    {
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.Writer, ownsFd: false, _lifecycle);
+        for (int i = 0; i < 100; i++)
+        {
+            output.Write((byte)i);
+            Assert.Equal([(byte)i], pipe.Read(1));
+        }
+    }
+
+    [Fact]
+    public void Disposal_writes_out_what_is_left_and_a_second_one_does_nothing()
+    {
+        using Pipe pipe = new();
+        ConsoleOutput output = new(pipe.GiveWriter(), ownsFd: true, _lifecycle);
+        foreach (byte value in "goodbye"u8)
+            output.Write(value);
+
+        output.Dispose();
+        output.Dispose();
+
+        Assert.Equal("goodbye"u8.ToArray(), pipe.Read());
+    }
+
+    [Fact]
+    public void A_descriptor_that_is_not_its_own_stays_open()
+    {
+        using Pipe pipe = new();
+        new ConsoleOutput(pipe.Writer, ownsFd: false, _lifecycle).Dispose();
+
+        pipe.Write("x"u8);
+
+        Assert.Equal("x"u8.ToArray(), pipe.Read(1));
+    }
+
+    [Fact]
+    public void When_nobody_reads_any_more_the_machine_stops_and_text_goes_nowhere()
+    {
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.Writer, ownsFd: false, _lifecycle);
+        pipe.CloseReader();
+
+        output.Write((byte)'x');
+        Assert.Equal(StopKind.OutputClosed, _lifecycle.Wait(null).Kind);
+
+        for (int i = 0; i < 200_000; i++)
+            output.Write((byte)'x');
+    }
+
+    [Fact]
+    public void A_guest_that_is_held_up_by_a_reader_that_takes_nothing_is_let_go_when_the_machine_stops()
+    {
+        const int more = Pipe.Capacity + 100_000; // than the pipe and the ring hold
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.Writer, ownsFd: false, _lifecycle);
+        using ManualResetEventSlim started = new();
+        Thread guest = new(() =>
+        {
+            for (int i = 0; i < more; i++)
+            {
+                output.Write((byte)'x');
+                started.Set();
+            }
+        });
+        guest.Start();
+        started.Wait();
+
+        _lifecycle.Stop(new(StopKind.Interrupted));
+        guest.Join();
+
+        pipe.CloseReader(); // or disposal would wait its two seconds for it
+        Assert.Equal(StopKind.Interrupted, _lifecycle.Reason.Kind);
+    }
+
+    [Fact]
+    public void A_slow_reader_loses_nothing()
+    {
+        const int more = Pipe.Capacity + 100_000;
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.Writer, ownsFd: false, _lifecycle);
+        Thread guest = new(() =>
+        {
+            for (int i = 0; i < more; i++)
+                output.Write((byte)(i * 7));
+        });
+        guest.Start();
+        Assert.False(guest.Join(20)); // held up: it cannot have written it all
+
+        byte[] text = pipe.Read(more);
+        guest.Join();
+
+        Assert.Equal(Enumerable.Range(0, more).Select(i => (byte)(i * 7)), text);
+    }
+}

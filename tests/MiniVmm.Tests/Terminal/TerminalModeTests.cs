@@ -1,0 +1,65 @@
+using MiniVmm.Terminal;
+using Tmds.Linux;
+
+namespace MiniVmm.Tests.Terminal;
+
+public sealed class TerminalModeTests
+{
+    [Fact]
+    public void Raw_mode_gives_every_key_at_once_unechoed_and_keeps_output_processing()
+    {
+        using PseudoTerminal terminal = new();
+        ulong output = (ulong)(uint)terminal.Mode.c_oflag;
+
+        using TerminalMode? raw = TerminalMode.EnterRaw(terminal.Fd);
+
+        Assert.NotNull(raw);
+        termios mode = terminal.Mode;
+        Assert.Equal(0u, (uint)mode.c_lflag & (uint)(LibC.ECHO | LibC.ICANON | LibC.ISIG | LibC.IEXTEN));
+        Assert.Equal(0u, (uint)mode.c_iflag & (uint)(LibC.ICRNL | LibC.IXON | LibC.BRKINT | LibC.ISTRIP | LibC.INLCR | LibC.IGNCR));
+        Assert.Equal((uint)LibC.CS8, (uint)mode.c_cflag & (uint)LibC.CSIZE);
+        Assert.Equal(output, (uint)mode.c_oflag);
+    }
+
+    [Fact]
+    public void Disposal_puts_back_exactly_what_was_and_only_once()
+    {
+        using PseudoTerminal terminal = new();
+        byte[] before = terminal.ModeBytes;
+
+        TerminalMode raw = TerminalMode.EnterRaw(terminal.Fd)!;
+        byte[] during = terminal.ModeBytes;
+        Assert.NotEqual(before, during);
+        raw.Dispose();
+        Assert.Equal(before, terminal.ModeBytes);
+
+        using (TerminalMode.EnterRaw(terminal.Fd))
+        {
+            raw.Dispose();
+            Assert.Equal(during, terminal.ModeBytes);
+        }
+
+        Assert.Equal(before, terminal.ModeBytes);
+    }
+
+    [Fact]
+    public void A_terminal_that_is_not_this_processes_own_is_left_alone()
+    {
+        using PseudoTerminal terminal = new();
+        byte[] before = terminal.ModeBytes;
+
+        Assert.Null(TerminalMode.TryEnterRaw(terminal.Fd));
+
+        Assert.Equal(before, terminal.ModeBytes);
+    }
+
+    [Fact]
+    public void What_is_no_terminal_has_no_mode()
+    {
+        using Pipe pipe = new();
+
+        Assert.Null(TerminalMode.TryEnterRaw(pipe.Reader));
+        Assert.Null(TerminalMode.EnterRaw(pipe.Reader));
+        Assert.Null(TerminalMode.TryEnterRaw(-1));
+    }
+}
