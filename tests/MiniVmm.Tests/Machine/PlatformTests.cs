@@ -1,0 +1,75 @@
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+using MiniVmm.Tests.Devices;
+
+namespace MiniVmm.Tests.Machine;
+
+public sealed class PlatformTests
+{
+    private readonly RecordingSink _sink = new();
+    private readonly RecordingPower _power = new();
+    private readonly Platform _platform;
+
+    public PlatformTests() =>
+        _platform = new(new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, new RecordingInterrupt(), _power, TimeProvider.System);
+
+    [Theory]
+    [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it
+    [InlineData(0xf4, 4, 0x10, "debug exit 10")]
+    [InlineData(0x64, 1, 0xfe, "reset")]
+    [InlineData(0x92, 1, 0x01, "reset")]
+    [InlineData(0xcf9, 1, 0x06, "reset")]
+    public void The_ways_out_are_at_the_ports_that_kernels_use(ulong port, int width, uint value, string call)
+    {
+        Assert.True(_platform.Ports.Write(port, BitConverter.GetBytes(value).AsSpan(0, width)));
+
+        Assert.Equal([call], _power.Calls);
+    }
+
+    [Theory]
+    [InlineData(0x3f8)]
+    [InlineData(0xe9)]
+    public void Text_is_printed_by_the_UART_and_by_the_debug_console(ulong port)
+    {
+        Assert.True(_platform.Ports.Write(port, "x"u8));
+
+        Assert.Equal([(byte)'x'], _sink.Bytes);
+    }
+
+    [Theory]
+    [InlineData(0xcf8, 4)] // PCI configuration: there is no PCI
+    [InlineData(0xcfc, 4)]
+    [InlineData(0x3ff, 2)]
+    [InlineData(0x2f8, 1)]
+    [InlineData(0x402, 1)]
+    [InlineData(0xffff, 4)]
+    public void Where_no_device_is_reads_are_all_ones_and_writes_do_nothing(ulong port, int width)
+    {
+        byte[] data = new byte[width];
+
+        Assert.False(_platform.Ports.Read(port, data));
+        Assert.All(data, value => Assert.Equal(0xff, value));
+        Assert.False(_platform.Ports.Write(port, data));
+        Assert.Empty(_power.Calls);
+    }
+
+    [Fact]
+    public void Reads_of_any_port_at_any_width_never_fail()
+    {
+        byte[] data = new byte[8];
+        for (ulong port = 0; port <= 0xffff; port++)
+        {
+            foreach (int width in (int[])[1, 2, 4])
+                _platform.Ports.Read(port, data.AsSpan(0, width));
+        }
+
+        Assert.Empty(_power.Calls);
+    }
+
+    [Fact]
+    public void No_port_of_KVMs_own_devices_is_claimed() // the 8259s, the 8254; 0x61 goes with the latter
+    {
+        foreach (ulong port in (ulong[])[0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x4d0, 0x4d1])
+            Assert.False(_platform.Ports.Read(port, new byte[1]));
+    }
+}
