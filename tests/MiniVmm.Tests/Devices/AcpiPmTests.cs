@@ -128,7 +128,10 @@ public sealed class AcpiPmTests
     [InlineData(100L * 365 * 86_400)]
     public void The_timer_counts_3579545_a_second_modulo_32_bits_for_years(long seconds)
     {
-        Assert.Equal((uint)((UInt128)seconds * 3_579_545), AcpiPm.Ticks(seconds * Stopwatch.Frequency));
-        Assert.Equal((uint)((UInt128)seconds * 3_579_545 + 3_579_545 / 2), AcpiPm.Ticks(seconds * Stopwatch.Frequency + Stopwatch.Frequency / 2));
+        UInt128 ticks = (UInt128)seconds * 3_579_545;
+        long elapsed = seconds * Stopwatch.Frequency;
+
+        Assert.Equal((uint)ticks, AcpiPm.Ticks(elapsed));
+        Assert.Equal((uint)(ticks + 3_579_545 / 2), AcpiPm.Ticks(elapsed + Stopwatch.Frequency / 2));
     }
 }

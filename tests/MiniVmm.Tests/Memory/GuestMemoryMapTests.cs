@@ -55,7 +55,8 @@ public sealed class GuestMemoryMapTests
                 GuestMemoryMap map = new(size);
 
                 Assert.Equal(size, Sum(map.Ram));
-                Assert.DoesNotContain(map.Ram, range => range.Overlaps(new(MemoryLayout.HoleStart, MemoryLayout.HighRam - MemoryLayout.HoleStart)));
+                GuestRange hole = new(MemoryLayout.HoleStart, MemoryLayout.HighRam - MemoryLayout.HoleStart);
+                Assert.DoesNotContain(map.Ram, range => range.Overlaps(hole));
                 for (int i = 1; i < map.E820.Count; i++)
                     Assert.True(map.E820[i - 1].Range.End <= map.E820[i].Range.Start);
                 Assert.All(map.E820, entry => Assert.NotEqual(0UL, entry.Range.Length));

@@ -9,9 +9,10 @@ public sealed unsafe class GuestMemoryTests : IDisposable
     private const ulong Start = 0x1000;
     private readonly List<nint> _allocated = [];
 
-    /// <summary>Slots of up to 15 bytes with holes of up to 3, at the bottom, in the middle and at the top of the address space.</summary>
+    /// <summary>Slots of up to 15 bytes with holes of up to 3: at the bottom, amid and at the top of the address space.</summary>
     private static readonly Gen<GuestRange[]> Layouts = Gen.Select(
-        Gen.Select(Gen.ULong[0, 3], Gen.ULong[1, 15]).Array[1, 5], Gen.OneOf(Gen.Const(0UL), Gen.Const(Start), Gen.Const(ulong.MaxValue))).Select((parts, origin) =>
+        Gen.Select(Gen.ULong[0, 3], Gen.ULong[1, 15]).Array[1, 5],
+        Gen.OneOf(Gen.Const(0UL), Gen.Const(Start), Gen.Const(ulong.MaxValue))).Select((parts, origin) =>
         {
             ulong total = parts.Aggregate(0UL, (sum, part) => sum + part.Item1 + part.Item2);
             ulong at = origin == ulong.MaxValue ? origin - total : origin;

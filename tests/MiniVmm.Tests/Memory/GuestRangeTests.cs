@@ -41,10 +41,13 @@ public sealed class GuestRangeTests
 
     [Fact]
     public void Overlap_agrees_with_a_count_of_bytes_anywhere_up_to_the_top_of_the_address_space() =>
-        Gen.Select(Gen.UInt[0, 40], Gen.UInt[0, 40], Gen.UInt[0, 40], Gen.UInt[0, 40], Gen.OneOf(Gen.Const(0UL), Gen.Const(ulong.MaxValue - 79))).Sample(
+        Gen.Select(
+            Gen.UInt[0, 40], Gen.UInt[0, 40], Gen.UInt[0, 40], Gen.UInt[0, 40],
+            Gen.OneOf(Gen.Const(0UL), Gen.Const(ulong.MaxValue - 79))).Sample(
             (start, length, otherStart, otherLength, origin) =>
             {
-                bool shared = Enumerable.Range((int)start, (int)length).Intersect(Enumerable.Range((int)otherStart, (int)otherLength)).Any();
+                IEnumerable<int> bytes = Enumerable.Range((int)start, (int)length);
+                bool shared = bytes.Intersect(Enumerable.Range((int)otherStart, (int)otherLength)).Any();
                 Assert.Equal(shared, new GuestRange(origin + start, length).Overlaps(new(origin + otherStart, otherLength)));
             },
             iter: 2000, threads: 1);

@@ -130,7 +130,8 @@ public sealed unsafe class RamBackingTests : IDisposable
     {
         ulong size = RamBacking.RoundedSize(new(ulong.MaxValue - 1023, _directory));
 
-        Assert.DoesNotContain("--mem 0", Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).Message, StringComparison.Ordinal);
+        string message = Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).Message;
+        Assert.DoesNotContain("--mem 0", message, StringComparison.Ordinal);
     }
 
     [Fact]
