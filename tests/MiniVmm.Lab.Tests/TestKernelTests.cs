@@ -20,7 +20,8 @@ public sealed class TestKernelTests
 
         Assert.Contains(said, vmm.Output);
         Assert.DoesNotContain("FAILED", vmm.Output);
-        Assert.Equal("", vmm.Errors);
+        // The lab has fewer processors than some guests, of which it warns.
+        Assert.DoesNotContain(vmm.ErrorLines, line => !line.StartsWith("minivmm: warning: ", StringComparison.Ordinal));
     }
 
     [Fact]
