@@ -37,8 +37,8 @@ public sealed class PlatformTests
     }
 
     [Theory]
-    [InlineData(0xcf8, 4)] // PCI configuration: there is no PCI
-    [InlineData(0xcfc, 4)]
+    [InlineData(0xcf4, 4)]
+    [InlineData(0xd00, 4)]
     [InlineData(0x3ff, 2)]
     [InlineData(0x2f8, 1)]
     [InlineData(0x402, 1)]
