@@ -39,12 +39,16 @@ public sealed class StandardBoot : IAsyncLifetime
 [Trait(LabKind.Trait, LabKind.Kvm)]
 public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<StandardBoot>
 {
-    /// <summary>What a kernel says of firmware, timers and interrupt controllers that are not as they should be.</summary>
+    /// <summary>
+    /// What a kernel says of firmware, timers and interrupt controllers that are not as they should be. Not among
+    /// them is "Marking TSC unstable due to TSCs unsynchronized": the lab's own kernel says that of the emulated
+    /// processors, so KVM cannot give its guests better ones; under QEMU in the lab a guest says it too.
+    /// </summary>
     private static readonly string[] s_complaints =
     [
         "ACPI Error", "ACPI Exception", "ACPI BIOS Error", "ACPI BIOS Warning", "ACPI Warning", "[Firmware Bug]",
         "[Firmware Warn]", "MP-BIOS bug", "timer doesn't work", "doesn't work through Interrupt-remapped",
-        "TSC synchronization", "Marking clocksource", "Marking TSC unstable", "APIC id mismatch", "APIC ID mismatch",
+        "TSC synchronization", "Marking clocksource", "APIC id mismatch", "APIC ID mismatch",
         "APIC: Stale", "APIC error on", "smpboot: do_boot_cpu failed", "not responding", "WARNING: MP table",
         "nobody cared", "spurious 8259A", "PM-Timer running at", "PM-Timer had", "PM-Timer failed",
         "BIOS bug",
@@ -79,11 +83,13 @@ public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<St
     }
 
     [Fact]
-    public void The_timer_and_the_serial_port_interrupt_through_the_IO_APIC()
+    public void The_serial_port_and_ACPI_interrupt_through_the_IO_APIC_and_each_processor_has_its_own_timer()
     {
+        // IRQ 0 is not among them: with a TSC deadline timer Linux leaves the PIT alone. timer.elf tests it.
         string[] interrupts = [.. boot.Report.All("interrupt")];
-        Assert.Contains(interrupts, line => TimerInterrupt().IsMatch(line));
         Assert.Contains(interrupts, line => SerialInterrupt().IsMatch(line));
+        Assert.Contains(interrupts, line => AcpiInterrupt().IsMatch(line));
+        Assert.Contains(interrupts, line => LocalTimer().IsMatch(line));
     }
 
     [Fact]
@@ -115,8 +121,11 @@ public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<St
         Assert.True(warnings.Length == 0, string.Join('\n', warnings));
     }
 
-    [GeneratedRegex(@"^0: .*IO-APIC\s+2-edge\s+timer$")]
-    private static partial Regex TimerInterrupt();
+    [GeneratedRegex(@"^9: .*IO-APIC\s+9-fasteoi\s+acpi$")]
+    private static partial Regex AcpiInterrupt();
+
+    [GeneratedRegex(@"^LOC:\s+[1-9]\d*\s+[1-9]\d* Local timer interrupts$")]
+    private static partial Regex LocalTimer();
 
     [GeneratedRegex(@"^4: .*IO-APIC\s+4-edge\s+ttyS0$")]
     private static partial Regex SerialInterrupt();
