@@ -71,8 +71,13 @@ public sealed unsafe class KickSignalTests
     [Fact]
     public void A_kick_to_a_thread_that_is_gone_does_nothing()
     {
+        // Blocked, as on every vCPU thread: a thread that was joined may still be on its way out.
         int gone = 0;
-        OnAThreadOfItsOwn(() => gone = Linux.GetTid());
+        OnAThreadOfItsOwn(() =>
+        {
+            KickSignal.BlockOnThisThread();
+            gone = Linux.GetTid();
+        });
 
         KickSignal.Send(gone);
     }
