@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using MiniVmm.Memory;
 using Tmds.Linux;
@@ -10,6 +11,7 @@ public static unsafe class InputFile
     /// <summary>Reads <paramref name="path"/>.</summary>
     /// <param name="option">The option that named it, for errors: "--kernel".</param>
     /// <exception cref="BadInputException">Not there, not readable, not a regular file, empty, or 2 GiB and more.</exception>
+    /// <exception cref="HostLimitException">The host has no memory for it.</exception>
     public static NativeBuffer Read(string path, string option)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -17,22 +19,16 @@ public static unsafe class InputFile
         {
             if (path.Length == 0)
                 throw new BadInputException($"{option}: the file name is empty");
-            if (Directory.Exists(path))
-                throw new BadInputException($"{option} {path}: is a directory; name a file");
+            RefuseOtherKinds(path, option);
             using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
-            if (!IsRegular(file))
-                throw new BadInputException($"{option} {path}: not a regular file; name one");
             long length = RandomAccess.GetLength(file);
-            if (length is 0 or > int.MaxValue)
-                throw new BadInputException($"{option} {path}: {(length == 0 ? "the file is empty" : $"{length} bytes are more than MiniVmm loads (2 GiB)")}");
-            NativeBuffer buffer = new((int)length);
-            int filled = 0;
-            while (filled < length && RandomAccess.Read(file, buffer.Memory.Span[filled..], filled) is > 0 and int got)
-                filled += got;
-            if (filled == length)
-                return buffer;
-            ((IDisposable)buffer).Dispose();
-            throw new BadInputException($"{option} {path}: ended after {filled} of {length} bytes while it was read");
+            return length switch
+            {
+                0 => throw new BadInputException($"{option} {path}: the file is empty"),
+                > int.MaxValue => throw new BadInputException(
+                    $"{option} {path}: {length} bytes are more than MiniVmm loads (2 GiB)"),
+                _ => ReadWhole(file, (int)length, path, option),
+            };
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -46,12 +42,44 @@ public static unsafe class InputFile
         {
             throw new BadInputException($"{option} {path}: cannot be read: {e.Message}", e);
         }
+        catch (OutOfMemoryException e)
+        {
+            throw new HostLimitException($"{option} {path}: the host has no memory to read it into", e);
+        }
     }
 
-    private static bool IsRegular(SafeFileHandle file)
+    private static NativeBuffer ReadWhole(SafeFileHandle file, int length, string path, string option)
     {
-        stat status;
-        return LibC.fstat((int)file.DangerousGetHandle(), &status) == 0
-            && ((uint)status.st_mode & (uint)LibC.S_IFMT) == (uint)LibC.S_IFREG;
+        NativeBuffer buffer = new(length);
+        try
+        {
+            int filled = 0;
+            while (filled < length && RandomAccess.Read(file, buffer.GetSpan()[filled..], filled) is > 0 and int got)
+                filled += got;
+            return filled == length
+                ? buffer
+                : throw new BadInputException($"{option} {path}: ended after {filled} of {length} bytes while it was read");
+        }
+        catch
+        {
+            buffer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Looks before it opens: opening a FIFO that nobody writes to would wait for ever.</summary>
+    private static void RefuseOtherKinds(string path, string option)
+    {
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            stat status;
+            if (LibC.stat(name, &status) != 0)
+                return; // opening it will say why
+            uint kind = (uint)status.st_mode & (uint)LibC.S_IFMT;
+            if (kind == (uint)LibC.S_IFDIR)
+                throw new BadInputException($"{option} {path}: is a directory; name a file");
+            if (kind != (uint)LibC.S_IFREG)
+                throw new BadInputException($"{option} {path}: not a regular file; name one");
+        }
     }
 }

@@ -19,6 +19,7 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
     private const ushort SleepEnable = 1 << 13;
     private const int SleepTypeShift = 10;
     private readonly long _start = Stopwatch.GetTimestamp();
+    private SpinLock _lock = new(enableThreadOwnerTracking: false);
     private ushort _enable;
     private ushort _control;
 
@@ -35,14 +36,26 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
 
     public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
-        Span<byte> registers = stackalloc byte[16];
-        registers.Clear();
-        BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
-        BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], _control);
-        data.CopyTo(registers[(int)offset..]);
-        _enable = BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]);
-        ushort control = BinaryPrimitives.ReadUInt16LittleEndian(registers[4..]);
-        _control = (ushort)(control & ~SleepEnable);
+        ushort control;
+        bool taken = false;
+        try
+        {
+            _lock.Enter(ref taken);
+            Span<byte> registers = stackalloc byte[16];
+            registers.Clear();
+            BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
+            BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], _control);
+            data.CopyTo(registers[(int)offset..]);
+            _enable = BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]);
+            control = BinaryPrimitives.ReadUInt16LittleEndian(registers[4..]);
+            _control = (ushort)(control & ~SleepEnable);
+        }
+        finally
+        {
+            if (taken)
+                _lock.Exit(useMemoryBarrier: true);
+        }
+
         if ((control & SleepEnable) != 0 && ((control >> SleepTypeShift) & 7) == IoPorts.AcpiSleepTypeS5)
             power.PowerOff();
     }

@@ -30,9 +30,9 @@ public sealed class VirtualMachine : IDisposable
         _milestones = milestones;
         _owned.Push(kvm);
         MachineOptions options = plan.Options;
-        HostChecks.Run(kvm, plan, warn);
         try
         {
+            HostChecks.Run(kvm, plan, warn);
             _lifecycle = Own(new Lifecycle());
             _owned.Push(_go);
             KvmVm vm = Own(kvm.CreateVm());

@@ -59,6 +59,10 @@ internal sealed unsafe class HostConsole : IDisposable
         if (!_takesInput)
             return;
         _terminal = TerminalMode.TryEnterRaw(StandardInput);
+
+        // A terminal that is not ours, as of a job in the background: reading from it would stop us (SIGTTIN).
+        if (_terminal is null && isatty(StandardInput) != 0)
+            return;
         _input = new ConsoleInput(StandardInput, serial, _lifecycle, _terminal is not null);
     }
 
