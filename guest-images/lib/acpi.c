@@ -13,6 +13,7 @@ struct rsdp {
 } __attribute__((packed));
 
 static const struct acpi_table *root;
+static uint32_t told;
 static unsigned pointer_size;	/* 8 in an XSDT, 4 in an RSDT */
 
 static const void *at(uint64_t address)
@@ -33,21 +34,34 @@ static bool is_rsdp(const struct rsdp *rsdp)
 	return !memcmp(rsdp->signature, "RSD PTR ", 8) && sums_to_zero(rsdp, 20);
 }
 
-bool acpi_start(uint32_t address)
+void acpi_start(uint32_t address)
 {
+	told = address;
+}
+
+/* Not before somebody asks: where nothing is to be found, the search takes long. */
+static void find_root(void)
+{
+	static bool looked;
+	if (looked)
+		return;
+	looked = true;
+	uint32_t address = told;
 	const struct rsdp *rsdp = at(address);
 	if (!address)
 		for (address = 0xe0000; address < 0x100000 && !is_rsdp(rsdp = at(address)); address += 16)
 			;
 	if (!is_rsdp(rsdp))
-		return false;
+		return;
 	pointer_size = rsdp->revision >= 2 && rsdp->xsdt ? 8 : 4;
 	root = at(pointer_size == 8 ? rsdp->xsdt : rsdp->rsdt);
-	return root && sums_to_zero(root, root->length);
+	if (root && !sums_to_zero(root, root->length))
+		root = NULL;
 }
 
 const struct acpi_table *acpi_table(const char *signature)
 {
+	find_root();
 	if (!root)
 		return NULL;
 	const char *end = (const char *)root + root->length;

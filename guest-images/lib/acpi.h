@@ -11,8 +11,8 @@ struct acpi_table {
 	uint32_t oem_revision, creator, creator_revision;
 } __attribute__((packed));
 
-/* Takes the root pointer from the loader (0: looks for it where a PC keeps it). False if there is none. */
-bool acpi_start(uint32_t rsdp);
+/* Takes the root pointer from the loader; with 0 it is looked for where a PC keeps it. */
+void acpi_start(uint32_t rsdp);
 
 /* The first table with this signature and a right checksum, or NULL. */
 const struct acpi_table *acpi_table(const char *signature);
