@@ -17,15 +17,20 @@ internal static class DryRun
             facts.AddRow("", Markup.Escape(note));
         facts.AddRow("entry", $"{plan.Boot.Entry.Mode}, rip 0x{plan.Boot.Entry.Rip:x}");
         facts.AddRow("vCPUs", options.Topology.ToString());
-        facts.AddRow("APIC ids", string.Join(' ', Enumerable.Range(0, options.Topology.MaxCpus).Select(options.Topology.ApicId)));
+        IEnumerable<uint> apicIds = Enumerable.Range(0, options.Topology.MaxCpus).Select(options.Topology.ApicId);
+        facts.AddRow("APIC ids", string.Join(' ', apicIds));
         facts.AddRow("CPU model", Markup.Escape(options.Cpu.Text));
-        facts.AddRow("RAM", $"{ByteSize.Format(plan.Memory.Size)}{(options.Memory.Path is { } path ? Markup.Escape($" in {path}") : "")}");
+        string backing = options.Memory.Path is { } path ? Markup.Escape($" in {path}") : "";
+        facts.AddRow("RAM", ByteSize.Format(plan.Memory.Size) + backing);
         console.Write(facts);
 
         Table map = Tables.New("guest-physical", "size", "what");
-        IEnumerable<(GuestRange Range, string What)> rows = plan.Memory.E820.Select(entry => (entry.Range, $"e820: {entry.Type}"))
-            .Concat(plan.Boot.Segments.Append(plan.Acpi).Select(segment => (new GuestRange(segment.Address, segment.MemorySize), $"  {segment.Name}")));
-        foreach ((GuestRange range, string what) in rows.OrderBy(row => row.Range.Start).ThenByDescending(row => row.Range.Length))
+        IEnumerable<(GuestRange Range, string What)> rows = plan.Memory.E820
+            .Select(entry => (entry.Range, $"e820: {entry.Type}"))
+            .Concat(plan.Boot.Segments.Append(plan.Acpi)
+                .Select(segment => (new GuestRange(segment.Address, segment.MemorySize), $"  {segment.Name}")));
+        foreach ((GuestRange range, string what) in rows
+            .OrderBy(row => row.Range.Start).ThenByDescending(row => row.Range.Length))
             map.AddRow(range.ToString(), ByteSize.Format(range.Length), Markup.Escape(what));
         console.WriteLine();
         console.Write(map);

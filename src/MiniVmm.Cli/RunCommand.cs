@@ -14,22 +14,81 @@ namespace MiniVmm.Cli;
 /// <summary><c>minivmm run</c>: boots a kernel and stays until it ends.</summary>
 internal sealed class RunCommand : Command
 {
-    private readonly Argument<string?> _kernelArgument = new("KERNEL") { Arity = ArgumentArity.ZeroOrOne, Description = "Kernel to boot: Linux bzImage or vmlinux, ELF with a PVH note, multiboot" };
-    private readonly Option<string?> _kernel = new("--kernel") { HelpName = "FILE", Description = "The same, as an option" };
-    private readonly Option<string?> _initrd = new("--initrd") { HelpName = "FILE", Description = "Initial RAM disk, or the module of a multiboot kernel" };
-    private readonly Option<string?> _append = new("--append") { HelpName = "TEXT", Description = "Kernel command line" };
-    private readonly Option<string> _smp = new("--smp") { HelpName = "N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]", Description = "vCPUs and their topology; N = sockets x cores x threads", DefaultValueFactory = _ => "1" };
-    private readonly Option<string> _mem = new("--mem", "-m") { HelpName = "SIZE", Description = "Guest RAM, with K, M, G or T; a bare number is MiB", DefaultValueFactory = _ => "128M" };
-    private readonly Option<string?> _memPath = new("--mem-path") { HelpName = "DIR", Description = "Back guest RAM with files there, such as /dev/hugepages" };
-    private readonly Option<bool> _memPrealloc = new("--mem-prealloc") { Description = "Populate all of guest RAM before the start" };
+    private readonly Argument<string?> _kernelArgument = new("KERNEL")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "Kernel to boot: Linux bzImage or vmlinux, ELF with a PVH note, multiboot",
+    };
+    private readonly Option<string?> _kernel = new("--kernel")
+    {
+        HelpName = "FILE",
+        Description = "The same, as an option",
+    };
+    private readonly Option<string?> _initrd = new("--initrd")
+    {
+        HelpName = "FILE",
+        Description = "Initial RAM disk, or the module of a multiboot kernel",
+    };
+    private readonly Option<string?> _append = new("--append")
+    {
+        HelpName = "TEXT",
+        Description = "Kernel command line",
+    };
+    private readonly Option<string> _smp = new("--smp")
+    {
+        HelpName = "N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]",
+        Description = "vCPUs and their topology; N = sockets x cores x threads",
+        DefaultValueFactory = _ => "1",
+    };
+    private readonly Option<string> _mem = new("--mem", "-m")
+    {
+        HelpName = "SIZE",
+        Description = "Guest RAM, with K, M, G or T; a bare number is MiB",
+        DefaultValueFactory = _ => "128M",
+    };
+    private readonly Option<string?> _memPath = new("--mem-path")
+    {
+        HelpName = "DIR",
+        Description = "Back guest RAM with files there, such as /dev/hugepages",
+    };
+    private readonly Option<bool> _memPrealloc = new("--mem-prealloc")
+    {
+        Description = "Populate all of guest RAM before the start",
+    };
     private readonly Option<bool> _memMerge = new("--mem-merge") { Description = "Let KSM merge guest RAM" };
-    private readonly Option<string> _cpu = new("--cpu") { HelpName = "MODEL[,+feature][,-feature]", Description = "CPU model: host, qemu64, qemu32, ... ('help' lists them)", DefaultValueFactory = _ => "host" };
-    private readonly Option<string?> _pin = new("--pin") { HelpName = "LIST", Description = "Host CPU of each vCPU, as in 0,2 or 0-3" };
-    private readonly Option<string> _console = new("--console") { HelpName = "stdio|none|FILE", Description = "Where the serial port goes", DefaultValueFactory = _ => "stdio" };
-    private readonly Option<string> _decompress = new("--decompress") { HelpName = "auto|guest", Description = "Who unpacks a bzImage: MiniVmm where it can, or the kernel's own stub", DefaultValueFactory = _ => "auto" };
-    private readonly Option<string?> _timeout = new("--timeout") { HelpName = "SECONDS", Description = "End the machine after so long, with status 124" };
+    private readonly Option<string> _cpu = new("--cpu")
+    {
+        HelpName = "MODEL[,+feature][,-feature]",
+        Description = "CPU model: host, qemu64, qemu32, ... ('help' lists them)",
+        DefaultValueFactory = _ => "host",
+    };
+    private readonly Option<string?> _pin = new("--pin")
+    {
+        HelpName = "LIST",
+        Description = "Host CPU of each vCPU, as in 0,2 or 0-3",
+    };
+    private readonly Option<string> _console = new("--console")
+    {
+        HelpName = "stdio|none|FILE",
+        Description = "Where the serial port goes",
+        DefaultValueFactory = _ => "stdio",
+    };
+    private readonly Option<string> _decompress = new("--decompress")
+    {
+        HelpName = "auto|guest",
+        Description = "Who unpacks a bzImage: MiniVmm where it can, or the kernel's own stub",
+        DefaultValueFactory = _ => "auto",
+    };
+    private readonly Option<string?> _timeout = new("--timeout")
+    {
+        HelpName = "SECONDS",
+        Description = "End the machine after so long, with status 124",
+    };
     private readonly Option<bool> _stats = new("--stats") { Description = "Say at the end what the vCPUs did" };
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Show what would be built and why, and build nothing" };
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Show what would be built and why, and build nothing",
+    };
     private readonly Milestones _milestones;
 
     public RunCommand(Milestones milestones)
@@ -37,7 +96,12 @@ internal sealed class RunCommand : Command
     {
         _milestones = milestones;
         Arguments.Add(_kernelArgument);
-        foreach (Option option in (Option[])[_kernel, _initrd, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress, _timeout, _stats, _dryRun])
+        Option[] options =
+        [
+            _kernel, _initrd, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
+            _timeout, _stats, _dryRun,
+        ];
+        foreach (Option option in options)
             Options.Add(option);
         SetAction(Run);
     }
@@ -51,7 +115,12 @@ internal sealed class RunCommand : Command
         _milestones.Reach("arguments read");
         using MachinePlan plan = MachinePlan.Create(options);
         if (plan.Memory.Size != options.Memory.Size)
-            Messages.Warning($"--mem {ByteSize.Format(options.Memory.Size)}: rounded up to {ByteSize.Format(plan.Memory.Size)}, whole pages of {options.Memory.Path}");
+        {
+            Messages.Warning(
+                $"--mem {ByteSize.Format(options.Memory.Size)}: rounded up to {ByteSize.Format(plan.Memory.Size)}, "
+                + $"whole pages of {options.Memory.Path}");
+        }
+
         _milestones.Reach("kernel read");
         if (line.GetValue(_dryRun))
         {
@@ -113,9 +182,18 @@ internal sealed class RunCommand : Command
             },
             Topology = topology,
             Cpu = CpuSelection.Parse(line.GetValue(_cpu)!, CpuModelList.UserFile),
-            Memory = new MemoryOptions(ByteSize.Parse(line.GetValue(_mem)!, "--mem"), line.GetValue(_memPath), line.GetValue(_memPrealloc), line.GetValue(_memMerge)),
+            Memory = new MemoryOptions(
+                ByteSize.Parse(line.GetValue(_mem)!, "--mem"),
+                line.GetValue(_memPath),
+                line.GetValue(_memPrealloc),
+                line.GetValue(_memMerge)),
             Pin = line.GetValue(_pin) is { } pin ? PinList.Parse(pin, topology.Count) : [],
-            Console = console switch { "stdio" => ConsoleKind.Stdio, "none" => ConsoleKind.None, _ => ConsoleKind.File },
+            Console = console switch
+            {
+                "stdio" => ConsoleKind.Stdio,
+                "none" => ConsoleKind.None,
+                _ => ConsoleKind.File,
+            },
             ConsolePath = console,
             Timed = line.GetValue(_stats),
         };
@@ -127,14 +205,16 @@ internal sealed class RunCommand : Command
         (['-', ..] option, null) => throw new BadInputException($"unknown option {option}; see minivmm run --help"),
         (string argument, null) => argument,
         (null, string option) => option,
-        (string argument, string option) => throw new BadInputException($"two kernels given, {argument} and {option}; name one"),
+        (string argument, string option) =>
+            throw new BadInputException($"two kernels given, {argument} and {option}; name one"),
     };
 
     private static TimeSpan? ReadTimeout(string? text)
     {
         if (text is null)
             return null;
-        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and <= 1e9
+        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+            && seconds is > 0 and <= 1e9
             ? TimeSpan.FromSeconds(seconds)
             : throw new BadInputException($"--timeout {text}: not a number of seconds; write one as in 10 or 0.5");
     }

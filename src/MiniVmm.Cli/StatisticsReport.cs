@@ -25,8 +25,13 @@ internal static class StatisticsReport
     private static Table Exits(VirtualMachine machine)
     {
         Table table = Tables.New(["exits by reason", .. machine.Vcpus.Select(vcpu => $">vCPU {vcpu.Index}")]);
-        var counts = machine.Vcpus.Select(vcpu => vcpu.Statistics.ByReason.ToDictionary(row => row.Reason, row => row.Count)).ToList();
-        foreach (KvmExitReason reason in counts.SelectMany(count => count.Keys).Distinct().OrderByDescending(reason => counts.Sum(count => count.GetValueOrDefault(reason))))
+        var counts = machine.Vcpus
+            .Select(vcpu => vcpu.Statistics.ByReason.ToDictionary(row => row.Reason, row => row.Count))
+            .ToList();
+        IEnumerable<KvmExitReason> reasons = counts.SelectMany(count => count.Keys)
+            .Distinct()
+            .OrderByDescending(reason => counts.Sum(count => count.GetValueOrDefault(reason)));
+        foreach (KvmExitReason reason in reasons)
             table.AddRow([reason.ToString(), .. counts.Select(count => Number(count.GetValueOrDefault(reason)))]);
         table.AddRow(["all", .. machine.Vcpus.Select(vcpu => Number(vcpu.Statistics.Total))]);
         return table;
@@ -54,5 +59,6 @@ internal static class StatisticsReport
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static string Milliseconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:F3} ms");
+    private static string Milliseconds(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:F3} ms");
 }

@@ -11,7 +11,8 @@ internal static class Tables
         foreach (string header in headers)
         {
             bool number = header.StartsWith('>');
-            TableColumn column = new TableColumn(Markup.Escape(number ? header[1..] : header)).Padding(0, 0, 2, 0).NoWrap();
+            TableColumn column =
+                new TableColumn(Markup.Escape(number ? header[1..] : header)).Padding(0, 0, 2, 0).NoWrap();
             table.AddColumn(number ? column.RightAligned() : column);
         }
 

@@ -17,14 +17,19 @@ public static class ByteSize
         ArgumentNullException.ThrowIfNull(text);
         string digits = text.Trim();
         int shift = 20;
-        if (digits.Length > 0 && Units.IndexOf(char.ToUpperInvariant(digits[^1]), StringComparison.Ordinal) is >= 0 and int unit)
+        if (digits.Length > 0
+            && Units.IndexOf(char.ToUpperInvariant(digits[^1]), StringComparison.Ordinal) is >= 0 and int unit)
         {
             shift = 10 * (unit + 1);
             digits = digits[..^1];
         }
 
         if (!ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number))
-            throw new BadInputException($"{option} {text}: not a size; write a number with K, M, G or T, as in 256M or 5G");
+        {
+            throw new BadInputException(
+                $"{option} {text}: not a size; write a number with K, M, G or T, as in 256M or 5G");
+        }
+
         if (number > ulong.MaxValue >> shift)
             throw new BadInputException($"{option} {text}: too large to count in bytes");
         return number << shift;

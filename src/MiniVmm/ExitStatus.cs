@@ -1,6 +1,8 @@
 namespace MiniVmm;
 
-/// <summary>The process exit statuses of <c>minivmm run</c>: odd numbers are the guest's, even ones MiniVmm's.</summary>
+/// <summary>
+/// The process exit statuses of <c>minivmm run</c>: odd numbers are the guest's, even ones MiniVmm's.
+/// </summary>
 public static class ExitStatus
 {
     /// <summary>The guest powered off or rebooted.</summary>

@@ -42,5 +42,6 @@ public sealed class GuestReport
     /// <summary>Bytes in <see cref="Ram"/>.</summary>
     public ulong RamSize => Ram.Aggregate(0UL, (sum, range) => sum + (range.Last - range.First + 1));
 
-    private static ulong Hex(string digits) => ulong.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static ulong Hex(string digits) =>
+        ulong.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 }

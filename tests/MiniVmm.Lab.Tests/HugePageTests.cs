@@ -47,7 +47,8 @@ public sealed class HugePageTests
     {
         int free = HugePages.Free;
         const int missing = 7;
-        await using VmmProcess vmm = LinuxGuest.Start("hugepages-too-few", "poweroff", OnHugePages((free + missing) * 2));
+        await using VmmProcess vmm =
+            LinuxGuest.Start("hugepages-too-few", "poweroff", OnHugePages((free + missing) * 2));
 
         await vmm.AssertExitAsync(ExitStatus.HostLimit);
 

@@ -4,7 +4,9 @@ namespace MiniVmm.Lab.Tests;
 public static class LinuxGuest
 {
     /// <summary>Starts <c>minivmm run</c> with this kernel, these actions, and further options.</summary>
-    /// <remarks>Quiet: every character of the boot log costs the lab several exits; the guest can print it later.</remarks>
+    /// <remarks>
+    /// Quiet: every character of the boot log costs the lab several exits; the guest can print it later.
+    /// </remarks>
     public static VmmProcess Start(
         string name, string actions, IEnumerable<string> options, string kernel = "vmlinuz-cloud", bool quiet = true) =>
         VmmProcess.Run(name,

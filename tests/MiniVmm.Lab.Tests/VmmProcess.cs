@@ -56,7 +56,9 @@ public sealed partial class VmmProcess : IAsyncDisposable
     public static VmmProcess Start(string name, string program, params IEnumerable<string> arguments) =>
         new(name, program, arguments);
 
-    /// <summary>Waits for <paramref name="text"/> behind what was waited for before, and gives what came up to it.</summary>
+    /// <summary>
+    /// Waits for <paramref name="text"/> behind what was waited for before, and gives what came up to it.
+    /// </summary>
     public async Task<string> WaitForAsync(string text)
     {
         Stopwatch waited = Stopwatch.StartNew();

@@ -70,7 +70,9 @@ public sealed class ByteSizeTests
             (number, shift) =>
             {
                 ulong bytes = number >> shift << 10;
-                string text = ByteSize.Format(bytes).Replace(" ", "", StringComparison.Ordinal).Replace("iB", "", StringComparison.Ordinal);
+                string text = ByteSize.Format(bytes)
+                    .Replace(" ", "", StringComparison.Ordinal)
+                    .Replace("iB", "", StringComparison.Ordinal);
                 Assert.Equal(bytes, bytes == 0 ? 0 : ByteSize.Parse(text, "--mem"));
             },
             iter: 500, threads: 1);

@@ -5,12 +5,16 @@ using Tmds.Linux;
 
 namespace MiniVmm.Boot;
 
-/// <summary>Reads the files a user names, whole, outside of the managed heap: they are large and soon given back.</summary>
+/// <summary>
+/// Reads the files a user names, whole, outside of the managed heap: they are large and soon given back.
+/// </summary>
 public static unsafe class InputFile
 {
     /// <summary>Reads <paramref name="path"/>.</summary>
     /// <param name="option">The option that named it, for errors: "--kernel".</param>
-    /// <exception cref="BadInputException">Not there, not readable, not a regular file, empty, or 2 GiB and more.</exception>
+    /// <exception cref="BadInputException">
+    /// Not there, not readable, not a regular file, empty, or 2 GiB and more.
+    /// </exception>
     /// <exception cref="HostLimitException">The host has no memory for it.</exception>
     public static NativeBuffer Read(string path, string option)
     {
@@ -58,7 +62,8 @@ public static unsafe class InputFile
                 filled += got;
             return filled == length
                 ? buffer
-                : throw new BadInputException($"{option} {path}: ended after {filled} of {length} bytes while it was read");
+                : throw new BadInputException(
+                    $"{option} {path}: ended after {filled} of {length} bytes while it was read");
         }
         catch
         {

@@ -60,7 +60,9 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
             power.PowerOff();
     }
 
-    /// <summary>PM timer ticks in so many <see cref="Stopwatch"/> ticks; whole seconds apart, so that nothing overflows.</summary>
+    /// <summary>
+    /// PM timer ticks in so many <see cref="Stopwatch"/> ticks; whole seconds apart, so that nothing overflows.
+    /// </summary>
     internal static uint Ticks(long elapsed)
     {
         (ulong seconds, ulong rest) = Math.DivRem((ulong)elapsed, (ulong)Stopwatch.Frequency);

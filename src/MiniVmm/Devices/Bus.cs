@@ -44,7 +44,9 @@ public sealed class Bus(string name, ulong limit)
         _names = [.. _names[..at], deviceName, .. _names[at..]];
     }
 
-    /// <summary>Hands a read to the device that claims all of it; unclaimed bytes read as all ones, as on a PC.</summary>
+    /// <summary>
+    /// Hands a read to the device that claims all of it; unclaimed bytes read as all ones, as on a PC.
+    /// </summary>
     /// <returns>Whether a device claimed it.</returns>
     public bool Read(ulong address, Span<byte> data)
     {

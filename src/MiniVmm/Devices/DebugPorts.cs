@@ -10,7 +10,9 @@ public sealed class DebugConsole(IConsoleSink sink) : ByteDevice
     protected override void WriteByte(uint offset, byte value) => sink.Write(value);
 }
 
-/// <summary>QEMU's isa-debug-exit: four ports, of which any write ends the VM with a status made of its value.</summary>
+/// <summary>
+/// QEMU's isa-debug-exit: four ports, of which any write ends the VM with a status made of its value.
+/// </summary>
 public sealed class DebugExit(IPowerControl power) : IBusDevice
 {
     /// <summary>Ports that the device takes.</summary>

@@ -7,9 +7,13 @@ namespace MiniVmm.Devices;
 /// </summary>
 public interface IBusDevice
 {
-    /// <summary>Fills <paramref name="data"/> (1, 2, 4 or 8 bytes, little-endian) from <paramref name="offset"/>.</summary>
+    /// <summary>
+    /// Fills <paramref name="data"/> (1, 2, 4 or 8 bytes, little-endian) from <paramref name="offset"/>.
+    /// </summary>
     void Read(ulong offset, Span<byte> data);
 
-    /// <summary>Takes <paramref name="data"/> (1, 2, 4 or 8 bytes, little-endian) at <paramref name="offset"/>.</summary>
+    /// <summary>
+    /// Takes <paramref name="data"/> (1, 2, 4 or 8 bytes, little-endian) at <paramref name="offset"/>.
+    /// </summary>
     void Write(ulong offset, ReadOnlySpan<byte> data);
 }

@@ -1,6 +1,8 @@
 namespace MiniVmm.Devices;
 
-/// <summary>How a device ends the virtual machine. The first call counts; the guest may run on for a few instructions.</summary>
+/// <summary>
+/// How a device ends the virtual machine. The first call counts; the guest may run on for a few instructions.
+/// </summary>
 public interface IPowerControl
 {
     /// <summary>The guest switched itself off.</summary>

@@ -16,7 +16,9 @@ public static class IoPorts
     /// <summary>Debug console: each byte written goes to the console (Bochs, QEMU's isa-debugcon).</summary>
     public const ushort DebugConsole = 0xe9;
 
-    /// <summary>Debug exit: a value v written ends the VM with status (v &lt;&lt; 1) | 1 (QEMU's isa-debug-exit).</summary>
+    /// <summary>
+    /// Debug exit: a value v written ends the VM with status (v &lt;&lt; 1) | 1 (QEMU's isa-debug-exit).
+    /// </summary>
     public const ushort DebugExit = 0xf4;
 
     /// <summary>First port of the 16550A, COM1.</summary>

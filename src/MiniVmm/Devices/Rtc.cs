@@ -49,7 +49,8 @@ public sealed class Rtc : ByteDevice
         ulong extended = Math.Min((memory.LowRamEnd - MemoryLayout.MiB) / MemoryLayout.KiB, 0xffff);
         Put16(0x17, extended);
         Put16(0x30, extended);
-        ulong above16 = memory.LowRamEnd > 16 * MemoryLayout.MiB ? (memory.LowRamEnd - 16 * MemoryLayout.MiB) / (64 * MemoryLayout.KiB) : 0;
+        ulong above16 = memory.LowRamEnd > 16 * MemoryLayout.MiB ? (memory.LowRamEnd - 16 * MemoryLayout.MiB) / (
+            64 * MemoryLayout.KiB) : 0;
         Put16(0x34, Math.Min(above16, 0xffff));
         ulong high = (memory.Size - memory.LowRamEnd) / (64 * MemoryLayout.KiB);
         Put16(0x5b, high & 0xffff);
@@ -66,7 +67,8 @@ public sealed class Rtc : ByteDevice
             _lock.Enter(ref taken);
             if ((_cmos[StatusB] & SetMode) == 0)
                 StoreTime(Now);
-            bool updating = (_cmos[StatusB] & SetMode) == 0 && TimeSpan.TicksPerSecond - Now.Ticks % TimeSpan.TicksPerSecond <= UpdateTicks;
+            bool updating = (_cmos[StatusB] & SetMode) == 0
+                && TimeSpan.TicksPerSecond - Now.Ticks % TimeSpan.TicksPerSecond <= UpdateTicks;
             return _index switch
             {
                 StatusA => (byte)(_cmos[StatusA] | (updating ? UpdateInProgress : 0)),
@@ -145,7 +147,9 @@ public sealed class Rtc : ByteDevice
         _cmos[CenturyIndex] = Encode(time.Year / 100);
     }
 
-    /// <summary>Sets the offset so that the clock shows what the guest wrote; a date that is none changes nothing.</summary>
+    /// <summary>
+    /// Sets the offset so that the clock shows what the guest wrote; a date that is none changes nothing.
+    /// </summary>
     private void LoadTime()
     {
         int hour = (_cmos[StatusB] & Hours24) != 0
@@ -161,7 +165,8 @@ public sealed class Rtc : ByteDevice
         if (year is < 2 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
             || hour > 23 || minute > 59 || second > 59)
             return;
-        _offset = new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) - _clock.GetUtcNow().UtcDateTime;
+        _offset =
+            new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) - _clock.GetUtcNow().UtcDateTime;
     }
 
     private byte Encode(int value) =>

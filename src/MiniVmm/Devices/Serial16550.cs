@@ -158,7 +158,9 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     private bool Loop => (_modemControl & McrLoop) != 0;
 
-    /// <summary>Bytes to be read. In loopback the line is cut off: what the host sends waits until it is over.</summary>
+    /// <summary>
+    /// Bytes to be read. In loopback the line is cut off: what the host sends waits until it is over.
+    /// </summary>
     private int Available => _looped.Count + (Loop ? 0 : _line.Count);
 
     private int FifoCapacity => FifoEnabled ? FifoSize : 1;
@@ -319,7 +321,9 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     private void MoveBreakUp(int count) => _beforeBreak = Math.Max(_beforeBreak - count, -1);
 
-    /// <summary>A break shows in LSR when its NUL is the next byte to be read, not before (PC16550D, LSR bit 4).</summary>
+    /// <summary>
+    /// A break shows in LSR when its NUL is the next byte to be read, not before (PC16550D, LSR bit 4).
+    /// </summary>
     private void RevealBreak()
     {
         if (_beforeBreak != 0 || Loop || _looped.Count > 0)

@@ -28,23 +28,36 @@ public static class CrashGuess
         kvm_sregs sregs = state.Sregs;
         if (IsAfterReset(state))
         {
-            return "KVM on AMD resets a vCPU at a triple fault, so these are the registers after INIT and the cause is gone;"
-                + " the usual one is an exception before the kernel had a working IDT";
+            return "KVM on AMD resets a vCPU at a triple fault, so these are the registers after INIT and the cause is "
+                + "gone; the usual one is an exception before the kernel had a working IDT";
         }
 
         if (sregs.idt.limit == 0)
-            return "IDT limit is 0: the kernel has no interrupt table, so its first exception (or interrupt) became a triple fault";
+        {
+            return "IDT limit is 0: the kernel has no interrupt table, so its first exception (or interrupt) became a "
+                + "triple fault";
+        }
+
         if (!state.IdtMapped)
             return $"the IDT at 0x{sregs.idt.@base:x} is not mapped: no exception can be delivered";
         bool protectedMode = (sregs.cr0 & Protected) != 0;
         int gate = sregs.cs.l != 0 ? LongGate : protectedMode ? ProtectedGate : 4;
         if (protectedMode && sregs.idt.limit + 1 < Exceptions * gate)
-            return $"the IDT has {(sregs.idt.limit + 1) / gate} entries, fewer than the {Exceptions} exceptions: one past its end was raised";
+        {
+            return $"the IDT has {(sregs.idt.limit + 1) / gate} entries, fewer than the {Exceptions} exceptions: "
+                + "one past its end was raised";
+        }
+
         if (!state.CodeMapped)
-            return $"RIP 0x{state.Regs.rip:x} is not mapped: the kernel jumped or returned to nowhere, and the page-fault handler is not reachable either";
+        {
+            return $"RIP 0x{state.Regs.rip:x} is not mapped: the kernel jumped or returned to nowhere, and the "
+                + "page-fault handler is not reachable either";
+        }
+
         if (!state.StackMapped)
             return $"the stack below RSP 0x{state.Regs.rsp:x} is not mapped: pushing an exception's frame faults again";
-        return "an exception was raised while a double fault was being delivered: look at the IDT entries, their selectors and the stack they use";
+        return "an exception was raised while a double fault was being delivered: look at the IDT entries, their "
+            + "selectors and the stack they use";
     }
 
     /// <summary>Why KVM could not emulate, as far as the bytes tell; null where nothing stands out.</summary>
@@ -54,7 +67,8 @@ public static class CrashGuess
             return $"RIP 0x{state.Regs.rip:x} is not in RAM: the kernel jumped to nowhere, or into a device";
         if (state.Code.Length > 0 && state.Code.Span.IndexOfAnyExcept((byte)0) < 0)
             return "the bytes at RIP are all zero: the kernel runs in memory that nobody wrote";
-        return "this KVM cannot emulate the instruction at RIP; where supervisor code is emulated (no hardware virtualisation) many are missing";
+        return "this KVM cannot emulate the instruction at RIP; where supervisor code is emulated (no hardware "
+            + "virtualisation) many are missing";
     }
 
     /// <summary>Whether these are the registers of a processor after INIT rather than at the fault.</summary>

@@ -57,8 +57,11 @@ public static unsafe class CrashReport
             case KvmExitReason.KVM_EXIT_SHUTDOWN:
                 return ("triple fault (KVM_EXIT_SHUTDOWN)", CrashGuess.OfTripleFault(state));
             case KvmExitReason.KVM_EXIT_FAIL_ENTRY:
-                return ($"the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x{run->fail_entry.hardware_entry_failure_reason:x})",
-                    "the guest state is one that the processor's virtualisation does not allow; the registers below show it");
+                ulong hardware = run->fail_entry.hardware_entry_failure_reason;
+                return (
+                    $"the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason 0x{hardware:x})",
+                    "the guest state is one that the processor's virtualisation does not allow; "
+                    + "the registers below show it");
             case KvmExitReason.KVM_EXIT_INTERNAL_ERROR:
                 return InternalError(run, state);
             case KvmExitReason other:
@@ -74,13 +77,15 @@ public static unsafe class CrashReport
             KvmConstants.KVM_INTERNAL_ERROR_EMULATION => "KVM could not emulate an instruction",
             KvmConstants.KVM_INTERNAL_ERROR_SIMUL_EX => "exceptions came at once in a way KVM cannot deliver",
             KvmConstants.KVM_INTERNAL_ERROR_DELIVERY_EV => "KVM failed while it delivered an event",
-            KvmConstants.KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON => "the processor left the guest for a reason KVM does not know",
+            KvmConstants.KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON =>
+                "the processor left the guest for a reason KVM does not know",
             _ => "KVM gave up",
         };
         StringBuilder data = new();
         for (int i = 0; i < Math.Min(run->@internal.ndata, 16u); i++)
             data.Append(CultureInfo.InvariantCulture, $" {run->@internal.data[i]:x}");
-        string reason = $"{what} (KVM_EXIT_INTERNAL_ERROR, suberror {suberror}{(data.Length > 0 ? $", data{data}" : "")})";
+        string reason =
+            $"{what} (KVM_EXIT_INTERNAL_ERROR, suberror {suberror}{(data.Length > 0 ? $", data{data}" : "")})";
         return (reason, suberror == KvmConstants.KVM_INTERNAL_ERROR_EMULATION ? CrashGuess.OfEmulation(state) : null);
     }
 
@@ -118,11 +123,16 @@ public static unsafe class CrashReport
         Row(text, ("r10", r.r10), ("r11", r.r11), ("r12", r.r12), ("r13", r.r13));
         Row(text, ("r14", r.r14), ("r15", r.r15), ("efer", s.efer), ("apic", s.apic_base));
         Row(text, ("cr0", s.cr0), ("cr2", s.cr2), ("cr3", s.cr3), ("cr4", s.cr4));
-        string mode = s.cs.l != 0 ? "64-bit long mode" : (s.cr0 & 1) == 0 ? "real mode" : s.cs.db != 0 ? "32-bit protected mode" : "16-bit protected mode";
-        text.AppendLine(CultureInfo.InvariantCulture,
-            $"  {mode}, paging {((s.cr0 >> 31) != 0 ? "on" : "off")}; cs {s.cs.selector:x4} base {s.cs.@base:x} limit {s.cs.limit:x}, ss {s.ss.selector:x4}, ds {s.ds.selector:x4}");
-        text.AppendLine(CultureInfo.InvariantCulture,
-            $"  gdt {s.gdt.@base:x} limit {s.gdt.limit:x}, idt {s.idt.@base:x} limit {s.idt.limit:x}, tr {s.tr.selector:x4}");
+        string mode = s.cs.l != 0 ? "64-bit long mode"
+            : (s.cr0 & 1) == 0 ? "real mode"
+            : s.cs.db != 0 ? "32-bit protected mode" : "16-bit protected mode";
+        string paging = (s.cr0 >> 31) != 0 ? "on" : "off";
+        text.Append(CultureInfo.InvariantCulture, $"  {mode}, paging {paging}; ")
+            .Append(CultureInfo.InvariantCulture, $"cs {s.cs.selector:x4} base {s.cs.@base:x} limit {s.cs.limit:x}, ")
+            .AppendLine(CultureInfo.InvariantCulture, $"ss {s.ss.selector:x4}, ds {s.ds.selector:x4}")
+            .Append(CultureInfo.InvariantCulture, $"  gdt {s.gdt.@base:x} limit {s.gdt.limit:x}, ")
+            .Append(CultureInfo.InvariantCulture, $"idt {s.idt.@base:x} limit {s.idt.limit:x}, ")
+            .AppendLine(CultureInfo.InvariantCulture, $"tr {s.tr.selector:x4}");
     }
 
     private static void Row(StringBuilder text, params ReadOnlySpan<(string Name, ulong Value)> registers)
@@ -156,14 +166,17 @@ public static unsafe class CrashReport
             output.Clear();
             formatter.Format(instruction, output);
             string bytes = Convert.ToHexStringLower(code.AsSpan(offset, instruction.Length));
-            text.AppendLine(CultureInfo.InvariantCulture, $"  {(i == 0 ? '>' : ' ')} {instruction.IP:x16}  {bytes,-22}  {output}");
+            text.AppendLine(
+                CultureInfo.InvariantCulture, $"  {(i == 0 ? '>' : ' ')} {instruction.IP:x16}  {bytes,-22}  {output}");
         }
     }
 
     private static ulong Linear(kvm_segment segment, in kvm_sregs sregs, ulong offset) =>
         sregs.cs.l != 0 ? offset : (segment.@base + offset) & 0xffff_ffff;
 
-    /// <summary>Guest bytes at a linear address, by the guest's own page tables; fewer where mapping or RAM ends.</summary>
+    /// <summary>
+    /// Guest bytes at a linear address, by the guest's own page tables; fewer where mapping or RAM ends.
+    /// </summary>
     private static byte[] ReadLinear(KvmVcpu vcpu, GuestMemory memory, ulong linear, int count)
     {
         List<byte> bytes = [];

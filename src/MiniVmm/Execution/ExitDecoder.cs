@@ -19,7 +19,8 @@ public static unsafe class ExitDecoder
         {
             case KvmExitReason.KVM_EXIT_IO:
                 ulong bytes = (ulong)run->io.size * run->io.count;
-                if (run->io.size is not (1 or 2 or 4) || run->io.data_offset > (ulong)length || bytes > (ulong)length - run->io.data_offset)
+                if (run->io.size is not (1 or 2 or 4) || run->io.data_offset > (ulong)length
+                    || bytes > (ulong)length - run->io.data_offset)
                 {
                     exit.Kind = ExitKind.Unhandled;
                     break;

@@ -19,13 +19,20 @@ public static class PinList
         {
             string[] ends = part.Split('-');
             if (ends.Length > 2 || !TryCpu(ends[0], out int first) || !TryCpu(ends[^1], out int last) || last < first)
-                throw new BadInputException($"--pin {text}: '{part}' is not a host CPU; write numbers and ranges from 0 to {MaxCpu}, as in 0,2 or 0-3");
+            {
+                throw new BadInputException(
+                    $"--pin {text}: '{part}' is not a host CPU; write numbers and ranges from 0 to {MaxCpu}, "
+                    + "as in 0,2 or 0-3");
+            }
+
             cpus.AddRange(Enumerable.Range(first, last - first + 1));
         }
 
         return cpus.Count == vcpus
             ? cpus
-            : throw new BadInputException($"--pin {text}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
+            : throw new BadInputException(
+                $"--pin {text}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} "
+                + $"for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
     }
 
     /// <summary>Checks that this process may run on each of them.</summary>
@@ -46,7 +53,8 @@ public static class PinList
                     usable.Add(i);
             }
 
-            throw new HostLimitException($"--pin: host CPU {cpu} is not available to this process; it may use {string.Join(',', usable)}");
+            throw new HostLimitException(
+                $"--pin: host CPU {cpu} is not available to this process; it may use {string.Join(',', usable)}");
         }
     }
 

@@ -15,7 +15,9 @@ public sealed class VcpuStatistics
     /// <summary>When the first exit came, in <see cref="Stopwatch"/> ticks; 0 before.</summary>
     public long FirstExit { get; private set; }
 
-    /// <summary>Bytes allocated on the managed heap between the first entry and the last exit; 0 is the contract.</summary>
+    /// <summary>
+    /// Bytes allocated on the managed heap between the first entry and the last exit; 0 is the contract.
+    /// </summary>
     public long AllocatedBytes { get; set; }
 
     /// <summary>Time inside KVM_RUN, kernel included; only where it was measured.</summary>
@@ -29,7 +31,9 @@ public sealed class VcpuStatistics
 
     /// <summary>How often each reason occurred, the most frequent first.</summary>
     public IEnumerable<(KvmExitReason Reason, long Count)> ByReason =>
-        _counts.Select((count, reason) => ((KvmExitReason)reason, count)).Where(row => row.count > 0).OrderByDescending(row => row.count);
+        _counts.Select((count, reason) => ((KvmExitReason)reason, count))
+            .Where(row => row.count > 0)
+            .OrderByDescending(row => row.count);
 
     internal void Count(uint reason)
     {

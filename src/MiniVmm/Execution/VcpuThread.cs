@@ -31,9 +31,12 @@ public sealed unsafe class VcpuThread : IDisposable
     /// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
     /// <param name="go">Opened when every thread is ready.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>
-    /// <param name="timed">Whether to measure the time inside and outside of the guest; costs two clock readings an exit.</param>
+    /// <param name="timed">
+    /// Whether to measure the time inside and outside of the guest; costs two clock readings an exit.
+    /// </param>
     public VcpuThread(
-        int index, KvmVcpu vcpu, Bus ports, Bus memory, Lifecycle lifecycle, ManualResetEventSlim go, int? hostCpu, bool timed)
+        int index, KvmVcpu vcpu, Bus ports, Bus memory, Lifecycle lifecycle, ManualResetEventSlim go, int? hostCpu,
+        bool timed)
     {
         Index = index;
         _vcpu = vcpu;
@@ -120,7 +123,10 @@ public sealed unsafe class VcpuThread : IDisposable
             cpu_set_t set = default;
             CPU_SET(cpu, &set);
             if (sched_setaffinity(0, SizeOf.cpu_set_t, &set) != 0)
-                throw new HostLimitException($"--pin: vCPU {Index} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
+            {
+                throw new HostLimitException(
+                    $"--pin: vCPU {Index} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
+            }
         }
 
         _vcpu.SetSignalMask(KickSignal.BlockOnThisThread());
@@ -156,7 +162,9 @@ public sealed unsafe class VcpuThread : IDisposable
         }
     }
 
-    /// <summary>KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.</summary>
+    /// <summary>
+    /// KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.
+    /// </summary>
     private bool Reenter(kvm_run* run, int error)
     {
         if (error == EINTR)

@@ -14,11 +14,13 @@ internal static class CpuidEntries
     /// The leaves that KVM can give a guest, with the processor's own name in them: a KVM without hardware
     /// virtualisation leaves it empty.
     /// </summary>
-    public static CpuidLeaf[] Supported(KvmSystem kvm) => [.. kvm.GetSupportedCpuid().Select(entry => Named(ToLeaf(entry)))];
+    public static CpuidLeaf[] Supported(KvmSystem kvm) =>
+        [.. kvm.GetSupportedCpuid().Select(entry => Named(ToLeaf(entry)))];
 
     private static CpuidLeaf Named(CpuidLeaf leaf)
     {
-        if (leaf is not { Function: >= FirstBrandLeaf and <= LastBrandLeaf, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0 } || !X86Base.IsSupported)
+        if (leaf is not { Function: >= FirstBrandLeaf and <= LastBrandLeaf, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0 }
+            || !X86Base.IsSupported)
             return leaf;
         (int eax, int ebx, int ecx, int edx) = X86Base.CpuId((int)leaf.Function, 0);
         return leaf with { Eax = (uint)eax, Ebx = (uint)ebx, Ecx = (uint)ecx, Edx = (uint)edx };

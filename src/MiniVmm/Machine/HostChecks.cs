@@ -33,12 +33,20 @@ internal static class HostChecks
             throw new HostLimitException($"--smp: {topology.MaxCpus} vCPUs are more than this KVM's maximum of {most}");
         int ids = kvm.CheckExtension(KvmCapability.KVM_CAP_MAX_VCPU_ID);
         if (topology.MaxApicId >= (uint)Math.Max(ids, most))
-            throw new HostLimitException($"--smp: this topology needs APIC ids up to {topology.MaxApicId}, and this KVM takes vCPU ids below {Math.Max(ids, most)}");
+        {
+            throw new HostLimitException(
+                $"--smp: this topology needs APIC ids up to {topology.MaxApicId}, "
+                + $"and this KVM takes vCPU ids below {Math.Max(ids, most)}");
+        }
 
         PinList.Check(plan.Options.Pin);
         int host = Environment.ProcessorCount;
         if (topology.Count > host)
-            warn($"{topology.Count} vCPUs on {host} host CPU{(host == 1 ? "" : "s")}: a vCPU that holds a lock can be off its CPU while others spin for it");
+        {
+            warn($"{topology.Count} vCPUs on {host} host CPU{(host == 1 ? "" : "s")}: "
+                + "a vCPU that holds a lock can be off its CPU while others spin for it");
+        }
+
         if (plan.Options.Pin.Distinct().Count() < plan.Options.Pin.Count)
             warn($"--pin: several vCPUs share a host CPU; they take turns, and spin while the other holds a lock");
     }

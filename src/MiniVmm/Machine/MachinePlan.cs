@@ -12,7 +12,12 @@ public sealed class MachinePlan : IDisposable
 {
     private readonly IReadOnlyList<IDisposable> _files;
 
-    private MachinePlan(MachineOptions options, GuestMemoryMap memory, BootImage boot, FirmwareCpus cpus, IReadOnlyList<IDisposable> files)
+    private MachinePlan(
+        MachineOptions options,
+        GuestMemoryMap memory,
+        BootImage boot,
+        FirmwareCpus cpus,
+        IReadOnlyList<IDisposable> files)
     {
         Options = options;
         Memory = memory;
@@ -71,7 +76,9 @@ public sealed class MachinePlan : IDisposable
         }
     }
 
-    /// <summary>Gives back the memory of the files and of the unpacked kernel; the segments are not to be used afterwards.</summary>
+    /// <summary>
+    /// Gives back the memory of the files and of the unpacked kernel; the segments are not to be used afterwards.
+    /// </summary>
     public void Dispose()
     {
         foreach (IDisposable file in _files)

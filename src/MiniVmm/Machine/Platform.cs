@@ -12,7 +12,12 @@ public sealed class Platform
     /// <param name="serialInterrupt">The serial port's interrupt line.</param>
     /// <param name="power">Told when the guest switches off, resets or exits.</param>
     /// <param name="clock">The host's time.</param>
-    public Platform(GuestMemoryMap memory, IConsoleSink console, IInterruptTrigger serialInterrupt, IPowerControl power, TimeProvider clock)
+    public Platform(
+        GuestMemoryMap memory,
+        IConsoleSink console,
+        IInterruptTrigger serialInterrupt,
+        IPowerControl power,
+        TimeProvider clock)
     {
         Serial = new Serial16550(console, serialInterrupt);
         Ports.Add(Serial, "serial port COM1", IoPorts.Serial, Serial16550.Length);
@@ -22,7 +27,11 @@ public sealed class Platform
         Ports.Add(new I8042(power), "i8042", IoPorts.I8042Data, I8042.Length);
         Ports.Add(new SystemControlPortA(power), "system control port A", IoPorts.SystemControlA, 1);
         Ports.Add(new AcpiPm(power), "ACPI power management", IoPorts.AcpiPm, AcpiPm.Length);
-        Ports.Add(new PciConfiguration(power), "PCI configuration, reset control", IoPorts.PciConfigAddress, PciConfiguration.Length);
+        Ports.Add(
+            new PciConfiguration(power),
+            "PCI configuration, reset control",
+            IoPorts.PciConfigAddress,
+            PciConfiguration.Length);
     }
 
     public Bus Ports { get; } = new("port", 0xffff);

@@ -39,14 +39,22 @@ public sealed class VirtualMachine : IDisposable
             vm.SetTssAddress(MemoryLayout.Tss);
             vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
-                vm.EnableCapability(KvmCapability.KVM_CAP_X2APIC_API, KvmConstants.KVM_X2APIC_API_USE_32BIT_IDS | KvmConstants.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+            {
+                vm.EnableCapability(
+                    KvmCapability.KVM_CAP_X2APIC_API,
+                    KvmConstants.KVM_X2APIC_API_USE_32BIT_IDS | KvmConstants.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+            }
 
             // Memory before interrupt controllers: a slot waits for an SRCU grace period, which takes 0.3 ms on a new
             // VM, and 5 ms once the controllers have registered themselves.
             Backing = Own(RamBacking.Allocate(options.Memory, plan.Memory.Size));
             _memory = Backing.Slots(plan.Memory);
             for (int i = 0; i < _memory.Slots.Count; i++)
-                vm.SetUserMemoryRegion((uint)i, _memory.Slots[i].Range.Start, _memory.Slots[i].Range.Length, _memory.Slots[i].Host);
+            {
+                RamSlot slot = _memory.Slots[i];
+                vm.SetUserMemoryRegion((uint)i, slot.Range.Start, slot.Range.Length, slot.Host);
+            }
+
             milestones.Reach("RAM mapped");
 
             vm.CreateIrqChip();
@@ -61,13 +69,15 @@ public sealed class VirtualMachine : IDisposable
             milestones.Reach("kernel and tables in place");
 
             _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
-            Platform platform = new(plan.Memory, _console.Sink, Own(new IrqFdTrigger(vm, IoPorts.SerialIrq)), _lifecycle, TimeProvider.System);
+            IrqFdTrigger serialInterrupt = Own(new IrqFdTrigger(vm, IoPorts.SerialIrq));
+            Platform platform = new(plan.Memory, _console.Sink, serialInterrupt, _lifecycle, TimeProvider.System);
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
                 KvmVcpu vcpu = vm.CreateVcpu((int)options.Topology.ApicId(i));
                 int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
-                VcpuThread thread = Own(new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _go, pin, options.Timed));
+                VcpuThread thread = Own(
+                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _go, pin, options.Timed));
                 Prepare(vcpu, cpuid, i, plan);
                 _vcpus.Add(thread);
             }
@@ -135,7 +145,9 @@ public sealed class VirtualMachine : IDisposable
         return _lifecycle.Reason;
     }
 
-    /// <summary>Why the guest crashed, for people; only after <see cref="Run"/> gave <see cref="StopKind.Crash"/>.</summary>
+    /// <summary>
+    /// Why the guest crashed, for people; only after <see cref="Run"/> gave <see cref="StopKind.Crash"/>.
+    /// </summary>
     public string ExplainCrash() => CrashReport.Write(_vcpus[(int)_lifecycle.Reason.Value], _memory);
 
     /// <summary>Closes everything in the opposite order; the terminal and files are as before.</summary>
@@ -148,7 +160,8 @@ public sealed class VirtualMachine : IDisposable
     private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachineOptions options, Action<string> warn)
     {
         bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
-        CpuidTemplate template = CpuidBuilder.Build(CpuidEntries.Supported(kvm), options.Cpu, options.Topology, tscDeadline);
+        CpuidTemplate template =
+            CpuidBuilder.Build(CpuidEntries.Supported(kvm), options.Cpu, options.Topology, tscDeadline);
         foreach (string warning in template.Warnings)
             warn(warning);
         return template;

@@ -25,7 +25,11 @@ public sealed class GuestMemoryMap
     public GuestMemoryMap(ulong size)
     {
         if (size < MinimumSize)
-            throw new BadInputException($"--mem {ByteSize.Format(size)}: a guest needs at least {ByteSize.Format(MinimumSize)}");
+        {
+            throw new BadInputException(
+                $"--mem {ByteSize.Format(size)}: a guest needs at least {ByteSize.Format(MinimumSize)}");
+        }
+
         if (size % (4 * MemoryLayout.KiB) != 0)
             throw new BadInputException($"--mem {size}: not a whole number of 4 KiB pages");
         if (size > ulong.MaxValue / 4)
@@ -41,7 +45,9 @@ public sealed class GuestMemoryMap
         List<E820Entry> e820 =
         [
             new(new(0, MemoryLayout.BaseMemoryEnd), E820Type.Ram),
-            new(new(MemoryLayout.BaseMemoryEnd, MemoryLayout.LegacyHoleStart - MemoryLayout.BaseMemoryEnd), E820Type.Reserved),
+            new(
+                new(MemoryLayout.BaseMemoryEnd, MemoryLayout.LegacyHoleStart - MemoryLayout.BaseMemoryEnd),
+                E820Type.Reserved),
             new(new(MemoryLayout.Acpi, MemoryLayout.HighMemory - MemoryLayout.Acpi), E820Type.Reserved),
             new(new(MemoryLayout.HighMemory, low - MemoryLayout.HighMemory), E820Type.Ram),
         ];

@@ -41,16 +41,26 @@ public sealed unsafe class RamBacking : IDisposable
     /// <summary>What it is made of, for people: "anonymous, transparent huge pages".</summary>
     public string Description { get; }
 
-    /// <summary>The size a guest gets: <see cref="MemoryOptions.Size"/>, rounded up to the page size of hugetlbfs.</summary>
+    /// <summary>
+    /// The size a guest gets: <see cref="MemoryOptions.Size"/>, rounded up to the page size of hugetlbfs.
+    /// </summary>
     /// <exception cref="BadInputException">The path is not a directory, or KSM was asked for on files.</exception>
     public static ulong RoundedSize(MemoryOptions options)
     {
         if (options.Path is null)
             return options.Size;
         if (!Directory.Exists(options.Path))
-            throw new BadInputException($"--mem-path {options.Path}: not a directory; name one, such as /dev/hugepages");
+        {
+            throw new BadInputException(
+                $"--mem-path {options.Path}: not a directory; name one, such as /dev/hugepages");
+        }
+
         if (options.Merge)
-            throw new BadInputException($"--mem-merge with --mem-path {options.Path}: KSM merges anonymous pages only; leave one of them out");
+        {
+            throw new BadInputException(
+                $"--mem-merge with --mem-path {options.Path}: KSM merges anonymous pages only; leave one of them out");
+        }
+
         ulong page = HugePageSize(options.Path) ?? 4 * MemoryLayout.KiB;
         ulong rest = options.Size % page;
         if (rest == 0 || options.Size > ulong.MaxValue - page)
@@ -59,7 +69,9 @@ public sealed unsafe class RamBacking : IDisposable
     }
 
     /// <summary>Maps <paramref name="size"/> bytes as the options say.</summary>
-    /// <exception cref="HostLimitException">Not enough memory, huge pages or disk space; says how much is missing.</exception>
+    /// <exception cref="HostLimitException">
+    /// Not enough memory, huge pages or disk space; says how much is missing.
+    /// </exception>
     public static RamBacking Allocate(MemoryOptions options, ulong size) =>
         options.Path is null ? Anonymous(options, size) : FromFile(options, options.Path, size);
 
@@ -87,7 +99,8 @@ public sealed unsafe class RamBacking : IDisposable
 
         // Aligned to 2 MiB so that guest-physical and host huge pages line up; the ends are given back.
         ulong reserve = size + HugePage;
-        void* mapping = mmap(null, (size_t)reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* mapping =
+            mmap(null, (size_t)reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapping == MAP_FAILED)
             throw NotEnough(options, Failure("mmap"));
         byte* aligned = (byte*)(((nuint)mapping + (nuint)HugePage - 1) & ~((nuint)HugePage - 1));
@@ -130,7 +143,8 @@ public sealed unsafe class RamBacking : IDisposable
             if (mapping == MAP_FAILED)
                 throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, Failure("mmap"));
             string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
-            RamBacking backing = new((byte*)mapping, size, mapping, size, $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}");
+            RamBacking backing = new(
+                (byte*)mapping, size, mapping, size, $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}");
             try
             {
                 if (options.Prealloc)
@@ -185,7 +199,9 @@ public sealed unsafe class RamBacking : IDisposable
     }
 
     private static ulong? HugePageSize(string directory) =>
-        Linux.StatFs(directory, out long type, out long blockSize) == 0 && type == Linux.HUGETLBFS_MAGIC ? (ulong)blockSize : null;
+        Linux.StatFs(directory, out long type, out long blockSize) == 0 && type == Linux.HUGETLBFS_MAGIC
+            ? (ulong)blockSize
+            : null;
 
     private static HostLimitException NoHugePages(MemoryOptions options, ulong size, ulong page)
     {
@@ -203,7 +219,8 @@ public sealed unsafe class RamBacking : IDisposable
     {
         try
         {
-            return ulong.TryParse(File.ReadAllText(path).AsSpan().Trim(), CultureInfo.InvariantCulture, out ulong value) ? value : 0;
+            ReadOnlySpan<char> text = File.ReadAllText(path).AsSpan().Trim();
+            return ulong.TryParse(text, CultureInfo.InvariantCulture, out ulong value) ? value : 0;
         }
         catch (IOException)
         {
@@ -216,7 +233,8 @@ public sealed unsafe class RamBacking : IDisposable
         foreach (string line in File.ReadLines("/proc/meminfo"))
         {
             string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (words is ["MemAvailable:", var kib, ..] && ulong.TryParse(kib, CultureInfo.InvariantCulture, out ulong value))
+            if (words is ["MemAvailable:", var kib, ..]
+                && ulong.TryParse(kib, CultureInfo.InvariantCulture, out ulong value))
                 return value * MemoryLayout.KiB;
         }
 
@@ -224,10 +242,12 @@ public sealed unsafe class RamBacking : IDisposable
     }
 
     private static HostLimitException NotEnough(MemoryOptions options, string why) =>
-        new($"--mem {ByteSize.Format(options.Size)}{(options.Path is null ? "" : $" in {options.Path}")}: the host cannot give that much: {why}");
+        new($"--mem {ByteSize.Format(options.Size)}{(options.Path is null ? "" : $" in {options.Path}")}: "
+            + $"the host cannot give that much: {why}");
 
     private static string Failure(string call) => $"{call}: {Errno.Explain(errno)}";
 
     private static string Describe(MemoryOptions options) =>
-        "anonymous, transparent huge pages" + (options.Prealloc ? ", populated" : "") + (options.Merge ? ", mergeable by KSM" : "");
+        "anonymous, transparent huge pages" + (options.Prealloc ? ", populated" : "")
+            + (options.Merge ? ", mergeable by KSM" : "");
 }

@@ -31,7 +31,11 @@ public sealed unsafe class ConsoleInput : IDisposable
         _fd = fd;
         _serial = serial;
         _keys = terminal ? new EscapeKeys() : null;
-        _thread = new Thread(() => Carry(lifecycle), maxStackSize: 128 * 1024) { IsBackground = true, Name = "console-in" };
+        _thread = new Thread(() => Carry(lifecycle), maxStackSize: 128 * 1024)
+        {
+            IsBackground = true,
+            Name = "console-in",
+        };
         _thread.Start();
     }
 

@@ -81,7 +81,9 @@ internal sealed unsafe class HostConsole : IDisposable
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
             int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0x1a4 /* 0644 */);
-            return fd >= 0 ? fd : throw new BadInputException($"--console {path}: cannot be written: {Errno.Explain(errno)}");
+            return fd >= 0
+                ? fd
+                : throw new BadInputException($"--console {path}: cannot be written: {Errno.Explain(errno)}");
         }
     }
 

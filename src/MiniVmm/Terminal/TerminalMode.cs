@@ -20,7 +20,9 @@ public sealed unsafe class TerminalMode : IDisposable
         AppDomain.CurrentDomain.ProcessExit += Restore;
     }
 
-    /// <summary>Puts the terminal behind <paramref name="fd"/> into raw mode; null where there is none, or it is not ours.</summary>
+    /// <summary>
+    /// Puts the terminal behind <paramref name="fd"/> into raw mode; null where there is none, or it is not ours.
+    /// </summary>
     public static TerminalMode? TryEnterRaw(int fd)
     {
         // From the background the change would stop us (SIGTTOU), and the keys are not for us anyway.

@@ -77,7 +77,8 @@ public sealed class CpuFeaturesTests
     [InlineData("srso-user-kernel-no", 0x80000021u, 0u, CpuidRegister.Eax, 30)]
     [InlineData("kvm-pv-ipi", 0x40000001u, 0u, CpuidRegister.Eax, 11)]
     [InlineData("kvmclock-stable-bit", 0x40000001u, 0u, CpuidRegister.Eax, 24)]
-    public void Features_are_where_the_manuals_put_them(string name, uint function, uint index, CpuidRegister register, int bit)
+    public void Features_are_where_the_manuals_put_them(
+        string name, uint function, uint index, CpuidRegister register, int bit)
     {
         Assert.True(CpuFeatures.TryFind(name, out CpuFeature feature));
         Assert.Equal(new CpuFeature(name, new(function, index, register), 1u << bit), feature);

@@ -94,22 +94,38 @@ public sealed class CpuModelsTests
     [InlineData("{ \"models\": [null] }", "mine.json: a model is null")]
     [InlineData("{ \"models\": [{ }] }", "mine.json, line 1: ")]
     [InlineData("{ \"models\": [\n{ \"name\": \"a\", \"fatures\": [] } ] }", "mine.json, line 2: ")]
-    [InlineData("{ \"models\": [\n{ \"name\": \"a\",\n\"features\": [\"avx\",\n\"avx22\"] } ] }", "mine.json, line 4: no CPU feature is called 'avx22'; did you mean avx2?")]
-    [InlineData("{ \"models\": [\n{ \"name\": \"a\", \"features\": \"avx\" } ] }", "mine.json, line 2: a list of features is written [\"avx avx2\", \"bmi1\"]")]
-    [InlineData("{ \"models\": [\n{ \"name\": \"a\", \"features\": [1] } ] }", "mine.json, line 2: a feature is a string")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\n\"family\": 271 }] }", "mine.json, line 3: family is not a number from 0 to 270")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"stepping\": \"0x10\" }] }", "mine.json, line 2: stepping is not a number from 0 to 15")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"level\": -1 }] }", "mine.json, line 2: level is not a number from 1 to 255")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"xlevel\": 1e99 }] }", "mine.json, line 2: xlevel is not a number from 0x80000001 to 0x800000ff")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"vendor\": \"Intel\" }] }", "mine.json, line 2: vendor is not 12 ASCII characters as in GenuineIntel")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"model-id\": \"0123456789012345678901234567890123456789012345678\" }] }", "mine.json, line 2: model-id is not a string of at most 47 ASCII characters")]
-    [InlineData("{ \"models\": [{ \"name\": \"host\" }] }", "mine.json: the model 'host' is built in and cannot be replaced")]
+    [InlineData("{ \"models\": [\n{ \"name\": \"a\",\n\"features\": [\"avx\",\n\"avx22\"] } ] }",
+        "mine.json, line 4: no CPU feature is called 'avx22'; did you mean avx2?")]
+    [InlineData("{ \"models\": [\n{ \"name\": \"a\", \"features\": \"avx\" } ] }",
+        "mine.json, line 2: a list of features is written [\"avx avx2\", \"bmi1\"]")]
+    [InlineData(
+        "{ \"models\": [\n{ \"name\": \"a\", \"features\": [1] } ] }", "mine.json, line 2: a feature is a string")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\n\"family\": 271 }] }",
+        "mine.json, line 3: family is not a number from 0 to 270")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"stepping\": \"0x10\" }] }",
+        "mine.json, line 2: stepping is not a number from 0 to 15")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"level\": -1 }] }",
+        "mine.json, line 2: level is not a number from 1 to 255")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"xlevel\": 1e99 }] }",
+        "mine.json, line 2: xlevel is not a number from 0x80000001 to 0x800000ff")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"vendor\": \"Intel\" }] }",
+        "mine.json, line 2: vendor is not 12 ASCII characters as in GenuineIntel")]
+    [InlineData(
+        "{ \"models\": [{ \"name\": \"a\",\n\"model-id\": \"0123456789012345678901234567890123456789012345678\" }] }",
+        "mine.json, line 2: model-id is not a string of at most 47 ASCII characters")]
+    [InlineData(
+        "{ \"models\": [{ \"name\": \"host\" }] }", "mine.json: the model 'host' is built in and cannot be replaced")]
     [InlineData("{ \"models\": [{ \"name\": \"a,b\" }] }", "mine.json: 'a,b' cannot be a model's name")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\" }, { \"name\": \"a\" }] }", "mine.json: there are two models called 'a'")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"b\" }] }", "mine.json: model 'a' extends 'b', which is nowhere")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"a\" }] }", "mine.json: model 'a' extends 'a', which is nowhere")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"b\" }, { \"name\": \"b\", \"extends\": \"a\" }] }", "mine.json: model 'a' extends itself by way of 'a'")]
-    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"host\" }] }", "mine.json: model 'a' cannot extend host; use --cpu host,+feature")]
+    [InlineData(
+        "{ \"models\": [{ \"name\": \"a\" }, { \"name\": \"a\" }] }", "mine.json: there are two models called 'a'")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"b\" }] }",
+        "mine.json: model 'a' extends 'b', which is nowhere")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"a\" }] }",
+        "mine.json: model 'a' extends 'a', which is nowhere")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"b\" }, { \"name\": \"b\", \"extends\": \"a\" }] }",
+        "mine.json: model 'a' extends itself by way of 'a'")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"host\" }] }",
+        "mine.json: model 'a' cannot extend host; use --cpu host,+feature")]
     [InlineData("{ \"models\": [{ \"name\": \"a\", \"name\": \"b\" }] }", "mine.json, line 1: ")]
     public void A_bad_file_is_refused_with_its_name_and_line(string json, string message)
     {

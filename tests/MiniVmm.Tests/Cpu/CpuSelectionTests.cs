@@ -32,7 +32,8 @@ public sealed class CpuSelectionTests
     public void Properties_change_the_model()
     {
         CpuModel model = CpuSelection.Parse(
-            "qemu64,vendor=GenuineIntel,family=6,model=0x3c,stepping=4,level=0x16,xlevel=0x80000008,model-id=My CPU").Model;
+            "qemu64,vendor=GenuineIntel,family=6,model=0x3c,stepping=4,"
+            + "level=0x16,xlevel=0x80000008,model-id=My CPU").Model;
 
         Assert.Equal("GenuineIntel", model.Vendor);
         Assert.Equal((6u, 0x3Cu, 4u), (model.Family, model.Model, model.Stepping));
@@ -49,7 +50,8 @@ public sealed class CpuSelectionTests
     [InlineData("host,avx=maybe", "--cpu host,avx=maybe: 'avx=maybe' is neither on nor off")]
     [InlineData("host,pmu=on", "--cpu host,pmu=on: no CPU feature is called 'pmu'; did you mean pku?")]
     [InlineData("host,,+avx", "--cpu host,,+avx: nothing between two commas")]
-    [InlineData("host,vendor=Intel", "--cpu host,vendor=Intel: vendor 'Intel' is not 12 ASCII characters as in GenuineIntel")]
+    [InlineData(
+        "host,vendor=Intel", "--cpu host,vendor=Intel: vendor 'Intel' is not 12 ASCII characters as in GenuineIntel")]
     [InlineData("host,level=0", "--cpu host,level=0: level '0' is not a number from 1 to 255")]
     [InlineData("host,xlevel=8", "--cpu host,xlevel=8: xlevel '8' is not a number from 0x80000001 to 0x800000ff")]
     [InlineData("host,family=271", "--cpu host,family=271: family '271' is not a number from 0 to 270")]

@@ -35,12 +35,17 @@ public sealed class CpuTopologyTests
     }
 
     [Theory]
-    [InlineData("4,cores=3", "4 vCPUs cannot be divided into sockets of 3 cores × 1 thread (4 / 3 is not a whole number)")]
-    [InlineData("2,cores=2,threads=2", "2 vCPUs cannot be divided into sockets of 2 cores × 2 threads (2 / 4 is not a whole number)")]
+    [InlineData(
+        "4,cores=3", "4 vCPUs cannot be divided into sockets of 3 cores × 1 thread (4 / 3 is not a whole number)")]
+    [InlineData("2,cores=2,threads=2",
+        "2 vCPUs cannot be divided into sockets of 2 cores × 2 threads (2 / 4 is not a whole number)")]
     [InlineData("4,sockets=2,cores=1,threads=1", "2 sockets × 1 core × 1 thread = 2, not 4 vCPUs")]
-    [InlineData("4,sockets=3", "4 vCPUs cannot be divided over 3 sockets × 1 thread a core (4 / 3 is not a whole number)")]
-    [InlineData("4,sockets=3,cores=1", "4 vCPUs cannot be divided over 3 sockets × 1 core (4 / 3 is not a whole number)")]
-    [InlineData("1,maxcpus=6,cores=4", "6 possible vCPUs cannot be divided into sockets of 4 cores × 1 thread (6 / 4 is not a whole number)")]
+    [InlineData(
+        "4,sockets=3", "4 vCPUs cannot be divided over 3 sockets × 1 thread a core (4 / 3 is not a whole number)")]
+    [InlineData(
+        "4,sockets=3,cores=1", "4 vCPUs cannot be divided over 3 sockets × 1 core (4 / 3 is not a whole number)")]
+    [InlineData("1,maxcpus=6,cores=4",
+        "6 possible vCPUs cannot be divided into sockets of 4 cores × 1 thread (6 / 4 is not a whole number)")]
     [InlineData("1,maxcpus=6,sockets=1,cores=4,threads=1", "1 socket × 4 cores × 1 thread = 4, not 6 vCPUs (maxcpus)")]
     [InlineData("8,maxcpus=4", "8 vCPUs present is more than maxcpus=4")]
     [InlineData("0", "cpus=0; there must be at least 1")]
@@ -57,10 +62,12 @@ public sealed class CpuTopologyTests
     [InlineData("4,,cores=2", "nothing between two commas")]
     [InlineData("4,", "nothing between two commas")]
     [InlineData("4,dies=2", "dies=2 is not supported; only sockets, cores and threads (dies=1 is accepted)")]
-    [InlineData("4,clusters=2", "clusters=2 is not supported; only sockets, cores and threads (clusters=1 is accepted)")]
+    [InlineData(
+        "4,clusters=2", "clusters=2 is not supported; only sockets, cores and threads (clusters=1 is accepted)")]
     [InlineData("4097", "cpus=4097 is too many; at most 4096")]
     [InlineData("99999999999999999999", "cpus=99999999999999999999 is too many; at most 4096")]
-    [InlineData("sockets=4096,cores=4096,threads=4096", "4096 sockets × 4096 cores × 4096 threads = 68719476736 vCPUs is too many; at most 4096")]
+    [InlineData("sockets=4096,cores=4096,threads=4096",
+        "4096 sockets × 4096 cores × 4096 threads = 68719476736 vCPUs is too many; at most 4096")]
     public void An_impossible_smp_is_refused_with_its_arithmetic(string text, string reason)
     {
         BadInputException error = Assert.Throws<BadInputException>(() => CpuTopology.Parse(text));
@@ -72,7 +79,8 @@ public sealed class CpuTopologyTests
     [InlineData("")]
     [InlineData("  ")]
     public void An_empty_smp_is_refused(string text) =>
-        Assert.Contains("empty", Assert.Throws<BadInputException>(() => CpuTopology.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "empty", Assert.Throws<BadInputException>(() => CpuTopology.Parse(text)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("4,sockets=2,threads=2", "2 sockets × 1 core × 2 threads = 4 vCPUs")]
@@ -90,7 +98,8 @@ public sealed class CpuTopologyTests
     [InlineData(2, 5, 7, 3, 3)]
     [InlineData(1, 128, 2, 1, 7)]
     [InlineData(1, 129, 3, 2, 8)]
-    public void Field_widths_are_the_smallest_that_fit(int sockets, int cores, int threads, int threadBits, int coreBits)
+    public void Field_widths_are_the_smallest_that_fit(
+        int sockets, int cores, int threads, int threadBits, int coreBits)
     {
         CpuTopology topology = new(sockets, cores, threads);
 
@@ -127,7 +136,10 @@ public sealed class CpuTopologyTests
                         int coreMask = (1 << topology.CoreBits) - 1;
                         Assert.Equal(
                             topology.Position(i),
-                            ((int)(id >> topology.PackageShift), (int)(id >> topology.ThreadBits) & coreMask, (int)id & threadMask));
+                            (
+                                (int)(id >> topology.PackageShift),
+                                (int)(id >> topology.ThreadBits) & coreMask,
+                                (int)id & threadMask));
                     }
 
                     Assert.Equal(topology.MaxApicId, (uint)previous);

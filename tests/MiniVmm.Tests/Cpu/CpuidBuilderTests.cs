@@ -300,7 +300,8 @@ public sealed class CpuidBuilderTests
                     foreach (CpuSelection selection in selections)
                     {
                         CpuidLeaf[] built = CpuidBuilder.Build(leaves, selection, topology, true).ForVcpu(11);
-                        Assert.Equal(built.Length, built.Select(leaf => (leaf.Function, leaf.Index)).Distinct().Count());
+                        Assert.Equal(
+                            built.Length, built.Select(leaf => (leaf.Function, leaf.Index)).Distinct().Count());
                     }
                 },
                 iter: 100,

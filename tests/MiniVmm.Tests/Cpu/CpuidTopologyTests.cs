@@ -11,7 +11,8 @@ public sealed class CpuidTopologyTests
         "4,cores=4", "4,cores=2,threads=2", "2,threads=2", "7,threads=7", "14,sockets=1,cores=2,threads=7",
         "15,sockets=5,cores=3", "25,sockets=1,cores=5,threads=5", "45,sockets=5,cores=3,threads=3", "64,cores=64",
         "128,cores=64,threads=2", "255", "256,sockets=1,cores=128,threads=2", "254,sockets=127,cores=2",
-        "288,sockets=2,cores=72,threads=2", "300,cores=300", "1024,sockets=4,cores=128,threads=2", "2,maxcpus=12,cores=3",
+        "288,sockets=2,cores=72,threads=2", "300,cores=300", "1024,sockets=4,cores=128,threads=2",
+        "2,maxcpus=12,cores=3",
     ];
 
     [Theory]

@@ -99,7 +99,8 @@ public sealed class BusTests
     [InlineData(ulong.MaxValue, ulong.MaxValue)]
     public void A_window_that_is_empty_or_leaves_the_bus_is_refused(ulong start, ulong length)
     {
-        string message = Assert.Throws<ArgumentException>(() => new Bus("port", 0xffff).Add(new Probe(), "probe", start, length)).Message;
+        string message = Assert.Throws<ArgumentException>(
+            () => new Bus("port", 0xffff).Add(new Probe(), "probe", start, length)).Message;
 
         Assert.Contains("do not fit the port bus", message, StringComparison.Ordinal);
     }

@@ -197,7 +197,10 @@ public sealed class RtcTests
 
     [Fact]
     public void Whatever_is_written_where_in_which_order_reads_never_fail() =>
-        Gen.Select(Gen.OneOf(Gen.Byte[0, 0x0d], Gen.Const((byte)0x32), Gen.Byte), Gen.Byte, Gen.Int[-400, 400]).Array[1, 60].Sample(
+        Gen.Select(
+            Gen.OneOf(Gen.Byte[0, 0x0d], Gen.Const((byte)0x32), Gen.Byte),
+            Gen.Byte,
+            Gen.Int[-400, 400]).Array[1, 60].Sample(
             steps =>
             {
                 ManualTime time = new(new(2024, 2, 29));

@@ -545,7 +545,8 @@ public sealed class Serial16550Tests
                     {
                         case < 9:
                             // Interrupts and the FIFO are switched often, the divisor latch seldom.
-                            serial.Out(register, register == Lcr ? (byte)(value & 0x7f | (value == 0xff ? 0x80 : 0)) : value);
+                            serial.Out(
+                                register, register == Lcr ? (byte)(value & 0x7f | (value == 0xff ? 0x80 : 0)) : value);
                             everEnabled |= register == Ier && (value & 0x0f) != 0;
                             break;
                         case < 18:

@@ -72,11 +72,15 @@ public sealed class CrashGuessTests
 
     [Fact]
     public void Emulation_fails_where_there_is_no_code() =>
-        Assert.Contains("not in RAM", CrashGuess.OfEmulation(Healthy with { CodeMapped = false, Code = default }), StringComparison.Ordinal);
+        Assert.Contains(
+            "not in RAM",
+            CrashGuess.OfEmulation(Healthy with { CodeMapped = false, Code = default }),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Emulation_fails_in_memory_that_nobody_wrote() =>
-        Assert.Contains("all zero", CrashGuess.OfEmulation(Healthy with { Code = new byte[48] }), StringComparison.Ordinal);
+        Assert.Contains(
+            "all zero", CrashGuess.OfEmulation(Healthy with { Code = new byte[48] }), StringComparison.Ordinal);
 
     [Fact]
     public void Emulation_fails_at_an_instruction_that_KVM_lacks() =>

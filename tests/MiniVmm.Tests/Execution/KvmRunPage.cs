@@ -4,7 +4,9 @@ using MiniVmm.Kvm;
 
 namespace MiniVmm.Tests.Execution;
 
-/// <summary>A kvm_run mapping made by hand: the page itself, and one behind it for the data of port instructions.</summary>
+/// <summary>
+/// A kvm_run mapping made by hand: the page itself, and one behind it for the data of port instructions.
+/// </summary>
 internal sealed unsafe class KvmRunPage : IDisposable
 {
     public const int Length = 8192;

@@ -71,7 +71,8 @@ public sealed class LifecycleTests
     [Fact]
     public void A_stop_from_another_thread_ends_a_wait_with_or_without_a_timeout()
     {
-        foreach (TimeSpan? timeout in (TimeSpan?[])[null, TimeSpan.FromDays(1), TimeSpan.FromDays(10_000), TimeSpan.MaxValue])
+        TimeSpan?[] timeouts = [null, TimeSpan.FromDays(1), TimeSpan.FromDays(10_000), TimeSpan.MaxValue];
+        foreach (TimeSpan? timeout in timeouts)
         {
             using Lifecycle lifecycle = new();
             Thread thread = new(lifecycle.Reset);

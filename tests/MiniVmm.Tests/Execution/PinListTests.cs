@@ -39,7 +39,8 @@ public sealed class PinListTests
     [InlineData("0", 2, "names 1 host CPU for 2 vCPUs")]
     [InlineData("0-2", 1, "names 3 host CPUs for 1 vCPU;")]
     public void Too_few_or_too_many_are_refused(string text, int vcpus, string why) =>
-        Assert.Contains(why, Assert.Throws<BadInputException>(() => PinList.Parse(text, vcpus)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            why, Assert.Throws<BadInputException>(() => PinList.Parse(text, vcpus)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_CPU_that_this_process_may_not_use_is_the_hosts_limit_and_the_others_are_listed()

@@ -19,7 +19,8 @@ public sealed class KernelInterfaceTests
 
         kvm_cpuid_entry2 entry = CpuidEntries.FromLeaf(leaf);
 
-        Assert.Equal((0xbu, 1u, 2u, 3u, 4u, 5u), (entry.function, entry.index, entry.eax, entry.ebx, entry.ecx, entry.edx));
+        Assert.Equal(
+            (0xbu, 1u, 2u, 3u, 4u, 5u), (entry.function, entry.index, entry.eax, entry.ebx, entry.ecx, entry.edx));
         Assert.Equal(significant ? 1u : 0u, entry.flags);
         Assert.Equal(leaf, CpuidEntries.ToLeaf(entry));
     }
@@ -66,5 +67,6 @@ public sealed class KernelInterfaceTests
         Assert.DoesNotContain(Routes, route => route.gsi >= 24);
     }
 
-    private static (uint Chip, uint Pin) Pin(kvm_irq_routing_entry route) => (route.u.irqchip.irqchip, route.u.irqchip.pin);
+    private static (uint Chip, uint Pin) Pin(kvm_irq_routing_entry route) =>
+        (route.u.irqchip.irqchip, route.u.irqchip.pin);
 }

@@ -96,7 +96,8 @@ public sealed class MachinePlanTests : IDisposable
         string kernel = Write("kernel", MultibootFiles.Elf().Build());
 
         Assert.StartsWith($"--kernel {path}: {why}", Refusal(new() { Kernel = path }), StringComparison.Ordinal);
-        Assert.StartsWith($"--initrd {path}: {why}", Refusal(new() { Kernel = kernel, Initrd = path }), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"--initrd {path}: {why}", Refusal(new() { Kernel = kernel, Initrd = path }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -108,7 +109,8 @@ public sealed class MachinePlanTests : IDisposable
     {
         using Terminal.Pipe pipe = new();
 
-        Assert.Contains("not a regular file", Refusal(new() { Kernel = $"/dev/fd/{pipe.Reader}" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "not a regular file", Refusal(new() { Kernel = $"/dev/fd/{pipe.Reader}" }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -118,7 +120,8 @@ public sealed class MachinePlanTests : IDisposable
         using (FileStream file = File.Create(path))
             file.SetLength(1L << 31);
 
-        Assert.Contains("2147483648 bytes are more than MiniVmm loads", Refusal(new() { Kernel = path }), StringComparison.Ordinal);
+        Assert.Contains(
+            "2147483648 bytes are more than MiniVmm loads", Refusal(new() { Kernel = path }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,7 +130,8 @@ public sealed class MachinePlanTests : IDisposable
         string path = Write("text", "hello"u8.ToArray());
 
         Assert.StartsWith($"{path}: not a kernel", Refusal(new() { Kernel = path }), StringComparison.Ordinal);
-        Assert.StartsWith("--mem 1 MiB", Refusal(new() { Kernel = path, Memory = new(MemoryLayout.MiB) }), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "--mem 1 MiB", Refusal(new() { Kernel = path, Memory = new(MemoryLayout.MiB) }), StringComparison.Ordinal);
     }
 
     private static string Refusal(MachineOptions options)

@@ -11,7 +11,8 @@ public sealed class PlatformTests
     private readonly Platform _platform;
 
     public PlatformTests() =>
-        _platform = new(new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, new RecordingInterrupt(), _power, TimeProvider.System);
+        _platform = new(
+            new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, new RecordingInterrupt(), _power, TimeProvider.System);
 
     [Theory]
     [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it

@@ -60,7 +60,8 @@ public sealed class GuestMemoryMapTests
                 for (int i = 1; i < map.E820.Count; i++)
                     Assert.True(map.E820[i - 1].Range.End <= map.E820[i].Range.Start);
                 Assert.All(map.E820, entry => Assert.NotEqual(0UL, entry.Range.Length));
-                GuestRange[] usable = [.. map.E820.Where(entry => entry.Type == E820Type.Ram).Select(entry => entry.Range)];
+                GuestRange[] usable =
+                    [.. map.E820.Where(entry => entry.Type == E820Type.Ram).Select(entry => entry.Range)];
                 Assert.All(usable, range => Assert.Contains(map.Ram, slot => slot.Contains(range.Start, range.Length)));
                 Assert.Equal(size - (MemoryLayout.HighMemory - MemoryLayout.BaseMemoryEnd), Sum(usable));
             },
@@ -81,5 +82,6 @@ public sealed class GuestMemoryMapTests
         Assert.Contains(why, message, StringComparison.Ordinal);
     }
 
-    private static ulong Sum(IEnumerable<GuestRange> ranges) => ranges.Aggregate(0UL, (sum, range) => sum + range.Length);
+    private static ulong Sum(IEnumerable<GuestRange> ranges) =>
+        ranges.Aggregate(0UL, (sum, range) => sum + range.Length);
 }

@@ -9,7 +9,9 @@ public sealed unsafe class GuestMemoryTests : IDisposable
     private const ulong Start = 0x1000;
     private readonly List<nint> _allocated = [];
 
-    /// <summary>Slots of up to 15 bytes with holes of up to 3: at the bottom, amid and at the top of the address space.</summary>
+    /// <summary>
+    /// Slots of up to 15 bytes with holes of up to 3: at the bottom, amid and at the top of the address space.
+    /// </summary>
     private static readonly Gen<GuestRange[]> Layouts = Gen.Select(
         Gen.Select(Gen.ULong[0, 3], Gen.ULong[1, 15]).Array[1, 5],
         Gen.OneOf(Gen.Const(0UL), Gen.Const(Start), Gen.Const(ulong.MaxValue))).Select((parts, origin) =>
@@ -157,8 +159,10 @@ public sealed unsafe class GuestMemoryTests : IDisposable
     [InlineData(0x1000, 0x9000, 0x2000, 0x1000)]
     [InlineData(0x1000, 0x1000, 0xffff_ffff_ffff_f000, 0x1001)]
     [InlineData(0x1000, 0x1000, 1, ulong.MaxValue)]
-    public void A_slot_that_is_empty_wraps_or_overlaps_is_refused(ulong start, ulong length, ulong otherStart, ulong otherLength) =>
-        Assert.Throws<ArgumentException>(() => new GuestMemory([new(new(start, length), 1), new(new(otherStart, otherLength), 2)]));
+    public void A_slot_that_is_empty_wraps_or_overlaps_is_refused(
+        ulong start, ulong length, ulong otherStart, ulong otherLength) =>
+        Assert.Throws<ArgumentException>(
+            () => new GuestMemory([new(new(start, length), 1), new(new(otherStart, otherLength), 2)]));
 
     [Fact]
     public void No_slots_at_all_hold_nothing() => Assert.False(new GuestMemory([]).TryResolve(0, 0, out _));
@@ -190,7 +194,8 @@ public sealed unsafe class GuestMemoryTests : IDisposable
         byte[] bytes = new byte[data];
         Array.Fill(bytes, (byte)0xee);
 
-        string message = Assert.Throws<BadInputException>(() => memory.Load(new LoadSegment("text", address, bytes, size))).Message;
+        string message =
+            Assert.Throws<BadInputException>(() => memory.Load(new LoadSegment("text", address, bytes, size))).Message;
 
         Assert.StartsWith("text: ", message, StringComparison.Ordinal);
         Assert.Contains($"0x{address:x}", message, StringComparison.Ordinal);

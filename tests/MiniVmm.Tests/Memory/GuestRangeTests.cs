@@ -18,7 +18,8 @@ public sealed class GuestRangeTests
     [InlineData(0xffff_ffff_ffff_f000, 0x1000, ulong.MaxValue, 2, false)]
     [InlineData(0, ulong.MaxValue, 1, ulong.MaxValue - 1, true)]
     [InlineData(0, ulong.MaxValue, 1, ulong.MaxValue, false)]
-    public void A_range_contains_what_lies_inside_it_whole(ulong start, ulong length, ulong address, ulong count, bool inside) =>
+    public void A_range_contains_what_lies_inside_it_whole(
+        ulong start, ulong length, ulong address, ulong count, bool inside) =>
         Assert.Equal(inside, new GuestRange(start, length).Contains(address, count));
 
     [Theory]
@@ -30,7 +31,8 @@ public sealed class GuestRangeTests
     [InlineData(0xffff_ffff_ffff_f000, 0x1000, 0xffff_ffff_ffff_f000, 0x1000, true)]
     [InlineData(0xffff_ffff_ffff_f000, 0x1000, 0xffff_ffff_ffff_fff8, 8, true)]
     [InlineData(0xffff_ffff_ffff_f000, 0x1000, 0, 0x1000, false)]
-    public void Ranges_overlap_where_they_share_a_byte(ulong start, ulong length, ulong otherStart, ulong otherLength, bool overlap)
+    public void Ranges_overlap_where_they_share_a_byte(
+        ulong start, ulong length, ulong otherStart, ulong otherLength, bool overlap)
     {
         GuestRange one = new(start, length);
         GuestRange other = new(otherStart, otherLength);
@@ -48,7 +50,8 @@ public sealed class GuestRangeTests
             {
                 IEnumerable<int> bytes = Enumerable.Range((int)start, (int)length);
                 bool shared = bytes.Intersect(Enumerable.Range((int)otherStart, (int)otherLength)).Any();
-                Assert.Equal(shared, new GuestRange(origin + start, length).Overlaps(new(origin + otherStart, otherLength)));
+                Assert.Equal(
+                    shared, new GuestRange(origin + start, length).Overlaps(new(origin + otherStart, otherLength)));
             },
             iter: 2000, threads: 1);
 

@@ -63,7 +63,8 @@ public sealed unsafe class RamBackingTests : IDisposable
     {
         const ulong size = 1UL << 50;
 
-        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, Prealloc: true), size)).Message;
+        string message =
+            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, Prealloc: true), size)).Message;
 
         Assert.Matches(@"^--mem 1024 TiB: .* 1024 TiB wanted, \d+ MiB available$", message);
     }
@@ -84,7 +85,8 @@ public sealed unsafe class RamBackingTests : IDisposable
     {
         const ulong size = 1UL << 61;
 
-        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, _directory, Prealloc: true), size)).Message;
+        string message = Assert.Throws<HostLimitException>(
+            () => RamBacking.Allocate(new(size, _directory, Prealloc: true), size)).Message;
 
         Assert.Contains($"in {_directory}", message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
@@ -93,7 +95,8 @@ public sealed unsafe class RamBackingTests : IDisposable
     [Fact]
     public void A_directory_that_takes_no_files_is_the_hosts_limit()
     {
-        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(2 * MiB, "/proc"), 2 * MiB)).Message;
+        string message =
+            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(2 * MiB, "/proc"), 2 * MiB)).Message;
 
         Assert.StartsWith("--mem-path /proc: cannot create a file there", message, StringComparison.Ordinal);
     }
@@ -115,7 +118,8 @@ public sealed unsafe class RamBackingTests : IDisposable
     public void Merging_files_is_refused() =>
         Assert.StartsWith(
             $"--mem-merge with --mem-path {_directory}",
-            Assert.Throws<BadInputException>(() => RamBacking.RoundedSize(new(2 * MiB, _directory, Merge: true))).Message,
+            Assert.Throws<BadInputException>(
+                () => RamBacking.RoundedSize(new(2 * MiB, _directory, Merge: true))).Message,
             StringComparison.Ordinal);
 
     [Theory]

@@ -33,7 +33,8 @@ public sealed class HostConsoleTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_written_is_refused()
     {
-        string message = Assert.Throws<BadInputException>(() => new HostConsole(ConsoleKind.File, _directory, _lifecycle)).Message;
+        string message =
+            Assert.Throws<BadInputException>(() => new HostConsole(ConsoleKind.File, _directory, _lifecycle)).Message;
 
         Assert.StartsWith($"--console {_directory}: cannot be written", message, StringComparison.Ordinal);
     }

@@ -20,7 +20,8 @@ internal static unsafe class StreamDecompressors
         Fill(input, output, source => BZip2Stream.Create(
             source, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: false));
 
-    public static int Xz(ReadOnlySpan<byte> input, Span<byte> output) => Fill(input, output, source => new XZStream(source));
+    public static int Xz(ReadOnlySpan<byte> input, Span<byte> output) =>
+        Fill(input, output, source => new XZStream(source));
 
     /// <summary>The old .lzma file: properties, unpacked size (or all ones), one LZMA stream.</summary>
     public static int Lzma(ReadOnlySpan<byte> input, Span<byte> output)
@@ -34,7 +35,8 @@ internal static unsafe class StreamDecompressors
         BinaryPrimitives.WriteUInt32LittleEndian(
             dictionary, Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(dictionary), (uint)output.Length));
         long length = output.Length;
-        return Fill(input[LzmaHeader..], output, source => LzmaStream.Create(properties, source, source.Length, length));
+        return Fill(
+            input[LzmaHeader..], output, source => LzmaStream.Create(properties, source, source.Length, length));
     }
 
     public static int Zstd(ReadOnlySpan<byte> input, Span<byte> output)
