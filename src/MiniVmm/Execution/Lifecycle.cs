@@ -52,11 +52,10 @@ public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 public sealed class Lifecycle : IPowerControl, IDisposable
 {
     private readonly EventFd _ended = new();
-    private long _reason;
-    private volatile bool _stopping;
+    private long _reason; // kind and value in one, so that whoever sees a stop sees all of its reason
 
     /// <summary>Whether vCPU threads should leave their loops.</summary>
-    public bool IsStopping => _stopping;
+    public bool IsStopping => Volatile.Read(ref _reason) != 0;
 
     /// <summary>The reason, of kind <see cref="StopKind.None"/> while the machine runs.</summary>
     public StopReason Reason
@@ -71,10 +70,8 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     /// <summary>Ends the machine for this reason, unless it had one.</summary>
     public void Stop(StopReason reason)
     {
-        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) != 0)
-            return;
-        _stopping = true;
-        _ended.Signal();
+        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) == 0)
+            _ended.Signal();
     }
 
     public void PowerOff() => Stop(new(StopKind.PowerOff));
@@ -88,7 +85,7 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     public unsafe StopReason Wait(TimeSpan? timeout)
     {
         long deadline = timeout is { } limit ? Environment.TickCount64 + (long)limit.TotalMilliseconds : long.MaxValue;
-        while (!_stopping)
+        while (!IsStopping)
         {
             long left = deadline - Environment.TickCount64;
             if (left <= 0)
