@@ -22,6 +22,7 @@ public sealed unsafe class VcpuThread : IDisposable
     private readonly ManualResetEventSlim _ready = new();
     private readonly ManualResetEventSlim _go;
     private Exception? _failure;
+    private bool _started;
     private int _threadId;
 
     /// <param name="index">Position among the vCPUs, 0 for the boot processor.</param>
@@ -62,7 +63,20 @@ public sealed unsafe class VcpuThread : IDisposable
     public int EntryError { get; private set; }
 
     /// <summary>Starts the thread; it prepares itself and waits for the word to go.</summary>
-    public void Start() => _thread.Start();
+    /// <exception cref="HostLimitException">The host has no thread left.</exception>
+    public void Start()
+    {
+        try
+        {
+            _thread.Start();
+            _started = true;
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HostLimitException(
+                $"--smp: the host has no thread for vCPU {Index}; look at ulimit -u and the cgroup's pids.max", e);
+        }
+    }
 
     /// <summary>Waits until the thread is pinned and ready to enter the guest.</summary>
     /// <exception cref="HostLimitException">It could not be; says why.</exception>
@@ -86,7 +100,12 @@ public sealed unsafe class VcpuThread : IDisposable
         KickSignal.Send(thread);
     }
 
-    public void Join() => _thread.Join();
+    /// <summary>Waits for the thread's end; at once where it was never started.</summary>
+    public void Join()
+    {
+        if (_started)
+            _thread.Join();
+    }
 
     /// <summary>Closes the vCPU; its thread must have ended.</summary>
     public void Dispose()

@@ -24,6 +24,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly Milestones _milestones;
     private readonly Lifecycle _lifecycle;
     private readonly HostConsole _console;
+    private readonly Serial16550 _serial;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
     {
@@ -68,9 +69,11 @@ public sealed class VirtualMachine : IDisposable
             LoadAll(plan, cpuid);
             milestones.Reach("kernel and tables in place");
 
-            _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
+            // The interrupt outlives the console, whose input raises it.
             IrqFdTrigger serialInterrupt = Own(new IrqFdTrigger(vm, IoPorts.SerialIrq));
+            _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
             Platform platform = new(plan.Memory, _console.Sink, serialInterrupt, _lifecycle, TimeProvider.System);
+            _serial = platform.Serial;
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
@@ -83,7 +86,6 @@ public sealed class VirtualMachine : IDisposable
             }
 
             milestones.Reach("vCPUs created");
-            _console.AttachInput(platform.Serial);
         }
         catch
         {
@@ -115,14 +117,18 @@ public sealed class VirtualMachine : IDisposable
 
     /// <summary>Runs the guest to its end, once: then its text is out, and the terminal is as it was.</summary>
     /// <param name="timeout">Longest run, or null for none.</param>
+    /// <exception cref="HostLimitException">A vCPU's thread cannot be started or pinned.</exception>
     public StopReason Run(TimeSpan? timeout)
     {
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.Start();
         try
         {
             foreach (VcpuThread vcpu in _vcpus)
+                vcpu.Start();
+            foreach (VcpuThread vcpu in _vcpus)
                 vcpu.WaitUntilReady();
+
+            // Not sooner: the caller now watches for the signals that would leave the terminal raw.
+            _console.AttachInput(_serial);
         }
         catch
         {
