@@ -177,9 +177,16 @@ public sealed class VirtualMachine : IDisposable
     {
         CpuidLeaf leaf1 = cpuid.ForVcpu(0).First(leaf => leaf.Function == 1);
         foreach (LoadSegment segment in plan.Boot.Segments)
-            _memory.Load(segment);
-        _memory.Load(plan.Acpi);
-        _memory.Load(MpTable.Build(plan.Cpus, leaf1.Eax, leaf1.Edx));
+            Load(segment);
+        Load(plan.Acpi);
+        Load(MpTable.Build(plan.Cpus, leaf1.Eax, leaf1.Edx));
+    }
+
+    private unsafe void Load(in LoadSegment segment)
+    {
+        if (_memory.TryResolve(segment.Address, (ulong)segment.Data.Length, out byte* host))
+            Backing.Provide((nint)host, (ulong)segment.Data.Length);
+        _memory.Load(segment);
     }
 
     private static void Prepare(KvmVcpu vcpu, CpuidTemplate cpuid, int index, MachinePlan plan)

@@ -15,16 +15,20 @@ public sealed record MemoryOptions(ulong Size, string? Path = null, bool Preallo
 
 /// <summary>
 /// The host memory behind guest RAM: one mapping, zeroed, from anonymous pages, a hugetlbfs mount or a plain
-/// directory. Whatever the host lacks is found out here, before a guest runs, never as a SIGBUS later.
+/// directory. What the host lacks is an error here rather than a SIGBUS later: all of it where RAM is populated, and
+/// else what <see cref="Provide"/> is asked for.
 /// </summary>
 public sealed unsafe class RamBacking : IDisposable
 {
     private const ulong HugePage = 2 * MemoryLayout.MiB;
+    private readonly MemoryOptions _options;
     private readonly void* _mapping;
     private readonly ulong _mappingLength;
 
-    private RamBacking(byte* address, ulong length, void* mapping, ulong mappingLength, string description)
+    private RamBacking(
+        MemoryOptions options, byte* address, ulong length, void* mapping, ulong mappingLength, string description)
     {
+        _options = options;
         Address = (nint)address;
         Length = length;
         _mapping = mapping;
@@ -77,6 +81,23 @@ public sealed unsafe class RamBacking : IDisposable
 
     public void Dispose() => _ = munmap(_mapping, (size_t)(_mappingLength));
 
+    /// <summary>
+    /// Has the host provide the pages behind bytes that this process is about to write: on a full file system, or over
+    /// a cgroup's limit, the write itself would be a SIGBUS. Anonymous memory has none, and is left alone.
+    /// </summary>
+    /// <param name="address">Host virtual address, in the mapping.</param>
+    /// <param name="length">Bytes from there.</param>
+    /// <exception cref="HostLimitException">It cannot.</exception>
+    public void Provide(nint address, ulong length)
+    {
+        if (_options.Path is null || length == 0)
+            return;
+        ulong inPage = (ulong)address % (4 * MemoryLayout.KiB);
+        byte* page = (byte*)address - inPage;
+        if (madvise(page, (size_t)(length + inPage), Linux.MADV_POPULATE_WRITE) != 0 && errno != EINVAL)
+            throw NotEnough(_options, PopulateFailure());
+    }
+
     /// <summary>Cuts the mapping into the slots of a memory map of the same size.</summary>
     public GuestMemory Slots(GuestMemoryMap map)
     {
@@ -109,7 +130,7 @@ public sealed unsafe class RamBacking : IDisposable
             _ = munmap(mapping, (size_t)(before));
         _ = munmap(aligned + size, (size_t)(HugePage - before));
 
-        RamBacking backing = new(aligned, size, aligned, size, Describe(options));
+        RamBacking backing = new(options, aligned, size, aligned, size, Describe(options));
         try
         {
             // Refused where the kernel was built without it: then the pages are small, and nothing else changes.
@@ -143,8 +164,8 @@ public sealed unsafe class RamBacking : IDisposable
             if (mapping == MAP_FAILED)
                 throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, Failure("mmap"));
             string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
-            RamBacking backing = new(
-                (byte*)mapping, size, mapping, size, $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}");
+            string description = $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}";
+            RamBacking backing = new(options, (byte*)mapping, size, mapping, size, description);
             try
             {
                 if (options.Prealloc)
@@ -191,7 +212,7 @@ public sealed unsafe class RamBacking : IDisposable
         if (madvise(address, (size_t)size, Linux.MADV_POPULATE_WRITE) == 0)
             return;
         if (errno != EINVAL)
-            throw NotEnough(options, Failure("populating it"));
+            throw NotEnough(options, PopulateFailure());
 
         // Before Linux 5.14: touch every page.
         for (ulong offset = 0; offset < size; offset += 4 * MemoryLayout.KiB)
@@ -244,6 +265,11 @@ public sealed unsafe class RamBacking : IDisposable
     private static HostLimitException NotEnough(MemoryOptions options, string why) =>
         new($"--mem {ByteSize.Format(options.Size)}{(options.Path is null ? "" : $" in {options.Path}")}: "
             + $"the host cannot give that much: {why}");
+
+    /// <summary>EFAULT stands for the SIGBUS that a write would have got (madvise(2)).</summary>
+    private static string PopulateFailure() => errno == EFAULT
+        ? "no room left for its pages: the file system is full, or a cgroup's limit is reached"
+        : Failure("populating it");
 
     private static string Failure(string call) => $"{call}: {Errno.Explain(errno)}";
 

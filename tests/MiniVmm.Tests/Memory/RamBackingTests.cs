@@ -59,6 +59,18 @@ public sealed unsafe class RamBackingTests : IDisposable
     }
 
     [Fact]
+    public void Pages_of_a_file_that_are_about_to_be_written_are_provided_or_refused()
+    {
+        using RamBacking backing = RamBacking.Allocate(new(2 * MiB, _directory), 2 * MiB);
+
+        backing.Provide(backing.Address + 5000, 100);
+        backing.Provide(backing.Address, 0);
+
+        Assert.Equal(-1, Ram(backing).IndexOfAnyExcept((byte)0));
+        Assert.Throws<HostLimitException>(() => backing.Provide(0x1000, 1)); // nothing is mapped there
+    }
+
+    [Fact]
     public void More_than_the_host_has_is_refused_before_it_is_touched_with_both_numbers()
     {
         const ulong size = 1UL << 50;
