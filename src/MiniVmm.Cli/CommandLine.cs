@@ -39,6 +39,16 @@ internal static class CommandLine
             Messages.Error(e.Message);
             return ExitStatus.HostLimit;
         }
+        catch (IOException e)
+        {
+            Messages.Error(e.Message); // a table on its way to a full disk, say
+            return ExitStatus.HostLimit;
+        }
+        catch (OutOfMemoryException)
+        {
+            Messages.Error("the host has no memory or no thread left for MiniVmm itself");
+            return ExitStatus.HostLimit;
+        }
     }
 
     /// <summary>QEMU's spelling of an option, as ours; not an alias, since help would show it instead.</summary>

@@ -7,5 +7,15 @@ internal static class Messages
 
     public static void Warning(string message) => Write("minivmm: warning: ", message);
 
-    private static void Write(string prefix, string message) => Console.Error.WriteLine(prefix + message);
+    private static void Write(string prefix, string message)
+    {
+        try
+        {
+            Console.Error.WriteLine(prefix + message);
+        }
+        catch (IOException)
+        {
+            // Nowhere is left to say it; the exit status still tells.
+        }
+    }
 }
