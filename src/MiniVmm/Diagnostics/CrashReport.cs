@@ -23,7 +23,18 @@ public static unsafe class CrashReport
     public static string Write(VcpuThread thread, GuestMemory memory)
     {
         KvmVcpu vcpu = thread.Vcpu;
-        CrashState state = Capture(vcpu, memory);
+        CrashState state;
+        try
+        {
+            state = Capture(vcpu, memory);
+        }
+        catch (KvmException refusal)
+        {
+            // After a bug of its own KVM answers every call with EIO; the guest died all the same.
+            (string known, _) = Explain(thread, default);
+            return $"vCPU {thread.Index} died: {known}\n  no registers: {refusal.Message}\n";
+        }
+
         (string reason, string? guess) = Explain(thread, state);
 
         StringBuilder text = new();
