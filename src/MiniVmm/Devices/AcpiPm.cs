@@ -19,7 +19,7 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
     private const ushort SleepEnable = 1 << 13;
     private const int SleepTypeShift = 10;
     private readonly long _start = Stopwatch.GetTimestamp();
-    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private readonly DeviceLock _lock = new();
     private ushort _enable;
     private ushort _control;
 
@@ -37,10 +37,8 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
     public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
         ushort control;
-        bool taken = false;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             Span<byte> registers = stackalloc byte[16];
             registers.Clear();
             BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
@@ -49,11 +47,6 @@ public sealed class AcpiPm(IPowerControl power) : IBusDevice
             _enable = BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]);
             control = BinaryPrimitives.ReadUInt16LittleEndian(registers[4..]);
             _control = (ushort)(control & ~SleepEnable);
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
 
         if ((control & SleepEnable) != 0 && ((control >> SleepTypeShift) & 7) == IoPorts.AcpiSleepTypeS5)

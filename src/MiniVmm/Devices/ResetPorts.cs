@@ -39,7 +39,7 @@ public sealed class I8042(IPowerControl power) : ByteDevice
     private const uint Command = IoPorts.I8042Command - IoPorts.I8042Data;
     private const byte OutputFull = 0x01;
     private const byte SystemFlag = 0x04;
-    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private readonly DeviceLock _lock = new();
     private byte _commandByte = SystemFlag;
     private byte _output;
     private bool _outputFull;
@@ -47,10 +47,8 @@ public sealed class I8042(IPowerControl power) : ByteDevice
 
     protected override byte ReadByte(uint offset)
     {
-        bool taken = false;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             if (offset == Command)
                 return (byte)(SystemFlag | (_outputFull ? OutputFull : 0));
             if (offset != 0)
@@ -58,29 +56,17 @@ public sealed class I8042(IPowerControl power) : ByteDevice
             _outputFull = false;
             return _output;
         }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
-        }
     }
 
     protected override void WriteByte(uint offset, byte value)
     {
         bool reset = false;
-        bool taken = false;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             if (offset == Command)
                 reset = RunCommand(value);
             else if (offset == 0)
                 reset = TakeData(value);
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
 
         if (reset)

@@ -29,7 +29,7 @@ public sealed class Rtc : ByteDevice
 
     private readonly TimeProvider _clock;
     private readonly byte[] _cmos = new byte[128];
-    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private readonly DeviceLock _lock = new();
     private TimeSpan _offset;
     private byte _index;
 
@@ -61,10 +61,8 @@ public sealed class Rtc : ByteDevice
     {
         if (offset == 0)
             return 0xff; // the index port is write-only
-        bool taken = false;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             if ((_cmos[StatusB] & SetMode) == 0)
                 StoreTime(Now);
             bool updating = (_cmos[StatusB] & SetMode) == 0
@@ -76,28 +74,16 @@ public sealed class Rtc : ByteDevice
                 _ => _cmos[_index],
             };
         }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
-        }
     }
 
     protected override void WriteByte(uint offset, byte value)
     {
-        bool taken = false;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             if (offset == 0)
                 _index = (byte)(value & 0x7f); // bit 7 masks the NMI on a PC
             else
                 WriteCmos(value);
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
     }
 

@@ -39,7 +39,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     private readonly ByteQueue _line = new(QueueSize);
     private readonly ByteQueue _looped = new(FifoSize);
-    private SpinLock _lock = new(enableThreadOwnerTracking: false);
+    private readonly DeviceLock _lock = new();
     private byte _interruptEnable;
     private byte _fifoControl;
     private byte _lineControl = 0x03; // 8 data bits, no parity, 1 stop bit
@@ -56,21 +56,14 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     /// <returns>How many were taken; the caller keeps the rest and tries again.</returns>
     public int Receive(ReadOnlySpan<byte> data)
     {
-        bool taken = false;
         int n;
         bool raise;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             n = Math.Min(data.Length, _line.Room);
             for (int i = 0; i < n; i++)
                 _line.Enqueue(data[i]);
             raise = IntrRises();
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
 
         if (raise)
@@ -84,11 +77,9 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     /// </summary>
     public void SendBreak()
     {
-        bool taken = false;
         bool raise;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             if (_line.Room > 0 && _beforeBreak < 0)
             {
                 _beforeBreak = _line.Count;
@@ -97,11 +88,6 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
             raise = IntrRises();
         }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
-        }
 
         if (raise)
             interrupt.Trigger();
@@ -109,19 +95,12 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     protected override byte ReadByte(uint offset)
     {
-        bool taken = false;
         byte value;
         bool raise;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             value = ReadRegister(offset);
             raise = IntrRises();
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
 
         if (raise)
@@ -131,19 +110,12 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
     protected override void WriteByte(uint offset, byte value)
     {
-        bool taken = false;
         bool send;
         bool raise;
-        try
+        using (_lock.Hold())
         {
-            _lock.Enter(ref taken);
             send = WriteRegister(offset, value);
             raise = IntrRises();
-        }
-        finally
-        {
-            if (taken)
-                _lock.Exit(useMemoryBarrier: true);
         }
 
         if (send)

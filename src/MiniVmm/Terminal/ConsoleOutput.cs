@@ -28,7 +28,7 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     private readonly bool _ownsFd;
     private readonly Lifecycle _lifecycle;
     private readonly Thread _thread;
-    private SpinLock _producers = new(enableThreadOwnerTracking: false);
+    private readonly DeviceLock _producers = new();
     private long _written; // by the vCPUs, ever
     private long _read; // by the thread, ever
     private int _idle;
@@ -76,20 +76,13 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
 
     private bool TryPut(byte value)
     {
-        bool taken = false;
-        try
+        using (_producers.Hold())
         {
-            _producers.Enter(ref taken);
             if (_written - Volatile.Read(ref _read) >= Size)
                 return false;
             _ring[_written & Mask] = value;
             Volatile.Write(ref _written, _written + 1);
             return true;
-        }
-        finally
-        {
-            if (taken)
-                _producers.Exit(useMemoryBarrier: true);
         }
     }
 
