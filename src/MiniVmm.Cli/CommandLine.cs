@@ -39,9 +39,9 @@ internal static class CommandLine
             Messages.Error(e.Message);
             return ExitStatus.HostLimit;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Messages.Error(e.Message); // a table on its way to a full disk, say
+            Messages.Error(e.Message); // help on its way to a full disk or a closed descriptor, say
             return ExitStatus.HostLimit;
         }
         catch (OutOfMemoryException)

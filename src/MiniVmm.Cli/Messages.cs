@@ -13,7 +13,7 @@ internal static class Messages
         {
             Console.Error.WriteLine(prefix + message);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Nowhere is left to say it; the exit status still tells.
         }

@@ -41,6 +41,26 @@ public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task No_room_for_what_it_prints()
+    {
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "/bin/sh", "-c", $"'{Built.MiniVmm}' run --dry-run '{Hello}' >/dev/full");
+
+        Assert.Contains("No space left", run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
+    [Theory]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&-")]
+    public async Task No_room_for_what_it_complains_of(string redirection)
+    {
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "/bin/sh", "-c", $"'{Built.MiniVmm}' run /nonexistent {redirection}");
+
+        Assert.Equal("", run.With(ExitStatus.BadInput).Errors);
+    }
+
+    [Fact]
     public async Task A_KVM_that_is_not_for_this_user()
     {
         MinivmmResult run = await OtherUser.RunHelloAsync();
