@@ -25,7 +25,7 @@ run: build ## boot the bundled test kernel
 test: build ## every suite, Linux in the lab included
 	tests/run $(SUITES)
 
-bench: build ## start-up time and memory, beside a C twin
+bench: build ## start-up time and memory, beside a C twin and QEMU
 	bench/startup
 
 format: tools ## put the sources into the project's style

@@ -62,7 +62,13 @@ public static unsafe class CrashReport
     {
         kvm_run* run = thread.Vcpu.Run;
         if (thread.EntryError != 0)
-            return ($"KVM_RUN failed: {Errno.Explain(thread.EntryError)}", null);
+        {
+            string? guess = thread.EntryError == Errno.EFAULT
+                ? "the host could not provide a page of guest RAM: behind --mem-path the file system or the huge pages ran out"
+                : null;
+            return ($"KVM_RUN failed: {Errno.Explain(thread.EntryError)}", guess);
+        }
+
         switch ((KvmExitReason)run->exit_reason)
         {
             case KvmExitReason.KVM_EXIT_SHUTDOWN:
