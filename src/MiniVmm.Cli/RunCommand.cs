@@ -5,6 +5,7 @@ using MiniVmm.Boot;
 using MiniVmm.Cpu;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
+using MiniVmm.Kvm;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Terminal;
@@ -134,6 +135,8 @@ internal sealed class RunCommand : Command
             plan.Dispose(); // the files are in guest memory now
             reason = RunUntilStopped(machine, timeout, out string? crash);
             Report(machine, line.GetValue(_stats), crash);
+            if (reason is { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit })
+                Messages.Error($"--console {options.ConsolePath}: cannot be written any more: {Errno.Explain((int)reason.Value)}");
         }
 
         return reason.Status;
@@ -144,6 +147,7 @@ internal sealed class RunCommand : Command
         using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, machine);
         using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, machine);
         using PosixSignalRegistration hangUp = Watch(PosixSignal.SIGHUP, machine);
+        using PosixSignalRegistration quit = Watch(PosixSignal.SIGQUIT, machine);
         StopReason reason = machine.Run(timeout);
         crash = reason.Kind == StopKind.Crash ? machine.ExplainCrash() : null;
         return reason;

@@ -23,7 +23,10 @@ public static class Errno
     public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int ENOTTY = 25;
+    public const int EFBIG = 27;
     public const int ENOSPC = 28;
+    public const int EROFS = 30;
+    public const int EPIPE = 32;
     public const int ENOSYS = 38;
     public const int EOPNOTSUPP = 95;
 
@@ -58,7 +61,10 @@ public static class Errno
         ENFILE => (nameof(ENFILE), "too many open files in the system"),
         EMFILE => (nameof(EMFILE), "too many open files"),
         ENOTTY => (nameof(ENOTTY), "request not known to this file"),
+        EFBIG => (nameof(EFBIG), "file too large"),
         ENOSPC => (nameof(ENOSPC), "no space left"),
+        EROFS => (nameof(EROFS), "read-only file system"),
+        EPIPE => (nameof(EPIPE), "nobody reads it"),
         ENOSYS => (nameof(ENOSYS), "not implemented"),
         EOPNOTSUPP => (nameof(EOPNOTSUPP), "not supported"),
         _ => (null, null),

@@ -39,6 +39,17 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task A_file_system_that_is_full_ends_the_machine_with_a_line_that_says_so()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--console", "/dev/full", Built.Guest("crash.elf"), "--append", "loop-io");
+
+        Assert.Equal(
+            "--console /dev/full: cannot be written any more: no space left (ENOSPC)",
+            run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
+    [Fact]
     public async Task A_crash_is_explained_on_standard_error_wherever_the_text_goes()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", "--console", "none", Built.Guest("crash.elf"));

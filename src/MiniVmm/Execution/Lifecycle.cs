@@ -22,16 +22,16 @@ public enum StopKind
     /// <summary><c>--timeout</c> ran out.</summary>
     Timeout,
 
-    /// <summary>SIGINT, SIGTERM, SIGHUP, or Ctrl-A x.</summary>
+    /// <summary>SIGINT, SIGTERM, SIGHUP, SIGQUIT, or Ctrl-A x.</summary>
     Interrupted,
 
-    /// <summary>Nobody reads the console any more.</summary>
+    /// <summary>The console cannot be written any more: its reader is gone (EPIPE), its disk is full, …</summary>
     OutputClosed,
 }
 
 /// <summary>The end of a virtual machine.</summary>
 /// <param name="Kind">Why.</param>
-/// <param name="Value">The value of a debug exit, or the index of the vCPU that crashed.</param>
+/// <param name="Value">The value of a debug exit, the index of the vCPU that crashed, or the errno of a closed output.</param>
 public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 {
     /// <summary>The process exit status for it.</summary>
@@ -41,6 +41,7 @@ public readonly record struct StopReason(StopKind Kind, uint Value = 0)
         StopKind.DebugExit => ExitStatus.FromDebugExit(Value),
         StopKind.Crash => ExitStatus.GuestCrash,
         StopKind.Timeout => ExitStatus.Timeout,
+        StopKind.OutputClosed when Value != Errno.EPIPE => ExitStatus.HostLimit,
         _ => ExitStatus.Interrupted,
     };
 }

@@ -98,7 +98,7 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
                 if (sent < 0)
                 {
                     _closed = true;
-                    _lifecycle.Stop(new(StopKind.OutputClosed));
+                    _lifecycle.Stop(new(StopKind.OutputClosed, (uint)-sent));
                     return;
                 }
 
@@ -122,7 +122,7 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
         }
     }
 
-    /// <returns>Bytes written, or -1 when the other end is gone.</returns>
+    /// <returns>Bytes written, or the negative errno when no more can be.</returns>
     private int Send(int start, int count)
     {
         fixed (byte* data = &_ring[start])
@@ -140,7 +140,7 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
                 }
                 else if (errno != EINTR)
                 {
-                    return -1;
+                    return -errno;
                 }
             }
         }

@@ -1,4 +1,5 @@
 using MiniVmm.Execution;
+using MiniVmm.Kvm;
 
 namespace MiniVmm.Tests.Execution;
 
@@ -92,7 +93,8 @@ public sealed class LifecycleTests
     [InlineData(StopKind.Crash, 1, 6)]
     [InlineData(StopKind.Timeout, 0, 124)]
     [InlineData(StopKind.Interrupted, 0, 130)]
-    [InlineData(StopKind.OutputClosed, 0, 130)]
+    [InlineData(StopKind.OutputClosed, Errno.EPIPE, 130)]
+    [InlineData(StopKind.OutputClosed, Errno.ENOSPC, 4)]
     public void Each_reason_has_its_exit_status(StopKind kind, uint value, int status) =>
         Assert.Equal(status, new StopReason(kind, value).Status);
 }
