@@ -11,9 +11,6 @@ public static unsafe partial class Linux
     /// <summary>statfs.f_type of a hugetlbfs (linux/magic.h).</summary>
     public const long HUGETLBFS_MAGIC = 0x958458f6;
 
-    /// <summary>prctl option: slack of this thread's timers, in ns (prctl(2)).</summary>
-    public const int PR_SET_TIMERSLACK = 29;
-
     /// <summary>
     /// ioctl(2) with the request as unsigned as it is: KVM's have bit 31 set. The error is in
     /// <see cref="Marshal.GetLastPInvokeError"/>.
@@ -36,11 +33,6 @@ public static unsafe partial class Linux
     /// <returns>0, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
     [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
     public static partial int TgKill(int processId, int threadId, int signal);
-
-    /// <summary>prctl(2) with number arguments.</summary>
-    /// <returns>-1 on an error, else what the option says.</returns>
-    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
-    public static partial int Prctl(int option, nuint arg2, nuint arg3 = 0, nuint arg4 = 0, nuint arg5 = 0);
 
     /// <summary>What file system a path is on (statfs(2)).</summary>
     /// <param name="path">Any file or directory there.</param>
