@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniVmm.Kvm;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
@@ -37,25 +38,44 @@ public static class PinList
 
     /// <summary>Checks that this process may run on each of them.</summary>
     /// <exception cref="HostLimitException">It may not; lists those it may.</exception>
-    public static unsafe void Check(IReadOnlyList<int> cpus)
+    public static void Check(IReadOnlyList<int> cpus)
+    {
+        IReadOnlyList<int> allowed = Allowed();
+        if (allowed.Count == 0)
+            return; // setting it will say
+        foreach (int cpu in cpus.Except(allowed))
+        {
+            throw new HostLimitException(
+                $"--pin: host CPU {cpu} is not available to this process; it may use {string.Join(',', allowed)}");
+        }
+    }
+
+    /// <summary>The host CPUs that this process may run on, ascending; empty if the host does not tell.</summary>
+    public static unsafe IReadOnlyList<int> Allowed()
     {
         cpu_set_t allowed = default;
         if (sched_getaffinity(0, SizeOf.cpu_set_t, &allowed) != 0)
-            return; // setting it will say
-        foreach (int cpu in cpus)
+            return [];
+        List<int> usable = [];
+        for (int i = 0; i <= MaxCpu; i++)
         {
-            if (CPU_ISSET(cpu, &allowed))
-                continue;
-            List<int> usable = [];
-            for (int i = 0; i <= MaxCpu; i++)
-            {
-                if (CPU_ISSET(i, &allowed))
-                    usable.Add(i);
-            }
-
-            throw new HostLimitException(
-                $"--pin: host CPU {cpu} is not available to this process; it may use {string.Join(',', usable)}");
+            if (CPU_ISSET(i, &allowed))
+                usable.Add(i);
         }
+
+        return usable;
+    }
+
+    /// <summary>Ties the calling thread to one host CPU.</summary>
+    /// <param name="cpu">The host CPU.</param>
+    /// <param name="who">Whose thread it is, for the error.</param>
+    /// <exception cref="HostLimitException">The host does not let it.</exception>
+    public static unsafe void PinThisThread(int cpu, string who)
+    {
+        cpu_set_t set = default;
+        CPU_SET(cpu, &set);
+        if (sched_setaffinity(0, SizeOf.cpu_set_t, &set) != 0)
+            throw new HostLimitException($"--pin: {who} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
     }
 
     private static bool TryCpu(string text, out int cpu) =>

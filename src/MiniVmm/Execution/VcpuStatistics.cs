@@ -42,17 +42,7 @@ public sealed class VcpuStatistics
             FirstExit = Stopwatch.GetTimestamp();
     }
 
-    internal long CameOut(long since)
-    {
-        long now = Stopwatch.GetTimestamp();
-        _inGuest += now - since;
-        return now;
-    }
+    internal void AddInGuest(long ticks) => _inGuest += ticks;
 
-    internal long GoesIn(long since)
-    {
-        long now = Stopwatch.GetTimestamp();
-        _outside += now - since;
-        return now;
-    }
+    internal void AddOutside(long ticks) => _outside += ticks;
 }

@@ -1,21 +1,16 @@
-using System.Diagnostics;
 using MiniVmm.Devices;
 using MiniVmm.Kvm;
-using Tmds.Linux;
-using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Execution;
 
 /// <summary>
-/// A vCPU and the thread that runs it. From the first entry to the last exit the thread allocates nothing,
-/// boxes nothing, awaits nothing, and takes no lock that another thread holds across a system call.
+/// A vCPU and the thread that runs it: pinned and masked first, then in the <see cref="RunLoop"/> to the end.
 /// </summary>
-public sealed unsafe class VcpuThread : IDisposable
+public sealed class VcpuThread : IDisposable
 {
     private readonly KvmVcpu _vcpu;
-    private readonly Bus _ports;
-    private readonly Bus _memory;
-    private readonly Lifecycle _lifecycle;
+    private readonly VcpuKick _kick;
+    private readonly RunLoop _loop;
     private readonly bool _timed;
     private readonly int? _hostCpu;
     private readonly Thread _thread;
@@ -23,7 +18,6 @@ public sealed unsafe class VcpuThread : IDisposable
     private readonly ManualResetEventSlim _go;
     private Exception? _failure;
     private bool _started;
-    private int _threadId;
 
     /// <param name="index">Position among the vCPUs, 0 for the boot processor.</param>
     /// <param name="vcpu">The vCPU, fully set up.</param>
@@ -41,13 +35,12 @@ public sealed unsafe class VcpuThread : IDisposable
     {
         Index = index;
         _vcpu = vcpu;
-        _ports = ports;
-        _memory = memory;
-        _lifecycle = lifecycle;
         _go = go;
         _hostCpu = hostCpu;
         _timed = timed;
         Statistics = new VcpuStatistics();
+        _kick = new VcpuKick(vcpu);
+        _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics);
         _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = $"vcpu{index}" };
     }
 
@@ -60,7 +53,7 @@ public sealed unsafe class VcpuThread : IDisposable
     public VcpuStatistics Statistics { get; }
 
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
-    public int EntryError { get; private set; }
+    public int EntryError => _loop.EntryError;
 
     /// <summary>Starts the thread; it prepares itself and waits for the word to go.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
@@ -87,18 +80,8 @@ public sealed unsafe class VcpuThread : IDisposable
             throw _failure;
     }
 
-    /// <summary>
-    /// Brings the vCPU out of the guest, to look at the lifecycle. The flag is for a thread on its way in, the
-    /// signal for one that is inside (api.rst, 5: immediate_exit).
-    /// </summary>
-    public void Kick()
-    {
-        int thread = Volatile.Read(ref _threadId);
-        if (thread == 0)
-            return;
-        Volatile.Write(ref _vcpu.Run->immediate_exit, 1);
-        KickSignal.Send(thread);
-    }
+    /// <summary>Brings the vCPU out of the guest, to look at the lifecycle.</summary>
+    public void Kick() => _kick.Send();
 
     /// <summary>Waits for the thread's end; at once where it was never started.</summary>
     public void Join()
@@ -130,108 +113,26 @@ public sealed unsafe class VcpuThread : IDisposable
             return;
         _go.Wait();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Loop();
+        if (_timed)
+        {
+            TimeProbe probe = new(Statistics);
+            _loop.Run(ref probe);
+        }
+        else
+        {
+            NoProbe probe = default;
+            _loop.Run(ref probe);
+        }
+
         Statistics.AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - before;
-        Volatile.Write(ref _threadId, 0);
+        _kick.Detach();
     }
 
     private void Prepare()
     {
         if (_hostCpu is { } cpu)
-        {
-            cpu_set_t set = default;
-            CPU_SET(cpu, &set);
-            if (sched_setaffinity(0, SizeOf.cpu_set_t, &set) != 0)
-            {
-                throw new HostLimitException(
-                    $"--pin: vCPU {Index} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
-            }
-        }
+            PinList.PinThisThread(cpu, $"vCPU {Index}");
 
-        _vcpu.SetSignalMask(KickSignal.BlockOnThisThread());
-        Volatile.Write(ref _threadId, Linux.GetTid());
-    }
-
-    /// <summary>The run loop: enter, see why it came out, serve it, again. No allocation from here on.</summary>
-    private void Loop()
-    {
-        kvm_run* run = _vcpu.Run;
-        int length = _vcpu.RunSize;
-        VcpuStatistics statistics = Statistics;
-        long mark = _timed ? Stopwatch.GetTimestamp() : 0;
-        while (!_lifecycle.IsStopping)
-        {
-            int error = _vcpu.Enter();
-            if (_timed)
-                mark = statistics.CameOut(mark);
-            if (error != 0)
-            {
-                if (!Reenter(run, error))
-                    return;
-            }
-            else
-            {
-                ExitDecoder.Decode(run, length, out VmExit exit);
-                statistics.Count((uint)run->exit_reason);
-                Serve(ref exit);
-            }
-
-            if (_timed)
-                mark = statistics.GoesIn(mark);
-        }
-    }
-
-    /// <summary>
-    /// KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.
-    /// </summary>
-    private bool Reenter(kvm_run* run, int error)
-    {
-        if (error == EINTR)
-        {
-            Statistics.Count((uint)KvmExitReason.KVM_EXIT_INTR);
-
-            // In this order: a kick that comes after the flag is cleared sets it again and is seen by the next entry.
-            Volatile.Write(ref run->immediate_exit, 0);
-            KickSignal.Drain();
-            return true;
-        }
-
-        if (error == EAGAIN)
-            return true;
-        EntryError = error;
-        _lifecycle.Stop(new(StopKind.Crash, (uint)Index));
-        return false;
-    }
-
-    private void Serve(ref VmExit exit)
-    {
-        switch (exit.Kind)
-        {
-            case ExitKind.PortWrite:
-                for (uint i = 0; i < exit.Count; i++)
-                    _ports.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data + i * exit.Size, exit.Size));
-                break;
-            case ExitKind.PortRead:
-                for (uint i = 0; i < exit.Count; i++)
-                    _ports.Read(exit.Address, new Span<byte>(exit.Data + i * exit.Size, exit.Size));
-                break;
-            case ExitKind.MmioWrite:
-                _memory.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size));
-                break;
-            case ExitKind.MmioRead:
-                _memory.Read(exit.Address, new Span<byte>(exit.Data, exit.Size));
-                break;
-            case ExitKind.SystemShutdown:
-                _lifecycle.PowerOff();
-                break;
-            case ExitKind.SystemReset:
-                _lifecycle.Reset();
-                break;
-            case ExitKind.Nothing:
-                break;
-            default:
-                _lifecycle.Stop(new(StopKind.Crash, (uint)Index));
-                break;
-        }
+        _kick.Attach();
     }
 }

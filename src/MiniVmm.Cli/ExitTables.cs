@@ -1,0 +1,205 @@
+using System.Globalization;
+using MiniVmm.Measurement;
+using Spectre.Console;
+
+namespace MiniVmm.Cli;
+
+/// <summary>A measurement of exits, for people.</summary>
+internal static class ExitTables
+{
+    private const int BarWidth = 48;
+
+    public static int ListLoops()
+    {
+        Table table = Tables.New("kind", "clock", "what happens");
+        foreach (ExitLoop loop in ExitLoop.All)
+            table.AddRow(loop.Name, Clock(loop.Clock), Markup.Escape(loop.Description));
+        Tables.StandardOutput().Write(table);
+        return ExitStatus.Success;
+    }
+
+    public static void Print(ExitReport report, bool histograms)
+    {
+        IAnsiConsole console = Tables.StandardOutput();
+        console.Write(Stamp(report));
+        console.WriteLine();
+        console.Write(Latencies(report));
+        console.WriteLine();
+        if (report.Loops.Any(result => result.Split is not null))
+        {
+            console.Write(Splits(report));
+            console.WriteLine();
+        }
+
+        console.Write(Harness(report));
+        console.WriteLine();
+        console.Write(Counts(report));
+        foreach (LoopResult result in report.Loops)
+        {
+            foreach (string remark in result.Remarks)
+                console.WriteLine($"{result.Loop.Name}: {remark}");
+        }
+
+        if (!histograms)
+            return;
+        foreach (LoopResult result in report.Loops.Where(result => result.Latency.Count > 0))
+        {
+            console.WriteLine();
+            console.WriteLine($"{result.Loop.Name}: {result.Loop.Description}");
+            console.Write(Histogram(result.Latency));
+        }
+    }
+
+    private static Table Stamp(ExitReport report)
+    {
+        Table table = Tables.New("measured on", "").HideHeaders();
+        foreach ((string name, string value) in report.Environment.Rows())
+            table.AddRow(Markup.Escape(name), Markup.Escape(value));
+        string instruction = string.Create(CultureInfo.InvariantCulture, $"{report.GuestInstruction:F2} ns");
+        table.AddRow(
+            "kind of KVM",
+            report.RunsOnHardware
+                ? $"the guest's supervisor code runs on the processor ({instruction} an instruction)"
+                : $"the guest's supervisor code is emulated ({instruction} an instruction): "
+                    + "times in the guest are the emulator's");
+        MeasurementSettings settings = report.Settings;
+        table.AddRow(
+            "pinning",
+            settings.Pin.Count == 0 ? "none: threads move as the scheduler likes"
+                : $"vCPU on host CPU {settings.Pin[0]}"
+                    + (settings.Pin.Count > 1 ? $", its partner on {settings.Pin[1]}" : ", its partner anywhere"));
+        table.AddRow("TSC", string.Create(CultureInfo.InvariantCulture, $"{report.TscHertz / 1e6:F2} MHz"));
+        table.AddRow(
+            "method",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{settings.Count:N0} samples a kind in {settings.Rounds} rounds, order by seed {settings.Seed}"));
+        if (settings.Disturbance != Disturbance.None)
+            table.AddRow("disturbed by", settings.Disturbance == Disturbance.Gc ? "garbage in the heap" : "a busy neighbour");
+        return table;
+    }
+
+    private static Table Latencies(ExitReport report)
+    {
+        Table table = Tables.New(
+        [
+            "latency, µs", "clock", ">count", ">min",
+            .. Distribution.Percentiles.Select(percentile => $">{percentile.Name}"), ">max", ">mean", ">spread",
+        ]);
+        foreach (LoopResult result in report.Loops.Where(result => result.Latency.Count > 0))
+        {
+            Distribution latency = result.Latency;
+            table.AddRow(
+            [
+                result.Loop.Name,
+                Clock(result.Loop.Clock),
+                Number(latency.Count),
+                Microseconds(latency.Min),
+                .. Distribution.Percentiles.Select(percentile => Microseconds(latency.Percentile(percentile.Percent))),
+                Microseconds(latency.Max),
+                Microseconds(latency.Mean),
+                Percent(result.Spread),
+            ]);
+        }
+
+        return table;
+    }
+
+    private static Table Splits(ExitReport report)
+    {
+        Table table = Tables.New(
+            "where it goes, p50, ns", ">KVM_RUN", ">decode", ">device", ">loop", ">MiniVmm's", ">share", ">guest's clock");
+        foreach (LoopResult result in report.Loops)
+        {
+            if (result.Split is not { } split || result.Latency.Count == 0)
+                continue;
+            table.AddRow(
+                result.Loop.Name,
+                Nanoseconds(split.KvmRun.Median),
+                Nanoseconds(split.Decode.Median),
+                Nanoseconds(split.Serve.Median),
+                Nanoseconds(split.Loop.Median),
+                Nanoseconds(split.Own.Median),
+                Percent(split.Own.Median / result.Latency.Median),
+                result.Guest is { } guest ? Nanoseconds(guest.Median) : "");
+        }
+
+        return table;
+    }
+
+    private static Table Harness(ExitReport report)
+    {
+        Table table = Tables.New("of which the measuring itself, ns", ">min", ">p50", ">p99");
+        Add("host's clock readings, in each row of host and partner", report.HostHarness);
+        Add("guest's clock readings, in each row of guest", report.GuestHarness);
+        return table;
+
+        void Add(string name, Distribution cost) => table.AddRow(
+            name, Nanoseconds(cost.Min), Nanoseconds(cost.Median), Nanoseconds(cost.Percentile(99)));
+    }
+
+    private static Table Counts(ExitReport report)
+    {
+        Table table = Tables.New("counts", ">turns", ">exits to MiniVmm", "kernel's counter", ">expected", ">counted", "");
+        foreach (LoopResult result in report.Loops.Where(result => result.Missing is null))
+        {
+            KernelCheck? check = result.Check;
+            table.AddRow(
+                result.Loop.Name,
+                Number(result.Turns),
+                Number(result.UserExits),
+                check?.Counter ?? "-",
+                check is null ? "" : Number(check.Expected),
+                check?.Counted is { } counted ? Number(counted) : "",
+                check?.Agrees switch
+                {
+                    true => "agrees",
+                    false => "DISAGREES",
+                    null => check is null ? "" : "not readable",
+                });
+        }
+
+        return table;
+    }
+
+    private static Table Histogram(Distribution distribution)
+    {
+        Table table = Tables.New(">from, µs", "", ">count");
+        IReadOnlyList<(double From, double To, long Count)> buckets = distribution.Buckets(Math.Sqrt(Math.Sqrt(2)));
+        long highest = buckets.Max(bucket => bucket.Count);
+        bool gap = false;
+        foreach ((double from, _, long count) in buckets)
+        {
+            if (count == 0)
+            {
+                if (!gap)
+                    table.AddRow("", "…", "");
+                gap = true;
+                continue;
+            }
+
+            gap = false;
+            int width = (int)Math.Max(1, count * BarWidth / highest);
+            table.AddRow(Microseconds(from), new string('█', width), Number(count));
+        }
+
+        return table;
+    }
+
+    private static string Clock(LoopClock clock) => clock switch
+    {
+        LoopClock.Host => "host",
+        LoopClock.Guest => "guest",
+        LoopClock.Partner => "partner",
+        _ => "call",
+    };
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Microseconds(double nanoseconds) =>
+        (nanoseconds / 1000).ToString("F2", CultureInfo.InvariantCulture);
+
+    private static string Nanoseconds(double nanoseconds) => nanoseconds.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
+}

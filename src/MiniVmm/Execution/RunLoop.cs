@@ -1,0 +1,115 @@
+using MiniVmm.Devices;
+using MiniVmm.Kvm;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Execution;
+
+/// <summary>
+/// The run loop of a vCPU: enter, see why it came out, serve it, again. Runs on the vCPU's own thread, with the kick
+/// signal blocked; from the first entry to the last exit it allocates nothing, boxes nothing, awaits nothing, and
+/// takes no lock that another thread holds across a system call.
+/// </summary>
+/// <param name="index">Position among the vCPUs, for the reason of a crash.</param>
+/// <param name="vcpu">The vCPU.</param>
+/// <param name="ports">The port bus.</param>
+/// <param name="memory">The memory bus.</param>
+/// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
+/// <param name="statistics">Counts the exits.</param>
+/// <param name="coalesced">The ring of queued writes, where any are (KVM_REGISTER_COALESCED_MMIO).</param>
+public sealed unsafe class RunLoop(
+    int index,
+    KvmVcpu vcpu,
+    Bus ports,
+    Bus memory,
+    Lifecycle lifecycle,
+    VcpuStatistics statistics,
+    CoalescedRing? coalesced = null)
+{
+    /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
+    public int EntryError { get; private set; }
+
+    /// <summary>Runs until the lifecycle stops. No allocation from here on.</summary>
+    public void Run<TProbe>(ref TProbe probe)
+        where TProbe : struct, IExitProbe
+    {
+        kvm_run* run = vcpu.Run;
+        int length = vcpu.RunSize;
+        while (!lifecycle.IsStopping)
+        {
+            probe.GoesIn();
+            int error = vcpu.Enter();
+            probe.CameOut();
+            if (error != 0)
+            {
+                if (!Reenter(run, error))
+                    return;
+            }
+            else
+            {
+                ExitDecoder.Decode(run, length, out VmExit exit);
+                statistics.Count((uint)run->exit_reason);
+                probe.Decoded();
+
+                // What is queued happened before this exit.
+                coalesced?.Drain(ports, memory);
+                Serve(ref exit);
+            }
+
+            probe.Served();
+        }
+    }
+
+    /// <summary>
+    /// KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.
+    /// </summary>
+    private bool Reenter(kvm_run* run, int error)
+    {
+        if (error == EINTR)
+        {
+            statistics.Count((uint)KvmExitReason.KVM_EXIT_INTR);
+
+            // In this order: a kick that comes after the flag is cleared sets it again and is seen by the next entry.
+            Volatile.Write(ref run->immediate_exit, 0);
+            KickSignal.Drain();
+            return true;
+        }
+
+        if (error == EAGAIN)
+            return true;
+        EntryError = error;
+        lifecycle.Stop(new(StopKind.Crash, (uint)index));
+        return false;
+    }
+
+    private void Serve(ref VmExit exit)
+    {
+        switch (exit.Kind)
+        {
+            case ExitKind.PortWrite:
+                for (uint i = 0; i < exit.Count; i++)
+                    ports.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data + i * exit.Size, exit.Size));
+                break;
+            case ExitKind.PortRead:
+                for (uint i = 0; i < exit.Count; i++)
+                    ports.Read(exit.Address, new Span<byte>(exit.Data + i * exit.Size, exit.Size));
+                break;
+            case ExitKind.MmioWrite:
+                memory.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size));
+                break;
+            case ExitKind.MmioRead:
+                memory.Read(exit.Address, new Span<byte>(exit.Data, exit.Size));
+                break;
+            case ExitKind.SystemShutdown:
+                lifecycle.PowerOff();
+                break;
+            case ExitKind.SystemReset:
+                lifecycle.Reset();
+                break;
+            case ExitKind.Nothing:
+                break;
+            default:
+                lifecycle.Stop(new(StopKind.Crash, (uint)index));
+                break;
+        }
+    }
+}

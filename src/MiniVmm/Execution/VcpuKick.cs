@@ -1,0 +1,38 @@
+using MiniVmm.Kvm;
+
+namespace MiniVmm.Execution;
+
+/// <summary>Brings one vCPU out of the guest, from any thread, wherever its own thread is.</summary>
+/// <param name="vcpu">The vCPU.</param>
+public sealed unsafe class VcpuKick(KvmVcpu vcpu)
+{
+    private int _threadId;
+
+    /// <summary>
+    /// Called by the thread that will run the vCPU: from now on a kick reaches it. The signal is blocked here and open
+    /// only inside KVM_RUN.
+    /// </summary>
+    /// <exception cref="HostLimitException">The signal cannot be blocked.</exception>
+    /// <exception cref="KvmException">KVM refused the mask.</exception>
+    public void Attach()
+    {
+        vcpu.SetSignalMask(KickSignal.BlockOnThisThread());
+        Volatile.Write(ref _threadId, Linux.GetTid());
+    }
+
+    /// <summary>Called by that thread before it ends: its id may soon be another's.</summary>
+    public void Detach() => Volatile.Write(ref _threadId, 0);
+
+    /// <summary>
+    /// Kicks; without effect where no thread is attached. The flag is for a thread on its way in, the signal for one
+    /// that is inside (api.rst, 5: immediate_exit). Allocates nothing.
+    /// </summary>
+    public void Send()
+    {
+        int thread = Volatile.Read(ref _threadId);
+        if (thread == 0)
+            return;
+        Volatile.Write(ref vcpu.Run->immediate_exit, 1);
+        KickSignal.Send(thread);
+    }
+}

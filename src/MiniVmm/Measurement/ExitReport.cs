@@ -1,0 +1,125 @@
+namespace MiniVmm.Measurement;
+
+/// <summary>How loops are to be measured.</summary>
+public sealed record MeasurementSettings
+{
+    /// <summary>The loops, in any order.</summary>
+    public required IReadOnlyList<ExitLoop> Loops { get; init; }
+
+    /// <summary>Samples of each, over all rounds.</summary>
+    public int Count { get; init; } = 20_000;
+
+    /// <summary>Turns before the samples of each run, not counted.</summary>
+    public int Warmup { get; init; } = 200;
+
+    /// <summary>Rounds; in each, every loop has its turn.</summary>
+    public int Rounds { get; init; } = 10;
+
+    /// <summary>Decides in which order the loops of a round come.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Host CPU of the vCPU and of its partner; empty for the scheduler's choice.</summary>
+    public IReadOnlyList<int> Pin { get; init; } = [];
+
+    /// <summary>What disturbs the measurement on purpose.</summary>
+    public Disturbance Disturbance { get; init; }
+}
+
+/// <summary>What disturbs a measurement on purpose, to show what it does.</summary>
+public enum Disturbance
+{
+    None,
+
+    /// <summary>A thread that allocates as fast as it can, so that the garbage collector runs.</summary>
+    Gc,
+
+    /// <summary>A thread that spins on the vCPU's own host CPU.</summary>
+    Neighbour,
+}
+
+/// <summary>Where the time of a turn goes, as the host sees it.</summary>
+/// <param name="KvmRun">In KVM_RUN: kernel and guest.</param>
+/// <param name="Decode">In the exit decoder.</param>
+/// <param name="Serve">On the bus and in the device.</param>
+/// <param name="Loop">From the device back to KVM_RUN.</param>
+/// <param name="Own">Decode, serve and loop together: MiniVmm's share.</param>
+public sealed record ExitSplit(
+    Distribution KvmRun, Distribution Decode, Distribution Serve, Distribution Loop, Distribution Own);
+
+/// <summary>The kernel's count beside the loop's.</summary>
+/// <param name="Counter">What the kernel counts.</param>
+/// <param name="Expected">How far the loops should have moved it.</param>
+/// <param name="Counted">How far it moved; null where the kernel does not tell.</param>
+public sealed record KernelCheck(string Counter, long Expected, long? Counted)
+{
+    /// <summary>Null where nothing could be checked.</summary>
+    public bool? Agrees => Counted is { } counted ? counted == Expected : null;
+}
+
+/// <summary>What was measured of one loop.</summary>
+/// <param name="Loop">The loop.</param>
+public sealed record LoopResult(ExitLoop Loop)
+{
+    /// <summary>Why it was not measured; null if it was.</summary>
+    public string? Missing { get; init; }
+
+    /// <summary>The distribution, by the loop's own clock.</summary>
+    public required Distribution Latency { get; init; }
+
+    /// <summary>Where a turn's time goes; null where no turn leaves to user space.</summary>
+    public ExitSplit? Split { get; init; }
+
+    /// <summary>The guest's own clock around the body; null where there is no timed form.</summary>
+    public Distribution? Guest { get; init; }
+
+    /// <summary>The median of each round, in nanoseconds.</summary>
+    public IReadOnlyList<double> RoundMedians { get; init; } = [];
+
+    /// <summary>Turns of the plain loop, warm-up included.</summary>
+    public long Turns { get; init; }
+
+    /// <summary>Exits to user space that they took.</summary>
+    public long UserExits { get; init; }
+
+    public KernelCheck? Check { get; init; }
+
+    /// <summary>On the vCPU's thread inside the loops; 0 is the contract.</summary>
+    public long AllocatedBytes { get; init; }
+
+    /// <summary>
+    /// Distance of the upper from the lower quartile of the rounds' medians, as a share of their median: how far the
+    /// figure moves from one round to the next.
+    /// </summary>
+    public double Spread => Statistics.QuartileSpread(RoundMedians);
+
+    /// <summary>What a reader has to know before the figures are used, in sentences.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+}
+
+/// <summary>A whole measurement.</summary>
+public sealed record ExitReport
+{
+    public required MeasurementSettings Settings { get; init; }
+
+    public required EnvironmentStamp Environment { get; init; }
+
+    /// <summary>Frequency of the time stamp counter.</summary>
+    public required double TscHertz { get; init; }
+
+    /// <summary>One supervisor instruction of the guest, in nanoseconds: tells the kind of KVM.</summary>
+    public required double GuestInstruction { get; init; }
+
+    /// <summary>Whether the guest's supervisor code runs on the processor; else KVM emulates it.</summary>
+    public bool RunsOnHardware => GuestInstruction < 50;
+
+    /// <summary>The host's clock readings of one exit, without an exit.</summary>
+    public required Distribution HostHarness { get; init; }
+
+    /// <summary>The guest's two clock readings, with nothing between them.</summary>
+    public required Distribution GuestHarness { get; init; }
+
+    public required IReadOnlyList<LoopResult> Loops { get; init; }
+
+    /// <summary>Why the kernel's counts could not be read; null if they were.</summary>
+    public string? NoStatistics { get; init; }
+}

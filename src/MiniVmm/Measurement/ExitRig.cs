@@ -1,0 +1,374 @@
+using MiniVmm.Devices;
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Measurement;
+
+/// <summary>
+/// The machine that the loops of <c>minivmm bench exits</c> run on: the devices of every machine and one that does
+/// next to nothing, one vCPU, and a second one that only the interprocessor interrupt uses. All calls come from one
+/// thread, which is the vCPU's.
+/// </summary>
+internal sealed unsafe class ExitRig : IDisposable
+{
+    private const uint InterruptGsi = 24; // the first that is no pin of the I/O APIC
+    private static readonly TimeSpan LongestRun = TimeSpan.FromSeconds(60);
+
+    private readonly Stack<IDisposable> _owned = new();
+    private readonly ExitGuest _guest;
+    private readonly KvmSystem _kvm;
+    private readonly KvmVm _vm;
+    private readonly GuestMemory _memory;
+    private readonly Platform _platform;
+    private readonly EndPort _end = new();
+    private readonly long* _entries;
+    private readonly Dictionary<string, string> _missing = [];
+    private readonly EventFd _idleDoorbell;
+    private readonly EventFd _wokenDoorbell;
+    private readonly EventFd _interrupt;
+    private readonly CoalescedRing? _coalesced;
+    private readonly kvm_sregs _reset;
+    private kvm_sregs _secondReset;
+    private KvmVcpu? _second;
+    private Lifecycle? _running;
+    private bool _interrupted;
+
+    /// <summary>Builds the machine; the calling thread is the vCPU's from now on.</summary>
+    /// <exception cref="KvmException">KVM refused what every machine needs.</exception>
+    public ExitRig(KvmSystem kvm, ExitGuest guest)
+    {
+        _guest = guest;
+        _kvm = kvm;
+        try
+        {
+            _vm = Own(kvm.CreateVm());
+            _vm.SetTssAddress(MemoryLayout.Tss);
+            _vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
+            GuestMemoryMap map = new(ExitGuest.RamSize);
+            RamBacking ram = Own(RamBacking.Allocate(new(ExitGuest.RamSize, Prealloc: true), ExitGuest.RamSize));
+            _memory = ram.Slots(map);
+            for (int i = 0; i < _memory.Slots.Count; i++)
+            {
+                RamSlot slot = _memory.Slots[i];
+                _vm.SetUserMemoryRegion((uint)i, slot.Range.Start, slot.Range.Length, slot.Host);
+            }
+
+            _memory.Load(new LoadSegment("exit loops", 0, guest.Image));
+            _vm.CreateIrqChip();
+            _vm.SetGsiRouting([.. GsiRoutes.Pc(), InterruptRoute()]);
+            _platform = new(map, new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
+            _platform.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
+            _platform.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
+            _platform.Memory.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);
+
+            Vcpu = Own(_vm.CreateVcpu(0));
+            Vcpu.SetCpuid2(kvm.GetSupportedCpuid());
+            _reset = Vcpu.GetSregs();
+            Kick = new VcpuKick(Vcpu);
+            Kick.Attach();
+            _idleDoorbell = Own(new EventFd());
+            _wokenDoorbell = Own(new EventFd(blocking: true));
+            _interrupt = Own(new EventFd());
+            NativeBuffer shared = Own(new NativeBuffer(4096));
+            _entries = (long*)shared.Pin().Pointer;
+            _coalesced = Wire();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public KvmVcpu Vcpu { get; }
+
+    public VcpuKick Kick { get; }
+
+    /// <summary>The vCPU's statistics, or null with <see cref="NoStatistics"/> saying why.</summary>
+    public KvmStats? Statistics { get; private set; }
+
+    public string? NoStatistics { get; private set; }
+
+    /// <summary>Why this KVM cannot run a loop, or null if it can.</summary>
+    public string? Missing(ExitLoop loop) => _missing.GetValueOrDefault(loop.Name);
+
+    /// <summary>From any thread: ends the run that is on, and lets no other begin.</summary>
+    public void Interrupt()
+    {
+        Volatile.Write(ref _interrupted, true);
+        Volatile.Read(ref _running)?.Stop(new(StopKind.Interrupted));
+        Kick.Send();
+    }
+
+    /// <summary>Runs one loop once. Nothing is allocated between its first entry and its last exit.</summary>
+    /// <param name="loop">The loop.</param>
+    /// <param name="form">Plain or timed.</param>
+    /// <param name="turns">How many turns.</param>
+    /// <param name="times">Room for the readings of every exit and a few more.</param>
+    /// <param name="partner">What runs beside it.</param>
+    /// <exception cref="MeasurementException">The guest did not come to its end.</exception>
+    public RunResult Run(ExitLoop loop, LoopForm form, int turns, Span<ExitTimes> times, IPartner? partner)
+    {
+        using Lifecycle lifecycle = new();
+        Volatile.Write(ref _running, lifecycle);
+        if (Volatile.Read(ref _interrupted))
+            throw new OperationCanceledException();
+        _end.Power = lifecycle;
+        *_entries = 0;
+        Enter(Vcpu, loop.Name, form, turns, _reset, MemoryLayout.BootStackTop);
+        VcpuStatistics statistics = new();
+        RunLoop run = new(0, Vcpu, _platform.Ports, _platform.Memory, lifecycle, statistics, _coalesced);
+        ulong countedBefore = ReadCounter(loop);
+        long allocated;
+        int exits;
+        fixed (ExitTimes* room = times)
+        {
+            LatencyProbe probe = new(room, times.Length, _entries);
+            using Timer watch = new(_ => Expire(lifecycle), null, LongestRun, Timeout.InfiniteTimeSpan);
+            partner?.Start(lifecycle);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            run.Run(ref probe);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            partner?.Dispose();
+            exits = probe.Count;
+        }
+
+        Check(loop, lifecycle.Reason, run.EntryError);
+        ulong counted = ReadCounter(loop) - countedBefore;
+        return new(exits, counted, allocated, statistics);
+    }
+
+    /// <summary>Calls KVM_RUN so that it returns before it enters the guest.</summary>
+    /// <exception cref="MeasurementException">It did not return EINTR.</exception>
+    public void RunImmediateExits(Span<ExitTimes> times)
+    {
+        delegate* unmanaged[SuppressGCTransition]<long> tsc = Tsc.Read;
+        Vcpu.Run->immediate_exit = 1;
+        foreach (ref ExitTimes time in times)
+        {
+            time.In = tsc();
+            int error = Vcpu.Enter();
+            time.Out = time.Decoded = time.Served = tsc();
+            if (error != Errno.EINTR)
+            {
+                Vcpu.Run->immediate_exit = 0;
+                throw new MeasurementException(
+                    $"immediate-exit: KVM_RUN gave {(error == 0 ? "an exit" : Errno.Explain(error))} instead of EINTR");
+            }
+        }
+
+        Vcpu.Run->immediate_exit = 0;
+    }
+
+    /// <summary>The samples that a timed loop left, in ticks.</summary>
+    public ReadOnlySpan<uint> Samples(int turns)
+    {
+        _memory.TryGetSpan(ExitGuest.SamplesAddress, turns * sizeof(uint), out Span<byte> bytes);
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(bytes);
+    }
+
+    /// <summary>What a loop needs beside it; null if nothing.</summary>
+    /// <param name="loop">The loop.</param>
+    /// <param name="turns">How often the partner acts.</param>
+    /// <param name="stamps">Where it notes when.</param>
+    /// <param name="delay">Ticks from the vCPU's entry to the act.</param>
+    /// <param name="cpu">Host CPU for its thread, or null.</param>
+    public IPartner? Partner(ExitLoop loop, int turns, Memory<long> stamps, long delay, int? cpu) => loop.Partner switch
+    {
+        LoopPartner.Reader => new DoorbellReader(_wokenDoorbell, cpu),
+        LoopPartner.Interrupter => new Prodder(_entries, turns, stamps, delay, cpu, _interrupt.Signal, endsRun: false),
+        LoopPartner.Kicker => new Prodder(_entries, turns, stamps, delay, cpu, Kick.Send, endsRun: true),
+        LoopPartner.Processor => SecondProcessor(cpu),
+        _ => null,
+    };
+
+    public void Dispose()
+    {
+        while (_owned.TryPop(out IDisposable? owned))
+            owned.Dispose();
+    }
+
+    private SecondProcessor SecondProcessor(int? cpu)
+    {
+        if (_second is null)
+        {
+            _second = Own(_vm.CreateVcpu(1));
+            _second.SetCpuid2(_kvm.GetSupportedCpuid());
+            _secondReset = _second.GetSregs();
+        }
+
+        Enter(_second, "ipi-receiver", LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
+        _second.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE);
+        _memory.TryWrite(ExitGuest.FlagAddress, 0u);
+        return new SecondProcessor(_second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
+    }
+
+    private void Enter(
+        KvmVcpu vcpu, string name, LoopForm form, int turns, in kvm_sregs reset, ulong stack)
+    {
+        // An exit to user space is complete only at the next entry (api.rst, 5: KVM_EXIT_IO): one that ends at once.
+        vcpu.Run->immediate_exit = 1;
+        _ = vcpu.Enter();
+        vcpu.Run->immediate_exit = 0;
+
+        EntryStateOf(name, form, out Boot.EntryState state);
+        kvm_sregs sregs = EntryRegisters.Special(state, reset);
+        sregs.apic_base = vcpu.GetSregs().apic_base; // from x2APIC back to APIC mode there is no direct way
+        sregs.idt = new kvm_dtable { @base = ExitGuest.IdtAddress, limit = ExitGuest.IdtLimit };
+        vcpu.SetSregs(sregs);
+        kvm_regs regs = EntryRegisters.General(state);
+        regs.rsp = stack;
+        regs.rdi = (ulong)turns;
+        regs.rsi = ExitGuest.SamplesAddress;
+        vcpu.SetRegs(regs);
+    }
+
+    private void EntryStateOf(string name, LoopForm form, out Boot.EntryState state) =>
+        state = ExitGuest.State(
+            _guest.Entry(name, form) ?? throw new InvalidOperationException($"{name} has no {form} form"));
+
+    private ulong ReadCounter(ExitLoop loop) =>
+        loop.Counter is { } counter && Statistics is { } statistics && statistics.TryRead(counter.Name, out ulong value)
+            ? value
+            : 0;
+
+    private void Check(ExitLoop loop, StopReason reason, int entryError)
+    {
+        switch (reason.Kind)
+        {
+            case StopKind.PowerOff:
+                return;
+            case StopKind.Interrupted:
+                throw new OperationCanceledException();
+            case StopKind.Timeout:
+                throw new MeasurementException($"{loop.Name}: the guest did not end within {LongestRun.TotalSeconds} s");
+            default:
+                string why = entryError != 0
+                    ? $"KVM_RUN failed: {Errno.Explain(entryError)}"
+                    : $"{Vcpu.Run->exit_reason} at rip 0x{Vcpu.GetRegs().rip:x}";
+                throw new MeasurementException($"{loop.Name}: this KVM did not run the loop: {why}");
+        }
+    }
+
+    private void Expire(Lifecycle lifecycle)
+    {
+        lifecycle.Stop(new(StopKind.Timeout));
+        Kick.Send();
+    }
+
+    /// <summary>Doorbells, queue and interrupt; what this KVM does not have is noted, and the rest goes on.</summary>
+    private CoalescedRing? Wire()
+    {
+        try
+        {
+            Statistics = Own(Vcpu.OpenStats());
+        }
+        catch (KvmException e)
+        {
+            NoStatistics = e.Message;
+        }
+
+        Try("ioeventfd-pio", () => _vm.AssignIoEventFd(BenchPorts.Doorbell, 1, _idleDoorbell.Fd, pio: true));
+        Try("ioeventfd-pio-woken", () => _vm.AssignIoEventFd(BenchPorts.WokenDoorbell, 1, _wokenDoorbell.Fd, pio: true));
+        Try(
+            "ioeventfd-mmio",
+            () => _vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.Doorbell, 4, _idleDoorbell.Fd, pio: false));
+        Try(
+            "ioeventfd-mmio-woken",
+            () => _vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.WokenDoorbell, 4, _wokenDoorbell.Fd, pio: false));
+        Try("hlt-irqfd", () => _vm.AssignIrqFd(_interrupt.Fd, InterruptGsi));
+
+        int page = _kvm.CheckExtension(KvmCapability.KVM_CAP_COALESCED_MMIO);
+        if (page == 0)
+        {
+            _missing["coalesced-mmio"] = _missing["coalesced-pio"] = "this KVM has no KVM_CAP_COALESCED_MMIO";
+            return null;
+        }
+
+        if (_kvm.CheckExtension(KvmCapability.KVM_CAP_COALESCED_PIO) == 0)
+            _missing["coalesced-pio"] = "this KVM has no KVM_CAP_COALESCED_PIO (Linux 4.20)";
+        else
+            Try("coalesced-pio", () => _vm.RegisterCoalesced(BenchPorts.Coalesced, 1, pio: true));
+        Try(
+            "coalesced-mmio",
+            () => _vm.RegisterCoalesced(
+                BenchMmio.Base + BenchMmio.Coalesced, BenchMmio.CoalescedLength, pio: false));
+        return CoalescedRing.Of(Vcpu, page);
+    }
+
+    private void Try(string loop, Action wire)
+    {
+        try
+        {
+            wire();
+        }
+        catch (KvmException e)
+        {
+            _missing[loop] = e.Message;
+        }
+    }
+
+    private static kvm_irq_routing_entry InterruptRoute()
+    {
+        kvm_irq_routing_entry entry = new() { gsi = InterruptGsi, type = KvmConstants.KVM_IRQ_ROUTING_MSI };
+        entry.u.msi.address_lo = (uint)MemoryLayout.LocalApic; // to APIC id 0, physical, fixed (SDM vol. 3, 11.11)
+        entry.u.msi.data = ExitGuest.InterruptVector;
+        return entry;
+    }
+
+    private T Own<T>(T resource)
+        where T : IDisposable
+    {
+        _owned.Push(resource);
+        return resource;
+    }
+
+    /// <summary>The device of the loops: keeps the last byte it was given.</summary>
+    private sealed class Sink : IBusDevice
+    {
+        private byte _last;
+
+        public void Read(ulong offset, Span<byte> data) => data.Fill(_last);
+
+        public void Write(ulong offset, ReadOnlySpan<byte> data) => _last = data[0];
+    }
+
+    /// <summary>Ends the run that is on.</summary>
+    private sealed class EndPort : IBusDevice, IPowerControl
+    {
+        public Lifecycle? Power { get; set; }
+
+        public void Read(ulong offset, Span<byte> data) => data.Fill(0xff);
+
+        public void Write(ulong offset, ReadOnlySpan<byte> data) => PowerOff();
+
+        public void PowerOff() => Power?.PowerOff();
+
+        public void Reset() => Power?.Reset();
+
+        public void DebugExit(uint value) => Power?.DebugExit(value);
+    }
+
+    private sealed class NoConsole : IConsoleSink
+    {
+        public void Write(byte value)
+        {
+        }
+    }
+
+    private sealed class NoInterrupt : IInterruptTrigger
+    {
+        public void Trigger()
+        {
+        }
+    }
+}
+
+/// <summary>What one run of a loop left.</summary>
+/// <param name="Exits">Exits timed, the one that ended the loop included.</param>
+/// <param name="Counted">How far the loop's kernel counter moved.</param>
+/// <param name="AllocatedBytes">On the managed heap between first entry and last exit.</param>
+/// <param name="Statistics">Exits by reason.</param>
+internal sealed record RunResult(int Exits, ulong Counted, long AllocatedBytes, VcpuStatistics Statistics);
