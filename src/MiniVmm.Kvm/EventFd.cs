@@ -5,7 +5,7 @@ namespace MiniVmm.Kvm;
 
 /// <summary>
 /// An eventfd(2): a counter in the kernel that KVM raises for a guest's write (KVM_IOEVENTFD) or takes as an
-/// interrupt (KVM_IRQFD). Non-blocking. Safe to use from any thread until it is disposed.
+/// interrupt (KVM_IRQFD). Safe to use from any thread until it is disposed.
 /// </summary>
 public sealed unsafe class EventFd : IDisposable
 {
@@ -13,10 +13,11 @@ public sealed unsafe class EventFd : IDisposable
     private int _fd;
 
     /// <param name="initial">The counter's first value.</param>
+    /// <param name="blocking">Whether <see cref="Read"/> waits for a signal.</param>
     /// <exception cref="KvmException">No more files.</exception>
-    public EventFd(uint initial = 0)
+    public EventFd(uint initial = 0, bool blocking = false)
     {
-        _fd = LibC.eventfd(initial, LibC.EFD_CLOEXEC | LibC.EFD_NONBLOCK);
+        _fd = LibC.eventfd(initial, LibC.EFD_CLOEXEC | (blocking ? 0 : LibC.EFD_NONBLOCK));
         if (_fd < 0)
             throw new KvmException("eventfd", Marshal.GetLastPInvokeError());
         _handle = KvmHandle.Hold(_fd);
@@ -41,7 +42,7 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
-    /// <summary>Takes the counter's value and leaves 0; gives 0 at once if nothing was signalled.</summary>
+    /// <summary>Takes the counter's value and leaves 0; gives 0 at once if nothing was signalled, or waits.</summary>
     /// <exception cref="KvmException">The read failed.</exception>
     public ulong Read()
     {

@@ -185,9 +185,10 @@ public sealed unsafe class KvmVcpu : IDisposable
     /// <exception cref="KvmException">The call failed.</exception>
     public void Nmi() => KvmCall.Must("KVM_NMI", Fd, KvmIoctl.KVM_NMI, 0);
 
-    /// <summary>A new fd that reads this vCPU's statistics; the caller closes it.</summary>
+    /// <summary>Opens what the kernel counts of this vCPU; the caller disposes of it.</summary>
     /// <exception cref="KvmException">Linux before 5.14, or no more files.</exception>
-    public int GetStatsFd() => KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0);
+    public KvmStats OpenStats() =>
+        new(KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0));
 
     public void Dispose()
     {

@@ -247,9 +247,10 @@ public sealed unsafe class KvmVm : IDisposable
         }
     }
 
-    /// <summary>A new fd that reads this VM's statistics; the caller closes it.</summary>
+    /// <summary>Opens what the kernel counts of this VM; the caller disposes of it.</summary>
     /// <exception cref="KvmException">Linux before 5.14, or no more files.</exception>
-    public int GetStatsFd() => KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0);
+    public KvmStats OpenStats() =>
+        new(KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0));
 
     /// <summary>Closes the fd. The VM itself lives on until its vCPUs' fds are closed too.</summary>
     public void Dispose()
