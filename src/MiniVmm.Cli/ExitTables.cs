@@ -140,23 +140,24 @@ internal static class ExitTables
 
     private static Table Counts(ExitReport report)
     {
-        Table table = Tables.New("counts", ">turns", ">exits to MiniVmm", "kernel's counter", ">expected", ">counted", "");
+        Table table = Tables.New("counts", ">turns", "kernel's counter", ">expected", ">counted", "");
         foreach (LoopResult result in report.Loops.Where(result => result.Missing is null))
         {
-            KernelCheck? check = result.Check;
-            table.AddRow(
-                result.Loop.Name,
-                Number(result.Turns),
-                Number(result.UserExits),
-                check?.Counter ?? "-",
-                check is null ? "" : Number(check.Expected),
-                check?.Counted is { } counted ? Number(counted) : "",
-                check?.Agrees switch
+            string name = result.Loop.Name;
+            string turns = Number(result.Turns);
+            foreach (KernelCheck check in result.Checks)
+            {
+                string verdict = check.Agrees switch
                 {
                     true => "agrees",
                     false => "DISAGREES",
-                    null => check is null ? "" : "not readable",
-                });
+                    null => "not kept by this KVM",
+                };
+                string counter = check.Counter == KernelCounter.Returns ? "KVM_RUN (fpu_reload)" : check.Counter;
+                string counted = check.Counted is { } count ? Number(count) : "";
+                table.AddRow(name, turns, counter, Number(check.Expected), counted, verdict);
+                name = turns = "";
+            }
         }
 
         return table;

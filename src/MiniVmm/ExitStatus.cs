@@ -1,7 +1,7 @@
 namespace MiniVmm;
 
 /// <summary>
-/// The process exit statuses of <c>minivmm run</c>: odd numbers are the guest's, even ones MiniVmm's.
+/// The process exit statuses: odd numbers are the guest's, even ones MiniVmm's.
 /// </summary>
 public static class ExitStatus
 {
@@ -16,6 +16,12 @@ public static class ExitStatus
 
     /// <summary>The guest crashed: triple fault, KVM internal error, failed entry.</summary>
     public const int GuestCrash = 6;
+
+    /// <summary>
+    /// <c>minivmm bench</c>: the kernel counted other exits than were measured, so that the figures mean nothing. Its
+    /// own status, since neither the host nor the guest is at fault.
+    /// </summary>
+    public const int Untrusted = 8;
 
     /// <summary><c>--timeout</c> ran out.</summary>
     public const int Timeout = 124;

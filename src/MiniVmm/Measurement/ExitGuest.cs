@@ -49,6 +49,8 @@ public sealed class ExitGuest
     /// <summary>Vector of the interprocessor interrupt.</summary>
     public const byte IpiVector = 0x41;
 
+    private const int NameLength = 20;
+
     // x2APIC registers (SDM vol. 3, 11.12.1.2).
     private const uint ApicBase = 0x1b;
     private const uint ApicBaseEnableX2Apic = 0xfee0_0c00;
@@ -88,6 +90,7 @@ public sealed class ExitGuest
 
         Place(FlatGdt.Build(EntryMode.Long64));
         Place(LongModeTables.Build());
+        OpenToRing3();
         SetGate(InterruptVector, result.GetLabelRIP(woken));
         SetGate(IpiVector, result.GetLabelRIP(interrupted));
         WriteHeader();
@@ -100,7 +103,7 @@ public sealed class ExitGuest
     public ulong? Entry(string name, LoopForm form) =>
         _entries.TryGetValue((name, form), out ulong address) ? address : null;
 
-    /// <summary>The processor state that every loop starts in.</summary>
+    /// <summary>The processor state that every loop starts in; one of ring 3 differs in its segments alone.</summary>
     public static EntryState State(ulong entry) =>
         new(EntryMode.Long64, entry) { PageTable = MemoryLayout.PageTables };
 
@@ -260,6 +263,18 @@ public sealed class ExitGuest
         return start;
     }
 
+    /// <summary>Lets ring 3 use every page: there is nothing to protect.</summary>
+    private void OpenToRing3()
+    {
+        const byte user = 1 << 2;
+        const byte present = 1;
+        for (int entry = (int)MemoryLayout.PageTables; entry < (int)MemoryLayout.PageTablesEnd; entry += sizeof(ulong))
+        {
+            if ((_image[entry] & present) != 0)
+                _image[entry] |= user;
+        }
+    }
+
     private void Place(LoadSegment segment) => segment.Data.Span.CopyTo(_image.AsSpan((int)segment.Address));
 
     /// <summary>A 64-bit interrupt gate (SDM vol. 3, 6.14.1).</summary>
@@ -276,8 +291,8 @@ public sealed class ExitGuest
 
     /// <summary>
     /// "MVMEXITS", version and number of rows as u32; GDT, its limit, IDT, its limit, CR3, stack, samples, size of RAM,
-    /// device window as u64; then rows of 32 bytes: the loop's name (24, NUL-padded), entries plain and timed (u32, 0
-    /// for none).
+    /// device window as u64; then rows of 32 bytes: the loop's name (20, NUL-padded), its ring, its entries plain and
+    /// timed (u32 each, 0 for none).
     /// </summary>
     private void WriteHeader()
     {
@@ -297,7 +312,9 @@ public sealed class ExitGuest
         for (int i = 0; i < names.Length; i++)
         {
             Span<byte> row = rows[(i * 32)..];
-            Encoding.ASCII.GetBytes(names[i], row[..23]);
+            Encoding.ASCII.GetBytes(names[i], row[..NameLength]);
+            int ring = ExitLoop.All.FirstOrDefault(loop => loop.Name == names[i])?.Ring ?? 0;
+            BinaryPrimitives.WriteUInt32LittleEndian(row[NameLength..], (uint)ring);
             BinaryPrimitives.WriteUInt32LittleEndian(row[24..], (uint)(Entry(names[i], LoopForm.Plain) ?? 0));
             BinaryPrimitives.WriteUInt32LittleEndian(row[28..], (uint)(Entry(names[i], LoopForm.Timed) ?? 0));
         }

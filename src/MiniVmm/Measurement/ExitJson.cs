@@ -75,9 +75,11 @@ public static class ExitJson
             writer.WriteEndArray();
             writer.WriteNumber("spread", Math.Round(result.Spread, 4));
             writer.WriteNumber("turns", result.Turns);
-            writer.WriteNumber("userExits", result.UserExits);
             writer.WriteNumber("allocatedBytes", result.AllocatedBytes);
-            WriteCheck(writer, result.Check);
+            writer.WriteStartArray("kernelCounts");
+            foreach (KernelCheck check in result.Checks)
+                WriteCheck(writer, check);
+            writer.WriteEndArray();
         }
 
         writer.WriteStartArray("remarks");
@@ -87,11 +89,9 @@ public static class ExitJson
         writer.WriteEndObject();
     }
 
-    private static void WriteCheck(Utf8JsonWriter writer, KernelCheck? check)
+    private static void WriteCheck(Utf8JsonWriter writer, KernelCheck check)
     {
-        if (check is null)
-            return;
-        writer.WriteStartObject("kernel");
+        writer.WriteStartObject();
         writer.WriteString("counter", check.Counter);
         writer.WriteNumber("expected", check.Expected);
         if (check.Counted is { } counted)

@@ -48,19 +48,23 @@ public enum LoopPartner
 /// <param name="Clock">Who measures.</param>
 public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
 {
+    /// <summary>No loop at all: KVM_RUN with immediate_exit set, the floor of every exit.</summary>
+    public static ExitLoop ImmediateExit { get; } =
+        new("immediate-exit", "KVM_RUN told to return at once: the ioctl alone", LoopClock.Call);
+
     /// <summary>The loops of <c>minivmm bench exits</c>, in the order in which they are explained.</summary>
     public static IReadOnlyList<ExitLoop> All { get; } =
     [
-        new("immediate-exit", "KVM_RUN told to return at once: the ioctl alone", LoopClock.Call),
+        ImmediateExit,
         new("pio-out", "OUT, served by MiniVmm", LoopClock.Host)
         {
             Body = c => c.@out(BenchPorts.Data, al),
-            Counter = new("io_exits", 1, CountsEnd: true),
+            Counter = new("io_exits", CountsEnd: true),
         },
         new("pio-in", "IN, served by MiniVmm", LoopClock.Host)
         {
             Body = c => c.@in(al, BenchPorts.Data),
-            Counter = new("io_exits", 1, CountsEnd: true),
+            Counter = new("io_exits", CountsEnd: true),
         },
         new("rep-outs", "REP OUTSB of 16 bytes, served by MiniVmm", LoopClock.Host)
         {
@@ -76,12 +80,12 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
         new("mmio-write", "write where no RAM is, served by MiniVmm", LoopClock.Host)
         {
             Body = c => c.mov(__dword_ptr[r10], eax),
-            Counter = new("mmio_exits", 1, CountsEnd: false),
+            Counter = new("mmio_exits"),
         },
         new("mmio-read", "read where no RAM is, served by MiniVmm", LoopClock.Host)
         {
             Body = c => c.mov(eax, __dword_ptr[r10]),
-            Counter = new("mmio_exits", 1, CountsEnd: false),
+            Counter = new("mmio_exits"),
         },
         new("ioeventfd-pio", "OUT that signals an eventfd nobody waits for", LoopClock.Guest)
         {
@@ -125,19 +129,16 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
                 c.rdmsr();
             },
         },
-        new("hypercall", "hypercall that KVM does nothing for", LoopClock.Guest)
+        new("hypercall", "hypercall from ring 3, refused by KVM", LoopClock.Guest)
         {
-            Body = c =>
-            {
-                c.mov(eax, VapicPollIrq);
-                ExitGuest.Hypercall(c);
-            },
-            Counter = new("hypercalls", 1, CountsEnd: false),
+            Body = ExitGuest.Hypercall,
+            Ring = 3,
+            Counter = new("hypercalls"),
         },
         new("hlt-irqfd", "HLT, woken by an irqfd, until the handler's OUT is out", LoopClock.Partner)
         {
             Partner = LoopPartner.Interrupter,
-            Counter = new("halt_exits", 1, CountsEnd: false),
+            Counter = new("halt_exits"),
         },
         new("ipi", "interprocessor interrupt to a halted vCPU and its answer", LoopClock.Guest)
         {
@@ -146,7 +147,7 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
         new("kick", "signal that brings a busy vCPU out of the guest", LoopClock.Partner)
         {
             Partner = LoopPartner.Kicker,
-            Counter = new("signal_exits", 1, CountsEnd: false),
+            Counter = new("signal_exits"),
         },
     ];
 
@@ -157,25 +158,35 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
     public const int StringLength = 16;
 
     private const uint ApicBaseMsr = 0x1b;
-    private const uint VapicPollIrq = 1; // KVM_HC_VAPIC_POLL_IRQ: a hypercall that returns 0 and does nothing
 
     /// <summary>The instructions of one turn; null where the loop is more than a body, or none.</summary>
     internal Action<Assembler>? Body { get; init; }
 
     public LoopPartner Partner { get; init; }
 
+    /// <summary>
+    /// Privilege level that the loop runs at: 0, or 3 where that makes no difference to KVM and spares an emulator that
+    /// executes hypercalls over and over.
+    /// </summary>
+    public int Ring { get; init; }
+
     /// <summary>Exits that one turn may make.</summary>
     public int MostExits { get; init; } = 1;
 
-    /// <summary>What the kernel counts of it, where its count can be foretold.</summary>
+    /// <summary>What the kernel counts of it beside the returns from KVM_RUN.</summary>
     public KernelCounter? Counter { get; init; }
 }
 
-/// <summary>A statistic of the vCPU that must move in step with a loop.</summary>
+/// <summary>A statistic of the vCPU that each turn of a loop must move by one.</summary>
 /// <param name="Name">As KVM_GET_STATS_FD names it.</param>
-/// <param name="EachTurn">How far a turn moves it.</param>
 /// <param name="CountsEnd">Whether the OUT that ends a loop moves it too.</param>
-public sealed record KernelCounter(string Name, int EachTurn, bool CountsEnd);
+public sealed record KernelCounter(string Name, bool CountsEnd = false)
+{
+    /// <summary>
+    /// What the kernel counts once for each KVM_RUN: it gives the guest's FPU state back there, and nowhere else.
+    /// </summary>
+    public const string Returns = "fpu_reload";
+}
 
 /// <summary>The ports of the loops: a PC's second DMA controller, which no machine here has.</summary>
 public static class BenchPorts

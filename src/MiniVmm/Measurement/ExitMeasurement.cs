@@ -134,11 +134,11 @@ public sealed class ExitMeasurement
     {
         int turns = Turns(tally.Loop);
         Span<ExitTimes> times = _times.AsSpan(0, turns);
-        rig.RunImmediateExits(times);
+        tally.Count(rig.RunImmediateExits(times), turns);
         tally.BeginRound();
         foreach (ref readonly ExitTimes time in times[Warmup(tally.Loop)..])
             tally.Record(time.Out - time.In);
-        tally.EndRound(turns);
+        tally.EndRound();
     }
 
     private void MeasurePlain(ExitRig rig, LoopTally tally)
@@ -165,7 +165,7 @@ public sealed class ExitMeasurement
             tally.RecordSplit(time, next);
         }
 
-        tally.EndRound(turns);
+        tally.EndRound();
     }
 
     private void MeasureTimed(ExitRig rig, LoopTally tally)
@@ -184,7 +184,7 @@ public sealed class ExitMeasurement
         }
 
         if (onlyClock)
-            tally.EndRound(turns);
+            tally.EndRound();
     }
 
     /// <summary>The empty loop as a whole: two instructions a turn.</summary>
@@ -202,7 +202,7 @@ public sealed class ExitMeasurement
         long delay = (long)(PartnerDelay.TotalSeconds * _hertz);
         using IPartner? partner = rig.Partner(loop, turns, _stamps, delay, cpu);
         RunResult result = rig.Run(loop, form, turns, _times, partner);
-        tally.Count(result, turns, rig.Statistics is not null);
+        tally.Count(result, turns);
         return result;
     }
 

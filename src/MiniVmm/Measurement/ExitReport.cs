@@ -49,7 +49,7 @@ public sealed record ExitSplit(
 /// <summary>The kernel's count beside the loop's.</summary>
 /// <param name="Counter">What the kernel counts.</param>
 /// <param name="Expected">How far the loops should have moved it.</param>
-/// <param name="Counted">How far it moved; null where the kernel does not tell.</param>
+/// <param name="Counted">How far it moved; null where this KVM does not keep it.</param>
 public sealed record KernelCheck(string Counter, long Expected, long? Counted)
 {
     /// <summary>Null where nothing could be checked.</summary>
@@ -75,13 +75,11 @@ public sealed record LoopResult(ExitLoop Loop)
     /// <summary>The median of each round, in nanoseconds.</summary>
     public IReadOnlyList<double> RoundMedians { get; init; } = [];
 
-    /// <summary>Turns of the plain loop, warm-up included.</summary>
+    /// <summary>Turns in all runs, warm-up included.</summary>
     public long Turns { get; init; }
 
-    /// <summary>Exits to user space that they took.</summary>
-    public long UserExits { get; init; }
-
-    public KernelCheck? Check { get; init; }
+    /// <summary>The kernel's counts beside the loop's own: returns from KVM_RUN first.</summary>
+    public IReadOnlyList<KernelCheck> Checks { get; init; } = [];
 
     /// <summary>On the vCPU's thread inside the loops; 0 is the contract.</summary>
     public long AllocatedBytes { get; init; }

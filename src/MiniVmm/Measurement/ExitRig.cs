@@ -117,10 +117,10 @@ internal sealed unsafe class ExitRig : IDisposable
             throw new OperationCanceledException();
         _end.Power = lifecycle;
         *_entries = 0;
-        Enter(Vcpu, loop.Name, form, turns, _reset, MemoryLayout.BootStackTop);
+        Enter(Vcpu, loop.Name, loop.Ring, form, turns, _reset, MemoryLayout.BootStackTop);
         VcpuStatistics statistics = new();
         RunLoop run = new(0, Vcpu, _platform.Ports, _platform.Memory, lifecycle, statistics, _coalesced);
-        ulong countedBefore = ReadCounter(loop);
+        KernelCounts countsBefore = ReadCounts(loop);
         long allocated;
         int exits;
         fixed (ExitTimes* room = times)
@@ -136,14 +136,15 @@ internal sealed unsafe class ExitRig : IDisposable
         }
 
         Check(loop, lifecycle.Reason, run.EntryError);
-        ulong counted = ReadCounter(loop) - countedBefore;
-        return new(exits, counted, allocated, statistics);
+        return new(exits, ReadCounts(loop) - countsBefore, allocated, statistics.Total);
     }
 
     /// <summary>Calls KVM_RUN so that it returns before it enters the guest.</summary>
     /// <exception cref="MeasurementException">It did not return EINTR.</exception>
-    public void RunImmediateExits(Span<ExitTimes> times)
+    public RunResult RunImmediateExits(Span<ExitTimes> times)
     {
+        KernelCounts before = ReadCounts(ExitLoop.ImmediateExit);
+        long allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         delegate* unmanaged[SuppressGCTransition]<long> tsc = Tsc.Read;
         Vcpu.Run->immediate_exit = 1;
         foreach (ref ExitTimes time in times)
@@ -160,6 +161,8 @@ internal sealed unsafe class ExitRig : IDisposable
         }
 
         Vcpu.Run->immediate_exit = 0;
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
+        return new(times.Length, ReadCounts(ExitLoop.ImmediateExit) - before, allocated, times.Length);
     }
 
     /// <summary>The samples that a timed loop left, in ticks.</summary>
@@ -199,40 +202,58 @@ internal sealed unsafe class ExitRig : IDisposable
             _secondReset = _second.GetSregs();
         }
 
-        Enter(_second, "ipi-receiver", LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
+        Enter(_second, "ipi-receiver", ring: 0, LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
         _second.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE);
         _memory.TryWrite(ExitGuest.FlagAddress, 0u);
         return new SecondProcessor(_second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
     }
 
     private void Enter(
-        KvmVcpu vcpu, string name, LoopForm form, int turns, in kvm_sregs reset, ulong stack)
+        KvmVcpu vcpu, string name, int ring, LoopForm form, int turns, in kvm_sregs reset, ulong stack)
     {
         // An exit to user space is complete only at the next entry (api.rst, 5: KVM_EXIT_IO): one that ends at once.
         vcpu.Run->immediate_exit = 1;
         _ = vcpu.Enter();
         vcpu.Run->immediate_exit = 0;
 
-        EntryStateOf(name, form, out Boot.EntryState state);
+        ulong entry = _guest.Entry(name, form) ?? throw new InvalidOperationException($"{name} has no {form} form");
+        Boot.EntryState state = ExitGuest.State(entry);
         kvm_sregs sregs = EntryRegisters.Special(state, reset);
-        sregs.apic_base = vcpu.GetSregs().apic_base; // from x2APIC back to APIC mode there is no direct way
+        sregs.apic_base = vcpu.GetSregs().apic_base; // from x2APIC mode there is no direct way back
         sregs.idt = new kvm_dtable { @base = ExitGuest.IdtAddress, limit = ExitGuest.IdtLimit };
-        vcpu.SetSregs(sregs);
         kvm_regs regs = EntryRegisters.General(state);
         regs.rsp = stack;
         regs.rdi = (ulong)turns;
         regs.rsi = ExitGuest.SamplesAddress;
+        if (ring == 3)
+        {
+            LowerToRing3(ref sregs);
+            regs.rflags |= 3 << 12; // IOPL, for the OUT at the end
+        }
+
+        vcpu.SetSregs(sregs);
         vcpu.SetRegs(regs);
     }
 
-    private void EntryStateOf(string name, LoopForm form, out Boot.EntryState state) =>
-        state = ExitGuest.State(
-            _guest.Entry(name, form) ?? throw new InvalidOperationException($"{name} has no {form} form"));
+    private static void LowerToRing3(ref kvm_sregs sregs)
+    {
+        Lower(ref sregs.cs);
+        Lower(ref sregs.ss);
+        Lower(ref sregs.ds);
+        Lower(ref sregs.es);
 
-    private ulong ReadCounter(ExitLoop loop) =>
-        loop.Counter is { } counter && Statistics is { } statistics && statistics.TryRead(counter.Name, out ulong value)
-            ? value
-            : 0;
+        static void Lower(ref kvm_segment segment)
+        {
+            segment.dpl = 3;
+            segment.selector |= 3;
+        }
+    }
+
+    private KernelCounts ReadCounts(ExitLoop loop) =>
+        new(ReadCounter(KernelCounter.Returns), loop.Counter is { } counter ? ReadCounter(counter.Name) : null);
+
+    private long? ReadCounter(string name) =>
+        Statistics is { } statistics && statistics.TryRead(name, out ulong value) ? (long)value : null;
 
     private void Check(ExitLoop loop, StopReason reason, int entryError)
     {
@@ -368,7 +389,19 @@ internal sealed unsafe class ExitRig : IDisposable
 
 /// <summary>What one run of a loop left.</summary>
 /// <param name="Exits">Exits timed, the one that ended the loop included.</param>
-/// <param name="Counted">How far the loop's kernel counter moved.</param>
+/// <param name="Kernel">How far the kernel's counters moved.</param>
 /// <param name="AllocatedBytes">On the managed heap between first entry and last exit.</param>
-/// <param name="Statistics">Exits by reason.</param>
-internal sealed record RunResult(int Exits, ulong Counted, long AllocatedBytes, VcpuStatistics Statistics);
+/// <param name="Returns">Returns from KVM_RUN, as the run loop counted them.</param>
+internal sealed record RunResult(int Exits, KernelCounts Kernel, long AllocatedBytes, long Returns);
+
+/// <summary>Two of the kernel's counters; null where it does not keep or tell them.</summary>
+/// <param name="Returns">Returns from KVM_RUN.</param>
+/// <param name="Own">The counter of the loop's own kind.</param>
+internal readonly record struct KernelCounts(long? Returns, long? Own)
+{
+    public static KernelCounts operator -(KernelCounts later, KernelCounts earlier) =>
+        new(later.Returns - earlier.Returns, later.Own - earlier.Own);
+
+    public static KernelCounts operator +(KernelCounts one, KernelCounts other) =>
+        new(one.Returns + other.Returns, one.Own + other.Own);
+}

@@ -21,11 +21,10 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
     private readonly List<double> _medians = [];
     private Distribution _round = new(nanosecondsPerTick);
     private long _turns;
-    private long _userExits;
-    private long _allocated;
+    private long _returns;
     private long _expected;
-    private long _counted;
-    private bool _checked;
+    private long _allocated;
+    private KernelCounts _kernel = new(0, 0);
 
     public ExitLoop Loop => loop;
 
@@ -48,9 +47,8 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
 
     public void RecordGuest(long ticks) => Guest.Record(ticks);
 
-    public void EndRound(int turns)
+    public void EndRound()
     {
-        _turns += turns;
         if (_round.Count == 0)
             return;
         _latency.Add(_round);
@@ -58,19 +56,27 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
     }
 
     /// <summary>Notes what the run loop and the kernel counted in one run.</summary>
-    public void Count(RunResult run, int turns, bool kernelCounts)
+    public void Count(RunResult run, int turns)
     {
-        _userExits += run.Statistics.Total;
+        _turns += turns;
+        _returns += run.Returns;
+        _expected += turns + (loop.Counter is { CountsEnd: true } ? 1 : 0);
         _allocated += run.AllocatedBytes;
-        if (loop.Counter is not { } counter)
-            return;
-        _expected += ((long)turns * counter.EachTurn) + (counter.CountsEnd ? 1 : 0);
-        _counted += (long)run.Counted;
-        _checked |= kernelCounts;
+        _kernel += run.Kernel;
     }
 
     public LoopResult Result()
     {
+        List<KernelCheck> checks = [];
+        if (_turns > 0)
+        {
+            checks.Add(new(KernelCounter.Returns, _returns, _kernel.Returns));
+
+            // A counter that never moved is not kept: one that is would show at least something.
+            if (loop.Counter is { } counter)
+                checks.Add(new(counter.Name, _expected, _kernel.Own is 0 ? null : _kernel.Own));
+        }
+
         LoopResult result = new(loop)
         {
             Missing = Missing,
@@ -79,11 +85,8 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
             Guest = Guest.Count > 0 && loop.Clock == LoopClock.Host ? Guest : null,
             RoundMedians = _medians,
             Turns = _turns,
-            UserExits = _userExits,
             AllocatedBytes = _allocated,
-            Check = loop.Counter is { } counter
-                ? new KernelCheck(counter.Name, _expected, _checked ? _counted : null)
-                : null,
+            Checks = checks,
         };
         return result with { Remarks = [.. RemarksOn(result)] };
     }
@@ -105,9 +108,9 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
 
         if (result.AllocatedBytes > 0)
             yield return $"{result.AllocatedBytes} bytes were allocated inside the loop";
-        if (result.Check is { Agrees: false } check)
+        foreach (KernelCheck check in result.Checks.Where(check => check.Agrees == false))
         {
-            yield return $"the kernel counted {check.Counted} {check.Counter}, and the loop made {check.Expected}: "
+            yield return $"the kernel counted {check.Counted} {check.Counter}, and the loop {check.Expected}: "
                 + "the figures are not of what they say";
         }
     }
