@@ -83,6 +83,23 @@ public sealed class KernelTests : IClassFixture<UsableKvm>
         Assert.DoesNotContain("FAILED", run.Output);
     }
 
+    [Theory]
+    [InlineData("pio-out")]
+    [InlineData("pio-in")]
+    [InlineData("mmio-write")]
+    [InlineData("mmio-read")]
+    [InlineData("cpuid")]
+    [InlineData("rdmsr")]
+    [InlineData("nothing")]
+    public async Task The_guest_does_as_many_exits_of_a_kind_as_it_is_told(string kind)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("exits.elf"), "--append", $"{kind} 100");
+
+        run.With(ExitStatus.FromDebugExit(0));
+        Assert.Equal($"exits: 100 {kind} done\nexits: ok\n", run.Output);
+        Assert.Equal("", run.Errors);
+    }
+
     [Fact]
     public async Task Addresses_where_nothing_is_read_as_all_ones()
     {
