@@ -1,7 +1,8 @@
 /*
  * boot_twin: the least C program that boots a multiboot test kernel on KVM as MiniVmm does: in-kernel interrupt
- * controllers and PIT, one vCPU, a serial port that is always ready, the debug-exit port. What MiniVmm's start-up is
- * measured against; not a monitor to use (it trusts its guest's file).
+ * controllers and PIT, one vCPU, a serial port that is always ready, the debug-exit port, ACPI tables that tell of
+ * power-off and nothing else (a guest that finds none searches long), nothing at all other ports and addresses. What
+ * MiniVmm is measured against; not a monitor to use (it trusts its guest's file).
  *
  *   boot_twin KERNEL.elf RAM_MIB [COMMAND LINE]
  */
@@ -16,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5, DEBUG_EXIT = 0xf4, INFO = 0x10000, COMMAND_LINE = 0x20000, STACK = 0x8ff0 };
+enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5, DEBUG_EXIT = 0xf4, SOFT_OFF = 0x604 };
+enum { STACK = 0x8ff0, INFO = 0x10000, COMMAND_LINE = 0x20000, ACPI = 0xe0000 };
 
 static int must(const char *what, int result)
 {
@@ -52,6 +54,29 @@ static unsigned load(const char *path, char *ram)
 	return entry;
 }
 
+static void fix_sum(unsigned char *bytes, size_t length, size_t at)
+{
+	unsigned char sum = 0;
+	for (size_t i = 0; i < length; i++)
+		sum += bytes[i];
+	bytes[at] -= sum;
+}
+
+/* ACPI 6.5, section 5.2: RSDP, RSDT, and a FADT as of ACPI 1.0 with PM1a_CNT_BLK; without a DSDT, S5 is type 0. */
+static void write_acpi(char *ram)
+{
+	unsigned char *rsdp = (unsigned char *)ram + ACPI, *rsdt = rsdp + 32, *fadt = rsdt + 48;
+	memcpy(rsdp, "RSD PTR ", 8);
+	*(unsigned *)(rsdp + 16) = ACPI + 32;
+	fix_sum(rsdp, 20, 8);
+	memcpy(rsdt, "RSDT\x28\0\0\0\1", 9);
+	*(unsigned *)(rsdt + 36) = ACPI + 80;
+	fix_sum(rsdt, 40, 9);
+	memcpy(fadt, "FACP\x74\0\0\0\1", 9);
+	*(unsigned *)(fadt + 64) = SOFT_OFF;
+	fix_sum(fadt, 116, 9);
+}
+
 static void set_registers(int vcpu, unsigned entry)
 {
 	struct kvm_sregs s;
@@ -83,6 +108,7 @@ int main(int argc, char **argv)
 	must("KVM_CREATE_PIT2", ioctl(vm, KVM_CREATE_PIT2, &pit));
 
 	unsigned entry = load(argv[1], ram);
+	write_acpi(ram);
 	snprintf(ram + COMMAND_LINE, 256, "%s %s", argv[1], argc > 3 ? argv[3] : "");
 	unsigned *info = (unsigned *)(ram + INFO);
 	info[0] = 1 | 4;		/* memory sizes and command line are valid */
@@ -99,6 +125,11 @@ int main(int argc, char **argv)
 
 	for (;;) {
 		must("KVM_RUN", ioctl(vcpu, KVM_RUN, 0));
+		if (run->exit_reason == KVM_EXIT_MMIO) {
+			if (!run->mmio.is_write)
+				memset(run->mmio.data, 0xff, sizeof run->mmio.data);
+			continue;
+		}
 		if (run->exit_reason != KVM_EXIT_IO) {
 			fprintf(stderr, "boot_twin: exit reason %u\n", run->exit_reason);
 			return 6;
@@ -111,5 +142,7 @@ int main(int argc, char **argv)
 			return 1;
 		else if (run->io.port == DEBUG_EXIT)
 			return (unsigned char)(*data << 1 | 1);
+		else if (run->io.port == SOFT_OFF)
+			return 0;
 	}
 }
