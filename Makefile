@@ -25,8 +25,11 @@ run: build ## boot the bundled test kernel
 test: build ## every suite, Linux in the lab included
 	tests/run $(SUITES)
 
-bench: build ## start-up time and memory, beside a C twin and QEMU
-	bench/startup
+bench: build ## exits, start-up, memory and many machines, beside a C twin and QEMU
+	bench/compare-exits
+	bench/compare-exits-by-slope
+	bench/compare-start
+	bench/many-machines
 
 format: tools ## put the sources into the project's style
 	dotnet format MiniVmm.sln

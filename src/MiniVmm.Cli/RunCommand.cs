@@ -144,11 +144,13 @@ internal sealed class RunCommand : Command
 
     private static StopReason RunUntilStopped(VirtualMachine machine, TimeSpan? timeout, out string? crash)
     {
+        // The guest starts while this thread still prepares for signals: until then there is nothing to put back.
+        machine.Start();
         using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, machine);
         using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, machine);
         using PosixSignalRegistration hangUp = Watch(PosixSignal.SIGHUP, machine);
         using PosixSignalRegistration quit = Watch(PosixSignal.SIGQUIT, machine);
-        StopReason reason = machine.Run(timeout);
+        StopReason reason = machine.WaitForEnd(timeout);
         crash = reason.Kind == StopKind.Crash ? machine.ExplainCrash() : null;
         return reason;
     }

@@ -17,6 +17,7 @@ public sealed unsafe class VcpuKick(KvmVcpu vcpu)
     public void Attach()
     {
         vcpu.SetSignalMask(KickSignal.BlockOnThisThread());
+        KickSignal.Drain(); // nothing is there yet; but what its first call resolves and allocates, it does here
         Volatile.Write(ref _threadId, Linux.GetTid());
     }
 

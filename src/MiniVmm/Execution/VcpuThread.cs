@@ -15,7 +15,7 @@ public sealed class VcpuThread : IDisposable
     private readonly int? _hostCpu;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _ready = new();
-    private readonly ManualResetEventSlim _go;
+    private readonly StartGate _gate;
     private Exception? _failure;
     private bool _started;
 
@@ -24,18 +24,18 @@ public sealed class VcpuThread : IDisposable
     /// <param name="ports">The port bus.</param>
     /// <param name="memory">The memory bus.</param>
     /// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
-    /// <param name="go">Opened when every thread is ready.</param>
+    /// <param name="gate">Opens when every thread is ready.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>
     /// <param name="timed">
     /// Whether to measure the time inside and outside of the guest; costs two clock readings an exit.
     /// </param>
     public VcpuThread(
-        int index, KvmVcpu vcpu, Bus ports, Bus memory, Lifecycle lifecycle, ManualResetEventSlim go, int? hostCpu,
+        int index, KvmVcpu vcpu, Bus ports, Bus memory, Lifecycle lifecycle, StartGate gate, int? hostCpu,
         bool timed)
     {
         Index = index;
         _vcpu = vcpu;
-        _go = go;
+        _gate = gate;
         _hostCpu = hostCpu;
         _timed = timed;
         Statistics = new VcpuStatistics();
@@ -55,7 +55,7 @@ public sealed class VcpuThread : IDisposable
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError => _loop.EntryError;
 
-    /// <summary>Starts the thread; it prepares itself and waits for the word to go.</summary>
+    /// <summary>Starts the thread; it prepares itself, waits for the others, and enters the guest.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
     {
@@ -106,12 +106,12 @@ public sealed class VcpuThread : IDisposable
         catch (Exception failure) when (failure is VmmException or KvmException)
         {
             _failure = failure;
+            _ready.Set();
+            return;
         }
 
         _ready.Set();
-        if (_failure is not null)
-            return;
-        _go.Wait();
+        _gate.PassWithAll();
         long before = GC.GetAllocatedBytesForCurrentThread();
         if (_timed)
         {

@@ -18,7 +18,7 @@ public sealed class VirtualMachine : IDisposable
     private const uint MtrrDefaultType = 0x2ff;
     private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
     private readonly Stack<IDisposable> _owned = new();
-    private readonly ManualResetEventSlim _go = new();
+    private readonly StartGate _gate;
     private readonly List<VcpuThread> _vcpus = [];
     private readonly GuestMemory _memory;
     private readonly Milestones _milestones;
@@ -35,7 +35,7 @@ public sealed class VirtualMachine : IDisposable
         {
             HostChecks.Run(kvm, plan, warn);
             _lifecycle = Own(new Lifecycle());
-            _owned.Push(_go);
+            _gate = Own(new StartGate(options.Topology.Count));
             KvmVm vm = Own(kvm.CreateVm());
             vm.SetTssAddress(MemoryLayout.Tss);
             vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
@@ -80,7 +80,7 @@ public sealed class VirtualMachine : IDisposable
                 KvmVcpu vcpu = vm.CreateVcpu((int)options.Topology.ApicId(i));
                 int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
                 VcpuThread thread = Own(
-                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _go, pin, options.Timed));
+                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _gate, pin, options.Timed));
                 Prepare(vcpu, cpuid, i, plan);
                 _vcpus.Add(thread);
             }
@@ -115,31 +115,25 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
     public void Stop(StopReason reason) => _lifecycle.Stop(reason);
 
-    /// <summary>Runs the guest to its end, once: then its text is out, and the terminal is as it was.</summary>
-    /// <param name="timeout">Longest run, or null for none.</param>
-    /// <exception cref="HostLimitException">A vCPU's thread cannot be started or pinned.</exception>
-    public StopReason Run(TimeSpan? timeout)
+    /// <summary>Lets the guest run, once; it may have ended when this returns.</summary>
+    /// <exception cref="HostLimitException">A vCPU's thread cannot be started or pinned; none has run.</exception>
+    public void Start()
     {
-        try
-        {
-            foreach (VcpuThread vcpu in _vcpus)
-                vcpu.Start();
-            foreach (VcpuThread vcpu in _vcpus)
-                vcpu.WaitUntilReady();
-
-            // Not sooner: the caller now watches for the signals that would leave the terminal raw.
-            _console.AttachInput(_serial);
-        }
-        catch
-        {
-            _lifecycle.Stop(new(StopKind.Interrupted));
-            _go.Set(); // those that are ready wait for it, and leave before they enter
-            JoinAll();
-            throw;
-        }
-
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.Start();
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.WaitUntilReady();
         _milestones.Reach("vCPU threads ready");
-        _go.Set();
+    }
+
+    /// <summary>
+    /// Gives the guest its input and waits for its end: then its text is out, and the terminal is as it was. The caller
+    /// watches for the signals that would leave the terminal raw.
+    /// </summary>
+    /// <param name="timeout">Longest run, or null for none.</param>
+    public StopReason WaitForEnd(TimeSpan? timeout)
+    {
+        _console.AttachInput(_serial);
         _lifecycle.Wait(timeout);
         JoinAll();
         _console.Dispose();
@@ -152,13 +146,24 @@ public sealed class VirtualMachine : IDisposable
     }
 
     /// <summary>
-    /// Why the guest crashed, for people; only after <see cref="Run"/> gave <see cref="StopKind.Crash"/>.
+    /// Why the guest crashed, for people; only after <see cref="WaitForEnd"/> gave <see cref="StopKind.Crash"/>.
     /// </summary>
     public string ExplainCrash() => CrashReport.Write(_vcpus[(int)_lifecycle.Reason.Value], _memory);
 
-    /// <summary>Closes everything in the opposite order; the terminal and files are as before.</summary>
+    /// <summary>
+    /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files are
+    /// as before.
+    /// </summary>
     public void Dispose()
     {
+        if (_vcpus.Count > 0)
+        {
+            _lifecycle.Stop(new(StopKind.Interrupted));
+            _gate.Open(); // those that wait there for one that failed leave before they enter
+            JoinAll();
+            _vcpus.Clear();
+        }
+
         while (_owned.TryPop(out IDisposable? owned))
             owned.Dispose();
     }

@@ -250,7 +250,11 @@ internal sealed unsafe class ExitRig : IDisposable
     }
 
     private KernelCounts ReadCounts(ExitLoop loop) =>
-        new(ReadCounter(KernelCounter.Returns), loop.Counter is { } counter ? ReadCounter(counter.Name) : null);
+        new(
+            ReadCounter(KernelCounter.Returns),
+            loop.Counter is { } counter ? ReadCounter(counter.Name) : null,
+            ReadCounter("halt_successful_poll"),
+            ReadCounter("halt_wakeup"));
 
     private long? ReadCounter(string name) =>
         Statistics is { } statistics && statistics.TryRead(name, out ulong value) ? (long)value : null;
@@ -394,14 +398,19 @@ internal sealed unsafe class ExitRig : IDisposable
 /// <param name="Returns">Returns from KVM_RUN, as the run loop counted them.</param>
 internal sealed record RunResult(int Exits, KernelCounts Kernel, long AllocatedBytes, long Returns);
 
-/// <summary>Two of the kernel's counters; null where it does not keep or tell them.</summary>
+/// <summary>Some of the kernel's counters; null where it does not keep or tell them.</summary>
 /// <param name="Returns">Returns from KVM_RUN.</param>
 /// <param name="Own">The counter of the loop's own kind.</param>
-internal readonly record struct KernelCounts(long? Returns, long? Own)
+/// <param name="Polled">Halts that ended while KVM still polled for work.</param>
+/// <param name="Slept">Halts that ended with the thread's being woken.</param>
+internal readonly record struct KernelCounts(long? Returns, long? Own, long? Polled, long? Slept)
 {
-    public static KernelCounts operator -(KernelCounts later, KernelCounts earlier) =>
-        new(later.Returns - earlier.Returns, later.Own - earlier.Own);
+    public static KernelCounts operator -(KernelCounts later, KernelCounts earlier) => new(
+        later.Returns - earlier.Returns,
+        later.Own - earlier.Own,
+        later.Polled - earlier.Polled,
+        later.Slept - earlier.Slept);
 
     public static KernelCounts operator +(KernelCounts one, KernelCounts other) =>
-        new(one.Returns + other.Returns, one.Own + other.Own);
+        new(one.Returns + other.Returns, one.Own + other.Own, one.Polled + other.Polled, one.Slept + other.Slept);
 }

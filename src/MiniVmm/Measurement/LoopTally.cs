@@ -24,7 +24,7 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
     private long _returns;
     private long _expected;
     private long _allocated;
-    private KernelCounts _kernel = new(0, 0);
+    private KernelCounts _kernel = new(0, 0, 0, 0);
 
     public ExitLoop Loop => loop;
 
@@ -88,7 +88,18 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
             AllocatedBytes = _allocated,
             Checks = checks,
         };
-        return result with { Remarks = [.. RemarksOn(result)] };
+        return result with { Remarks = [.. RemarksOn(result), .. HaltRemarks()] };
+    }
+
+    /// <summary>Two ways of waking a halted vCPU that differ by the time it takes to wake a thread.</summary>
+    private IEnumerable<string> HaltRemarks()
+    {
+        if (loop.Partner == LoopPartner.Interrupter && _kernel is { Polled: { } polled, Slept: { } slept } && _turns > 0)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"KVM was still polling when {polled:N0} of the interrupts came (halt_poll_ns), and slept when {slept:N0} did");
+        }
     }
 
     private static IEnumerable<string> RemarksOn(LoopResult result)
