@@ -16,8 +16,7 @@ internal static class CommandLine
         ParseResult result = root.Parse([.. args.Select(ToOwnSpelling)], configuration);
         if (result.Action is null or ParseErrorAction)
         {
-            Command command = result.CommandResult.Command;
-            Messages.Error($"{Problem(result)}; see minivmm {(command == root ? "" : command.Name + " ")}--help");
+            Messages.Error($"{Problem(result)}; see {Help(result.CommandResult)}");
             return ExitStatus.BadInput;
         }
 
@@ -39,6 +38,10 @@ internal static class CommandLine
             Messages.Error(e.Message);
             return ExitStatus.HostLimit;
         }
+        catch (OperationCanceledException)
+        {
+            return ExitStatus.Interrupted; // whoever sent the signal knows
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Messages.Error(e.Message); // help on its way to a full disk or a closed descriptor, say
@@ -49,6 +52,15 @@ internal static class CommandLine
             Messages.Error("the host has no memory or no thread left for MiniVmm itself");
             return ExitStatus.HostLimit;
         }
+    }
+
+    /// <summary>The command line that explains a command: <c>minivmm bench exits --help</c>.</summary>
+    private static string Help(CommandResult command)
+    {
+        string words = "--help";
+        for (SymbolResult? at = command; at is CommandResult { Command: not RootCommand } part; at = at.Parent)
+            words = $"{part.Command.Name} {words}";
+        return $"minivmm {words}";
     }
 
     /// <summary>QEMU's spelling of an option, as ours; not an alias, since help would show it instead.</summary>
