@@ -78,6 +78,17 @@ public static class PinList
             throw new HostLimitException($"--pin: {who} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
     }
 
+    /// <summary>
+    /// Lets the calling thread run wherever the process's first one may: it began on the host CPUs of the thread that
+    /// started it (sched_setaffinity(2)).
+    /// </summary>
+    public static unsafe void UnpinThisThread()
+    {
+        cpu_set_t set = default;
+        if (sched_getaffinity(Environment.ProcessId, SizeOf.cpu_set_t, &set) == 0)
+            _ = sched_setaffinity(0, SizeOf.cpu_set_t, &set); // else it stays where it is, which works too
+    }
+
     private static bool TryCpu(string text, out int cpu) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out cpu) && cpu <= MaxCpu;
 }

@@ -35,6 +35,8 @@ internal sealed class DisturbingThread : IDisposable
     {
         if (cpu is { } host)
             PinList.PinThisThread(host, "the disturbance");
+        else
+            PinList.UnpinThisThread();
         for (int i = 0; !Volatile.Read(ref _stop); i++)
         {
             if (kind == Disturbance.Gc)

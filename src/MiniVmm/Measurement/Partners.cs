@@ -144,6 +144,8 @@ internal sealed class PartnerThread(string name, int? cpu) : IDisposable
         {
             if (cpu is { } host)
                 PinList.PinThisThread(host, $"the thread '{name}'");
+            else
+                PinList.UnpinThisThread();
         }
         catch (VmmException failure)
         {
