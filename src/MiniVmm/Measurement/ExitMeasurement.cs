@@ -15,6 +15,9 @@ public sealed class ExitMeasurement
     // Loops with a partner take many times as long a turn.
     private const int PartnerShare = 10;
 
+    // Turns of the empty loop that tell what an instruction takes: they outweigh what an entry varies by.
+    private const int InstructionTurns = 5000;
+
     private readonly MeasurementSettings _settings;
     private readonly Action<double> _progress;
     private readonly CancellationToken _cancellation;
@@ -23,10 +26,11 @@ public sealed class ExitMeasurement
     private readonly ExitTimes[] _times;
     private readonly long[] _stamps;
     private readonly TscClock _clock = Tsc.StartClock();
-    private readonly List<double> _instructions = [];
     private readonly double _hertz;
     private Distribution? _hostHarness;
     private string? _noStatistics;
+    private long _longRun;
+    private long _shortRun;
 
     private ExitMeasurement(MeasurementSettings settings, Action<double> progress, CancellationToken cancellation)
     {
@@ -187,13 +191,24 @@ public sealed class ExitMeasurement
             tally.EndRound();
     }
 
-    /// <summary>The empty loop as a whole: two instructions a turn.</summary>
+    /// <summary>The empty loop, long and short: the difference is instructions alone. The quickest run counts.</summary>
     private void MeasureInstruction(ExitRig rig)
     {
-        int turns = Turns(ExitLoop.Nothing);
-        _ = rig.Run(ExitLoop.Nothing, LoopForm.Plain, turns, _times, partner: null);
-        _instructions.Add((_times[0].Out - _times[0].In) / (2.0 * turns) / _hertz * 1e9);
+        long shortRun = RunNothing(rig, 1);
+        long longRun = RunNothing(rig, 1 + InstructionTurns);
+        _shortRun = _shortRun == 0 ? shortRun : Math.Min(_shortRun, shortRun);
+        _longRun = _longRun == 0 ? longRun : Math.Min(_longRun, longRun);
     }
+
+    private long RunNothing(ExitRig rig, int turns)
+    {
+        _ = rig.Run(ExitLoop.Nothing, LoopForm.Plain, turns, _times, partner: null);
+        return _times[0].Out - _times[0].In;
+    }
+
+    /// <summary>Nanoseconds of one of the empty loop's two instructions; 0 where it did not run.</summary>
+    private double GuestInstruction() =>
+        Math.Max(0, _longRun - _shortRun) / (2.0 * InstructionTurns) / _hertz * 1e9;
 
     private RunResult Run(ExitRig rig, LoopTally tally, LoopForm form, int turns)
     {
@@ -245,7 +260,7 @@ public sealed class ExitMeasurement
         Settings = _settings,
         Environment = environment,
         TscHertz = _clock.Hertz,
-        GuestInstruction = Statistics.Quantile(_instructions, 0.5),
+        GuestInstruction = GuestInstruction(),
         HostHarness = _hostHarness!,
         GuestHarness = _nothing.Guest,
         Loops = [.. _tallies.Select(tally => tally.Result())],
