@@ -94,6 +94,9 @@ internal sealed class BenchExitsCommand : Command
         bool csv = line.GetValue(_csv);
         if (json && csv)
             throw new BadInputException("--json and --csv both write to standard output; give one");
+        string? page = line.GetValue(_html);
+        if (page is not null)
+            CheckWritable(page);
         ExitReport report = Measure(settings);
         if (json)
         {
@@ -110,7 +113,7 @@ internal sealed class BenchExitsCommand : Command
             ExitTables.Print(report, line.GetValue(_histogram));
         }
 
-        if (line.GetValue(_html) is { } page)
+        if (page is not null)
             WriteFile(page, stream => ExitHtml.Write(report, stream));
         return Verdict(report);
     }
@@ -210,7 +213,7 @@ internal sealed class BenchExitsCommand : Command
             return [];
         if (text is null)
             return [.. PinList.Allowed().Reverse().Take(2)];
-        IReadOnlyList<int> cpus = PinList.Parse(text, text.Contains(',', StringComparison.Ordinal) ? 2 : 1);
+        IReadOnlyList<int> cpus = PinList.Parse(text, text.AsSpan().ContainsAny(',', '-') ? 2 : 1);
         PinList.Check(cpus);
         return cpus;
     }
@@ -226,11 +229,16 @@ internal sealed class BenchExitsCommand : Command
                 + $"to {most.ToString("N0", CultureInfo.InvariantCulture)}");
     }
 
-    private static void WriteFile(string path, Action<Stream> write)
+    /// <summary>Before minutes of measuring; what the file holds stays.</summary>
+    private static void CheckWritable(string path) => WriteFile(path, FileMode.OpenOrCreate, _ => { });
+
+    private static void WriteFile(string path, Action<Stream> write) => WriteFile(path, FileMode.Create, write);
+
+    private static void WriteFile(string path, FileMode mode, Action<Stream> write)
     {
         try
         {
-            using FileStream stream = File.Create(path);
+            using FileStream stream = new(path, mode, FileAccess.Write);
             write(stream);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
