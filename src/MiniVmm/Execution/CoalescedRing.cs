@@ -44,7 +44,7 @@ public sealed unsafe class CoalescedRing(kvm_coalesced_mmio_ring* ring)
         while (first != last && first < capacity && last < capacity)
         {
             kvm_coalesced_mmio* entry = _entries + first;
-            int length = (int)Math.Min(entry->len, 8);
+            int length = (int)Math.Clamp(entry->len, 1, 8);
             ReadOnlySpan<byte> data = new(entry->data, length);
             if (entry->pio != 0)
                 ports.Write(entry->phys_addr, data);
