@@ -54,4 +54,39 @@ public sealed class PinListTests
         int usable = int.Parse(message.Split(' ', ',')[^1]);
         PinList.Check([usable]);
     }
+
+    [Fact]
+    public void The_CPUs_that_this_process_may_use_are_listed_once_in_order_and_pass_the_check()
+    {
+        IReadOnlyList<int> allowed = PinList.Allowed();
+
+        Assert.NotEmpty(allowed);
+        Assert.Equal(allowed.Distinct().Order(), allowed);
+        PinList.Check(allowed);
+        Assert.Throws<HostLimitException>(() => PinList.Check([.. allowed, 1023]));
+    }
+
+    [Fact]
+    public void A_pinned_thread_has_one_CPU_and_one_that_it_starts_may_have_them_all_again()
+    {
+        IReadOnlyList<int> all = PinList.Allowed();
+        IReadOnlyList<int> pinned = [], unpinned = [];
+        Thread thread = new(() =>
+        {
+            PinList.PinThisThread(all[^1], "the test");
+            pinned = PinList.Allowed();
+            Thread inner = new(() =>
+            {
+                PinList.UnpinThisThread();
+                unpinned = PinList.Allowed();
+            });
+            inner.Start();
+            inner.Join();
+        });
+        thread.Start();
+        thread.Join();
+
+        Assert.Equal([all[^1]], pinned);
+        Assert.Equal(all, unpinned);
+    }
 }
