@@ -156,7 +156,7 @@ internal sealed unsafe class ExitRig : IDisposable
             {
                 Vcpu.Run->immediate_exit = 0;
                 throw new MeasurementException(
-                    $"immediate-exit: KVM_RUN gave {(error == 0 ? "an exit" : Errno.Explain(error))} instead of EINTR");
+                    $"KVM_RUN gave {(error == 0 ? "an exit" : Errno.Explain(error))} instead of EINTR");
             }
         }
 
@@ -268,12 +268,12 @@ internal sealed unsafe class ExitRig : IDisposable
             case StopKind.Interrupted:
                 throw new OperationCanceledException();
             case StopKind.Timeout:
-                throw new MeasurementException($"{loop.Name}: the guest did not end within {LongestRun.TotalSeconds} s");
+                throw new MeasurementException($"the guest did not end within {LongestRun.TotalSeconds} s");
             default:
                 string why = entryError != 0
                     ? $"KVM_RUN failed: {Errno.Explain(entryError)}"
                     : $"{Vcpu.Run->exit_reason} at rip 0x{Vcpu.GetRegs().rip:x}";
-                throw new MeasurementException($"{loop.Name}: this KVM did not run the loop: {why}");
+                throw new MeasurementException($"this KVM did not run the loop: {why}");
         }
     }
 
