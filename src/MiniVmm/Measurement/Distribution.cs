@@ -61,7 +61,10 @@ public sealed class Distribution(double nanosecondsPerTick)
     {
         if (Count == 0)
             return 0;
-        long ticks = _histogram.GetValueAtPercentile(percent);
+        // The histogram rounds a rank to the nearest, and may so give a duration that too few do not exceed: it is given
+        // the share that is exactly the rank's. Decimals, for 99.9 % of 1000 are no more than 999.
+        decimal rank = Math.Ceiling((decimal)percent * Count / 100);
+        long ticks = _histogram.GetValueAtPercentile(100 * (double)rank / Count);
         return Math.Clamp(ticks, _smallest, _largest) * nanosecondsPerTick;
     }
 

@@ -15,6 +15,7 @@ public static class ExitCsv
         foreach (LoopResult result in report.Loops.Where(result => result.Missing is null))
         {
             Distribution latency = result.Latency;
+            KernelCheck? returns = result.Checks.FirstOrDefault(check => check.Counter == KernelCounter.Returns);
             string?[] cells =
             [
                 result.Loop.Name,
@@ -28,8 +29,8 @@ public static class ExitCsv
                 Number(result.Split?.Own.Median),
                 Number(result.Guest?.Median),
                 result.Spread.ToString("F4", CultureInfo.InvariantCulture),
-                Number(result.Checks[0].Expected),
-                Number(result.Checks[0].Counted),
+                Number(returns?.Expected),
+                Number(returns?.Counted),
             ];
             writer.WriteLine(string.Join(',', cells));
         }
