@@ -48,8 +48,8 @@ public static class ExitHtml
         page.WriteLine(
             """
             <h2>Each kind</h2>
-            <p class="faint">Left, how many samples were how long, on two logarithmic axes: a single sample shows. Right,
-            how long the given share of the samples is at most; each step to the right is a tail ten times as rare.</p>
+            <p class="faint">Left, how many samples were how long, on two logarithmic axes: a single sample shows.
+            Right, how long the given share of the samples is at most; each step to the right is a tail ten times as rare.</p>
             """);
         foreach (LoopResult result in report.Loops)
             Each(page, report, result);
@@ -79,8 +79,9 @@ public static class ExitHtml
         string instruction = Duration(report.GuestInstruction);
         page.WriteLine(report.RunsOnHardware
             ? $"<p>The guest's supervisor code runs on the processor: {instruction} an instruction.</p>"
-            : $"<p><strong>The guest's supervisor code is emulated by this KVM</strong>, at {instruction} an instruction: "
-                + "times that the guest's clock took are the emulator's, and not those of an exit on the processor.</p>");
+            : $"<p><strong>The guest's supervisor code is emulated by this KVM</strong>, at {instruction} an "
+                + "instruction: times that the guest's clock took are the emulator's, and not those of an exit on the "
+                + "processor.</p>");
         page.WriteLine($"<p>{Pinning(report.Settings)}</p>");
         if (report.Settings.Disturbance != Disturbance.None)
         {
@@ -187,16 +188,16 @@ public static class ExitHtml
         page.WriteLine(
             $"""
             <h2>Where the time goes</h2>
-            <p class="faint">Medians, in ns, of the stations of a turn that leaves to user space. MiniVmm's share is that
-            of the decoder, the device and the way back to KVM_RUN together, against the median of the turn.
-            The first bar is the whole turn; the second, {Duration(longest)} at full length, is MiniVmm's share alone.</p>
+            <p class="faint">Medians, in ns, of the stations of a turn that leaves to user space. MiniVmm's share is
+            that of the decoder, the device and the way back to KVM_RUN together, against the median of the turn.
+            The first bar is the whole turn; the second, {Duration(longest)} at full length, is MiniVmm's alone.</p>
             <p class="faint"><span class="key kernel"></span>KVM_RUN <span class="key decode"></span>decode
             <span class="key serve"></span>device <span class="key loop"></span>loop</p>
             """);
         page.WriteLine(Table(
             [
-                "kind", ">KVM_RUN", ">decode", ">device", ">loop", ">MiniVmm's", ">share", "the turn", "MiniVmm's",
-                ">guest's clock",
+                "kind", ">KVM_RUN", ">decode", ">device", ">loop", ">MiniVmm's", ">share", "the turn",
+                "MiniVmm's, to scale", ">guest's clock",
             ],
             splits.Select(row => (string[])
             [
@@ -242,8 +243,8 @@ public static class ExitHtml
         page.WriteLine(
             """
             <h2>The kernel's counts</h2>
-            <p class="faint">How far KVM's own statistics of the vCPU moved, beside the loop's count: what was measured is
-            what it is called.</p>
+            <p class="faint">How far KVM's own statistics of the vCPU moved, beside the loop's count: what was measured
+            is what it is called.</p>
             """);
         page.WriteLine(Table(
             ["kind", ">turns", "kernel's counter", ">expected", ">counted", "verdict", ">bytes allocated"],

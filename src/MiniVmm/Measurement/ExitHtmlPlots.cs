@@ -97,7 +97,7 @@ internal static class ExitHtmlPlots
         return plot.ToString();
     }
 
-    /// <summary>Latency against the share of samples that are no longer: the tail has as much room as the bulk.</summary>
+    /// <summary>Latency against the share of samples no longer than it: the tail has as much room as the bulk.</summary>
     public static string PercentileCurve(LoopResult result)
     {
         const double Top = 23;
@@ -216,7 +216,7 @@ internal static class ExitHtmlPlots
     private static LogScale Times(Distribution latency, double start, double end) =>
         LogScale.Around(latency.Min, latency.Max, ShortestTime, start, end);
 
-    /// <summary>Bars no wider than a few percent, no more than the plot can show, and none without a tick in it.</summary>
+    /// <summary>Bars of a few percent, no more than the plot can show, and none without a tick in it.</summary>
     private static double BucketFactor(Distribution latency, double tick)
     {
         const double Most = 180;

@@ -39,7 +39,7 @@ internal static class ExitHtmlStyle
         .number { text-align: right; white-space: nowrap; }
         .facts td:first-child, td:first-child { white-space: nowrap; }
         .facts td:first-child { color: var(--faint); }
-        dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .87rem; margin: .5rem 0; }
+        dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .87rem; }
         dt { font-weight: 600; }
         dd { margin: 0; color: var(--faint); }
         figure { margin: .4rem 0; }

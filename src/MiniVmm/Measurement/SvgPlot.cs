@@ -16,7 +16,7 @@ internal readonly record struct LogScale(double From, double To, double Start, d
 
     // The ticks of a decade, and the least distance between two of them as a share of it: the first that fits is taken.
     private static readonly (double Distance, double[] Ticks)[] Mantissas =
-        [(0.124, [1, 1.5, 2, 3, 4, 5, 6, 8]), (0.301, [1, 2, 5])];
+        [(0.096, [1, 1.5, 2, 3, 4, 5, 7]), (0.301, [1, 2, 5])];
 
     /// <summary>An axis with some room on both sides of the values that it is for.</summary>
     /// <param name="least">Where it begins at the lowest: a logarithm has no 0.</param>
@@ -119,7 +119,7 @@ internal sealed class SvgPlot
         _markup.Append("<polyline class=\"").Append(kind).Append("\" points=\"").Append(path).Append("\"/>\n");
     }
 
-    /// <summary>Begins a group that tells its <paramref name="title"/> under the pointer; it may lead somewhere.</summary>
+    /// <summary>Begins a group that shows its title under the pointer, and may lead somewhere.</summary>
     public void BeginGroup(string title, string? target = null) => _markup
         .Append(target is null ? "<a>" : $"<a href=\"#{Escape(target)}\">")
         .Append("<title>").Append(Escape(title)).Append("</title>\n");
