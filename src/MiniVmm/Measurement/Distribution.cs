@@ -10,7 +10,9 @@ namespace MiniVmm.Measurement;
 /// <param name="nanosecondsPerTick">What one tick is.</param>
 public sealed class Distribution(double nanosecondsPerTick)
 {
-    private const long LongestTicks = 1L << 42; // over half an hour at any frequency
+    // Minutes at any frequency. From the next tick on, HdrHistogram 2.5.0 gives durations that are too short: it shifts
+    // an int by 31 (HdrHistogram.NET pull request 169).
+    private const long LongestTicks = (1L << 41) - 1;
     private readonly LongHistogram _histogram = new(1, LongestTicks, 3);
     private long _smallest = long.MaxValue;
     private long _largest;
@@ -61,8 +63,8 @@ public sealed class Distribution(double nanosecondsPerTick)
     {
         if (Count == 0)
             return 0;
-        // The histogram rounds a rank to the nearest, and may so give a duration that too few do not exceed: it is given
-        // the share that is exactly the rank's. Decimals, for 99.9 % of 1000 are no more than 999.
+        // The histogram rounds a rank to the nearest, and may so give a duration that too few do not exceed: it is
+        // given the share that is exactly the rank's. Decimals, for 99.9 % of 1000 are no more than 999.
         decimal rank = Math.Ceiling((decimal)percent * Count / 100);
         long ticks = _histogram.GetValueAtPercentile(100 * (double)rank / Count);
         return Math.Clamp(ticks, _smallest, _largest) * nanosecondsPerTick;
