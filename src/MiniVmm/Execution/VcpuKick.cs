@@ -36,4 +36,16 @@ public sealed unsafe class VcpuKick(KvmVcpu vcpu)
         Volatile.Write(ref vcpu.Run->immediate_exit, 1);
         KickSignal.Send(thread);
     }
+
+    /// <summary>
+    /// Kicks by the signal alone. A thread on its way in comes out as well, for the signal stays pending until KVM_RUN
+    /// lets it through; and the kernel counts each as an exit by a signal, which it does not where the flag is set.
+    /// Allocates nothing.
+    /// </summary>
+    public void SendSignal()
+    {
+        int thread = Volatile.Read(ref _threadId);
+        if (thread != 0)
+            KickSignal.Send(thread);
+    }
 }

@@ -182,7 +182,7 @@ internal sealed unsafe class ExitRig : IDisposable
     {
         LoopPartner.Reader => new DoorbellReader(_wokenDoorbell, cpu),
         LoopPartner.Interrupter => new Prodder(_entries, turns, stamps, delay, cpu, _interrupt.Signal, endsRun: false),
-        LoopPartner.Kicker => new Prodder(_entries, turns, stamps, delay, cpu, Kick.Send, endsRun: true),
+        LoopPartner.Kicker => new Prodder(_entries, turns, stamps, delay, cpu, Kick.SendSignal, endsRun: true),
         LoopPartner.Processor => SecondProcessor(cpu),
         _ => null,
     };
