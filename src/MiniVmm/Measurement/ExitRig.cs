@@ -65,6 +65,7 @@ internal sealed unsafe class ExitRig : IDisposable
 
             Vcpu = Own(_vm.CreateVcpu(0));
             Vcpu.SetCpuid2(kvm.GetSupportedCpuid());
+            EnableApic();
             _reset = Vcpu.GetSregs();
             Kick = new VcpuKick(Vcpu);
             Kick.Attach();
@@ -233,6 +234,18 @@ internal sealed unsafe class ExitRig : IDisposable
 
         vcpu.SetSregs(sregs);
         vcpu.SetRegs(regs);
+    }
+
+    /// <summary>
+    /// As the loop that is interrupted does itself; but its first interrupt may come before, and would be lost (SDM
+    /// vol. 3, 11.4.7.2).
+    /// </summary>
+    private void EnableApic()
+    {
+        const int enable = 0xf0 + 1; // bit 8 of the spurious-interrupt vector register
+        kvm_lapic_state apic = Vcpu.GetLapic();
+        apic.regs[enable] |= 1;
+        Vcpu.SetLapic(apic);
     }
 
     private static void LowerToRing3(ref kvm_sregs sregs)
