@@ -66,8 +66,8 @@ public sealed class BenchExitsOptionsTests
         MinivmmResult run = await MinivmmProcess.RunAsync("bench", "exits", "--help");
 
         run.With(ExitStatus.Success);
-        string[] options = ["only", "count", "warmup", "rounds", "seed-order", "pin", "disturb", "histogram", "json", "csv",
-            "html", "write-guest"];
+        string[] options = ["only", "count", "warmup", "rounds", "seed-order", "pin", "disturb", "histogram", "json",
+            "csv", "html", "write-guest"];
         Assert.All(options, option => Assert.Matches($"(?m)^  .*--{option}[ ,].* [A-Z]", run.Output));
     }
 }

@@ -36,7 +36,8 @@ public sealed class BenchExitsTests : IClassFixture<UsableKvm>
     {
         int cpu = OneCpu();
         ExitsReport report = await ExitsReport.MeasureAsync(
-            "--count", "21", "--rounds", "3", "--warmup", "0", "--seed-order", "7", "--pin", $"{cpu}", "--only", "cpuid");
+            "--count", "21", "--rounds", "3", "--warmup", "0", "--seed-order", "7", "--pin", $"{cpu}",
+            "--only", "cpuid");
 
         Assert.Equal(
             [21, 0, 3, 7],
@@ -70,7 +71,8 @@ public sealed class BenchExitsTests : IClassFixture<UsableKvm>
     [InlineData("neighbour")]
     public async Task What_disturbs_the_measurement_does_not_make_it_wrong(string disturbance)
     {
-        ExitsReport report = await ExitsReport.MeasureAsync([.. Few, "--disturb", disturbance, "--only", "pio-out,cpuid"]);
+        ExitsReport report = await ExitsReport.MeasureAsync(
+            [.. Few, "--disturb", disturbance, "--only", "pio-out,cpuid"]);
 
         report.AssertMeasured("pio-out", "cpuid");
         Assert.Equal(disturbance, report.Settings.GetProperty("disturbance").GetString());
@@ -158,8 +160,8 @@ public sealed class BenchExitsTests : IClassFixture<UsableKvm>
 
         // Without the signal it would run for longer than any test may.
         using MinivmmProcess bench = MinivmmProcess.StartProgram(
-            "env", "--default-signal", Built.MiniVmm,
-            "bench", "exits", "--count", "1800000", "--rounds", "500", "--warmup", "1000000", "--only", kinds, "--html", page);
+            "env", "--default-signal", Built.MiniVmm, "bench", "exits", "--only", kinds, "--html", page,
+            "--count", "1800000", "--rounds", "500", "--warmup", "1000000");
         while (!File.Exists(page)) // made just before the measurement
             await Task.Delay(10, TestContext.Current.CancellationToken);
         await Task.Delay(200, TestContext.Current.CancellationToken);

@@ -34,7 +34,8 @@ public sealed class BenchExitsTests
         JsonElement report = await MeasureAsync("exits");
 
         Assert.True(
-            report.GetProperty("runsOnHardware").GetBoolean(), $"{report.GetProperty("guestInstruction")} ns an instruction");
+            report.GetProperty("runsOnHardware").GetBoolean(),
+            $"{report.GetProperty("guestInstruction")} ns an instruction");
         JsonElement[] loops = [.. report.GetProperty("loops").EnumerateArray()];
         Assert.Equal(Kinds, loops.Select(loop => loop.GetProperty("name").GetString()));
         Assert.All(loops, AssertMeasured);

@@ -191,7 +191,7 @@ public sealed class ExitMeasurement
             tally.EndRound();
     }
 
-    /// <summary>The empty loop, long and short: the difference is instructions alone. The quickest run counts.</summary>
+    /// <summary>The empty loop, long and short: the difference is instructions alone. The quickest counts.</summary>
     private void MeasureInstruction(ExitRig rig)
     {
         long shortRun = RunNothing(rig, 1);

@@ -24,7 +24,7 @@ internal static class ExitGuestCode
         return loop;
     }
 
-    /// <summary>What lies between the two readings of the clock, as text; the saving of the first one left out.</summary>
+    /// <summary>What lies between the two readings of the clock, as text, but for the saving of the first.</summary>
     public static IEnumerable<string> Timed(string name)
     {
         List<Instruction> loop = Loop(name, LoopForm.Timed);

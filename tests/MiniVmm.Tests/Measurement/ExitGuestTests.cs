@@ -120,7 +120,7 @@ public sealed class ExitGuestTests
             }
 
             Assert.Equal(FlatGdt.CodeSelector, (ushort)(low >> 16));
-            Assert.Equal(0x8e00, (int)(low >> 32 & 0xffff)); // present, DPL 0, 64-bit interrupt gate, no stack of its own
+            Assert.Equal(0x8e00, (int)(low >> 32 & 0xffff)); // present, DPL 0, 64-bit interrupt gate, no IST
             Assert.Contains((low & 0xffff) | (low >> 48 << 16) | (high << 32), starts);
         }
     }
