@@ -9,7 +9,7 @@ public sealed class LoopTallyTests
     [Fact]
     public void Counts_that_agree_leave_nothing_to_remark()
     {
-        LoopResult result = Counted("hlt-irqfd", returns: 101, new(101, Turns));
+        LoopResult result = Counted("hlt-irqfd", returns: 101, Kernel(101, Turns));
 
         Assert.Equal([new("fpu_reload", 101, 101), new("halt_exits", Turns, Turns)], result.Checks);
         Assert.All(result.Checks, check => Assert.True(check.Agrees));
@@ -20,7 +20,7 @@ public sealed class LoopTallyTests
     [Fact]
     public void The_OUT_at_the_end_is_one_more_where_the_kernel_counts_port_exits()
     {
-        LoopResult result = Counted("pio-out", returns: 101, new(101, 101));
+        LoopResult result = Counted("pio-out", returns: 101, Kernel(101, 101));
 
         Assert.Equal(new("io_exits", 101, 101), result.Checks[1]);
     }
@@ -30,7 +30,7 @@ public sealed class LoopTallyTests
     [InlineData(101, 99, "the kernel counted 99 mmio_exits, and the loop 100: the figures are not of what they say")]
     public void Counts_that_disagree_are_remarked(long returns, long own, string remark)
     {
-        LoopResult result = Counted("mmio-write", returns: 101, new(returns, own));
+        LoopResult result = Counted("mmio-write", returns: 101, Kernel(returns, own));
 
         KernelCheck check = Assert.Single(result.Checks, check => check.Agrees == false);
         Assert.NotEqual(check.Expected, check.Counted);
@@ -40,7 +40,7 @@ public sealed class LoopTallyTests
     [Fact]
     public void A_counter_that_never_moved_is_not_kept_and_proves_nothing()
     {
-        LoopResult result = Counted("pio-in", returns: 101, new(101, 0));
+        LoopResult result = Counted("pio-in", returns: 101, Kernel(101, 0));
 
         Assert.Equal(new("io_exits", 101, null), result.Checks[1]);
         Assert.Null(result.Checks[1].Agrees);
@@ -50,7 +50,7 @@ public sealed class LoopTallyTests
     [Fact]
     public void Returns_that_the_kernel_did_not_count_at_all_disagree()
     {
-        LoopResult result = Counted("cpuid", returns: 1, new(0, null));
+        LoopResult result = Counted("cpuid", returns: 1, Kernel(0, null));
 
         Assert.False(Assert.Single(result.Checks).Agrees);
     }
@@ -58,7 +58,7 @@ public sealed class LoopTallyTests
     [Fact]
     public void Without_statistics_nothing_is_checked()
     {
-        LoopResult result = Counted("kick", returns: 100, new(null, null));
+        LoopResult result = Counted("kick", returns: 100, Kernel(null, null));
 
         Assert.Equal([new("fpu_reload", 100, null), new("signal_exits", Turns, null)], result.Checks);
         Assert.All(result.Checks, check => Assert.Null(check.Agrees));
@@ -70,8 +70,8 @@ public sealed class LoopTallyTests
     {
         LoopTally tally = Tally("mmio-read");
 
-        tally.Count(new(11, new(11, 10), 24, 11), 10);
-        tally.Count(new(21, new(21, 20), 8, 21), 20);
+        tally.Count(new(11, Kernel(11, 10), 24, 11), 10);
+        tally.Count(new(21, Kernel(21, 20), 8, 21), 20);
 
         LoopResult result = tally.Result();
         Assert.Equal([new("fpu_reload", 32, 32), new("mmio_exits", 30, 30)], result.Checks);
@@ -80,10 +80,22 @@ public sealed class LoopTallyTests
     }
 
     [Fact]
+    public void Of_halts_it_is_told_how_many_were_polled_through()
+    {
+        LoopResult halted = Counted("hlt-irqfd", returns: 101, Kernel(101, Turns, polled: 90, slept: 10));
+        LoopResult other = Counted("cpuid", returns: 1, Kernel(1, null, polled: 90, slept: 10));
+
+        Assert.Equal(
+            "KVM was still polling when 90 of the interrupts came (halt_poll_ns), and slept when 10 did",
+            Assert.Single(halted.Remarks));
+        Assert.Empty(other.Remarks);
+    }
+
+    [Fact]
     public void Allocated_bytes_are_remarked()
     {
         LoopTally tally = Tally("cpuid");
-        tally.Count(new(1, new(1, null), 24, 1), Turns);
+        tally.Count(new(1, Kernel(1, null), 24, 1), Turns);
 
         LoopResult result = tally.Result();
 
@@ -164,7 +176,7 @@ public sealed class LoopTallyTests
     public void Of_a_loop_that_is_missing_only_that_is_said()
     {
         LoopTally tally = Tally("mmio-write");
-        tally.Count(new(101, new(102, 99), 24, 101), Turns);
+        tally.Count(new(101, Kernel(102, 99), 24, 101), Turns);
         tally.Missing = "this KVM has none";
 
         LoopResult result = tally.Result();
@@ -175,6 +187,9 @@ public sealed class LoopTallyTests
 
     private static LoopTally Tally(string loop, double nanosecondsPerTick = 1) =>
         new(ExitLoop.All.Single(each => each.Name == loop), nanosecondsPerTick);
+
+    private static KernelCounts Kernel(long? returns, long? own, long? polled = null, long? slept = null) =>
+        new(returns, own, polled, slept);
 
     private static LoopResult Counted(string loop, long returns, KernelCounts kernel)
     {
