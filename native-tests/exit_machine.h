@@ -66,6 +66,15 @@ static void create_vcpu(struct vcpu *v, int id)
 	v->run = must_map(must("KVM_GET_VCPU_MMAP_SIZE", ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0)), MAP_SHARED, v->fd);
 }
 
+/* As reset leaves it, the local APIC drops interrupts, and the first may come before the guest has seen to that. */
+static void enable_apic(struct vcpu *v)
+{
+	struct kvm_lapic_state apic;
+	must("KVM_GET_LAPIC", ioctl(v->fd, KVM_GET_LAPIC, &apic));
+	memcpy(apic.regs + 0xf0, &(uint32_t){ 0x1ff }, 4);
+	must("KVM_SET_LAPIC", ioctl(v->fd, KVM_SET_LAPIC, &apic));
+}
+
 static void enter(struct vcpu *v, const char *name, bool timed, int turns, uint64_t stack)
 {
 	const struct row *row = header->row;
@@ -170,5 +179,6 @@ static void create_machine(const char *image)
 		.entry = { .gsi = GSI, .type = KVM_IRQ_ROUTING_MSI, .u.msi = { .address_lo = LOCAL_APIC, .data = VECTOR } } };
 	must("KVM_SET_GSI_ROUTING", ioctl(vm, KVM_SET_GSI_ROUTING, &routes));
 	create_vcpu(&boot, 0);
+	enable_apic(&boot);
 	wire_devices();
 }
