@@ -10,7 +10,7 @@ namespace MiniVmm.Compare;
 internal static class Program
 {
     /// <summary>Samples of kinds that come to user space: the ones that the programs themselves serve.</summary>
-    private const int ServedSamples = 8_000;
+    private const int ServedSamples = 6_000;
 
     /// <summary>Samples of the others.</summary>
     private const int KernelSamples = 2_000;
