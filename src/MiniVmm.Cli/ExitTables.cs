@@ -53,29 +53,8 @@ internal static class ExitTables
     private static Table Stamp(ExitReport report)
     {
         Table table = Tables.New("measured on", "").HideHeaders();
-        foreach ((string name, string value) in report.Environment.Rows())
+        foreach ((string name, string value) in report.Conditions())
             table.AddRow(Markup.Escape(name), Markup.Escape(value));
-        string instruction = string.Create(CultureInfo.InvariantCulture, $"{report.GuestInstruction:F2} ns");
-        table.AddRow(
-            "kind of KVM",
-            report.RunsOnHardware
-                ? $"the guest's supervisor code runs on the processor ({instruction} an instruction)"
-                : $"the guest's supervisor code is emulated ({instruction} an instruction): "
-                    + "times in the guest are the emulator's");
-        MeasurementSettings settings = report.Settings;
-        table.AddRow(
-            "pinning",
-            settings.Pin.Count == 0 ? "none: threads move as the scheduler likes"
-                : $"vCPU on host CPU {settings.Pin[0]}"
-                    + (settings.Pin.Count > 1 ? $", its partner on {settings.Pin[1]}" : ", its partner anywhere"));
-        table.AddRow("TSC", string.Create(CultureInfo.InvariantCulture, $"{report.TscHertz / 1e6:F2} MHz"));
-        table.AddRow(
-            "method",
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{settings.Count:N0} samples a kind in {settings.Rounds} rounds, order by seed {settings.Seed}"));
-        if (settings.Disturbance != Disturbance.None)
-            table.AddRow("disturbed by", settings.Disturbance == Disturbance.Gc ? "garbage in the heap" : "a busy neighbour");
         return table;
     }
 

@@ -61,45 +61,24 @@ public static class ExitHtml
 
     private static void Stamp(StreamWriter page, ExitReport report)
     {
-        MeasurementSettings settings = report.Settings;
-        IEnumerable<(string Name, string Value)> rows =
-        [
-            .. report.Environment.Rows(),
-            ("TSC frequency", (report.TscHertz / 1e6).ToString("N2", CultureInfo.InvariantCulture) + " MHz"),
-            ("method", $"{Number(settings.Count)} samples a kind in {Number(settings.Rounds)} rounds, "
-                + $"each after {Number(settings.Warmup)} turns of warm-up; order by seed {Number(settings.Seed)}"),
-        ];
         page.WriteLine("<div class=\"facts\">");
-        page.WriteLine(Table(["measured on", ""], rows.Select(row => (string[])[Escape(row.Name), Escape(row.Value)])));
+        page.WriteLine(Table(
+            ["measured on", ""],
+            report.Conditions().Select(row => (string[])[Escape(row.Name), Escape(row.Value)])));
         page.WriteLine("</div>");
     }
 
+    /// <summary>What changes the meaning of every figure, before the first of them.</summary>
     private static void Kind(StreamWriter page, ExitReport report)
     {
-        string instruction = Duration(report.GuestInstruction);
-        page.WriteLine(report.RunsOnHardware
-            ? $"<p>The guest's supervisor code runs on the processor: {instruction} an instruction.</p>"
-            : $"<p><strong>The guest's supervisor code is emulated by this KVM</strong>, at {instruction} an "
-                + "instruction: times that the guest's clock took are the emulator's, and not those of an exit on the "
-                + "processor.</p>");
-        page.WriteLine($"<p>{Pinning(report.Settings)}</p>");
-        if (report.Settings.Disturbance != Disturbance.None)
+        if (!report.RunsOnHardware)
         {
-            string what = report.Settings.Disturbance == Disturbance.Gc
-                ? "a thread that fills MiniVmm's heap with garbage"
-                : "a thread that spins on the vCPU's own host CPU";
-            page.WriteLine($"<p><strong>The measurement was disturbed on purpose</strong>, by {what}.</p>");
+            page.WriteLine("<p><strong>The guest's supervisor code is emulated by this KVM</strong>: times that the guest's "
+                + "clock took are the emulator's, and not those of an exit on the processor.</p>");
         }
-    }
 
-    private static string Pinning(MeasurementSettings settings)
-    {
-        if (settings.Pin.Count == 0)
-            return "No thread was pinned: they moved between host CPUs as the scheduler liked.";
-        string vcpu = $"The vCPU was pinned to host CPU {Number(settings.Pin[0])}";
-        return settings.Pin.Count > 1
-            ? $"{vcpu}, and the thread or vCPU beside it to {Number(settings.Pin[1])}."
-            : $"{vcpu}; the thread or vCPU beside it was not pinned.";
+        if (report.Settings.Disturbance != Disturbance.None)
+            page.WriteLine("<p><strong>The measurement was disturbed on purpose.</strong></p>");
     }
 
     private static void Remarks(StreamWriter page, ExitReport report)

@@ -120,4 +120,33 @@ public sealed record ExitReport
 
     /// <summary>Why the kernel's counts could not be read; null if they were.</summary>
     public string? NoStatistics { get; init; }
+
+    /// <summary>Everything that a reader needs to know of host and method, a fact a row.</summary>
+    public IEnumerable<(string Name, string Value)> Conditions()
+    {
+        foreach ((string, string) row in Environment.Rows())
+            yield return row;
+        string instruction = Invariant($"{GuestInstruction:F2} ns an instruction");
+        yield return ("kind of KVM", RunsOnHardware
+            ? $"the guest's supervisor code runs on the processor ({instruction})"
+            : $"the guest's supervisor code is emulated ({instruction}): times in the guest are the emulator's");
+        yield return ("pinning", Settings.Pin.Count switch
+        {
+            0 => "none: threads move as the scheduler likes",
+            1 => $"vCPU on host CPU {Settings.Pin[0]}, its partner anywhere",
+            _ => $"vCPU on host CPU {Settings.Pin[0]}, its partner on {Settings.Pin[1]}",
+        });
+        yield return ("TSC frequency", Invariant($"{TscHertz / 1e6:F2} MHz"));
+        string samples = Invariant($"{Settings.Count:N0} samples a kind in {Settings.Rounds} rounds");
+        yield return ("method", samples
+            + Invariant($", each after {Settings.Warmup} turns of warm-up; order by seed {Settings.Seed}"));
+        if (Settings.Disturbance != Disturbance.None)
+        {
+            yield return ("disturbed by", Settings.Disturbance == Disturbance.Gc
+                ? "a thread that fills MiniVmm's heap with garbage"
+                : "a thread that spins on the vCPU's own host CPU");
+        }
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -94,7 +94,8 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
     /// <summary>Two ways of waking a halted vCPU that differ by the time it takes to wake a thread.</summary>
     private IEnumerable<string> HaltRemarks()
     {
-        if (loop.Partner == LoopPartner.Interrupter && _kernel is { Polled: { } polled, Slept: { } slept } && _turns > 0)
+        if (loop.Partner == LoopPartner.Interrupter && Missing is null && _turns > 0
+            && _kernel is { Polled: { } polled, Slept: { } slept })
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,

@@ -164,17 +164,17 @@ public sealed class ExitHtmlTests
     }
 
     [Theory]
-    [InlineData(0.75, "runs on the processor: 0.75 ns an instruction")]
-    [InlineData(830, "is emulated by this KVM, at 830 ns an instruction")]
+    [InlineData(0.75, "runs on the processor (0.75 ns an instruction)")]
+    [InlineData(830, "is emulated (830.00 ns an instruction)")]
     public void The_kind_of_KVM_is_said_in_words(double instruction, string words) => Assert.Contains(
         words,
         Body(MadeReport.Of(MadeReport.Single) with { GuestInstruction = instruction }),
         StringComparison.Ordinal);
 
     [Theory]
-    [InlineData(new int[0], "No thread was pinned")]
-    [InlineData(new[] { 3 }, "pinned to host CPU 3; the thread or vCPU beside it was not")]
-    [InlineData(new[] { 3, 2 }, "pinned to host CPU 3, and the thread or vCPU beside it to 2.")]
+    [InlineData(new int[0], "none: threads move")]
+    [InlineData(new[] { 3 }, "vCPU on host CPU 3, its partner anywhere")]
+    [InlineData(new[] { 3, 2 }, "vCPU on host CPU 3, its partner on 2")]
     public void Pinning_is_said_in_words(int[] pin, string words)
     {
         ExitReport report = MadeReport.Of(MadeReport.Single);
