@@ -17,12 +17,12 @@ internal readonly record struct Reading(double Median, double? Own);
 /// <param name="command">The program and its first arguments.</param>
 internal sealed class Contestant(string name, IReadOnlyList<string> command)
 {
-    /// <summary>The exit status of <c>minivmm bench exits</c> where something was not measured; the rest is good.</summary>
-    private const int NotAllMeasured = ExitStatus.HostLimit;
-
     private static readonly TimeSpan TimeToHang = TimeSpan.FromMinutes(2);
 
     public string Name => name;
+
+    /// <summary>What it said of its own figures, with how often: not all measured, or not to be trusted.</summary>
+    public Dictionary<string, int> Complaints { get; } = [];
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="kinds">What to measure.</param>
@@ -44,8 +44,12 @@ internal sealed class Contestant(string name, IReadOnlyList<string> command)
             throw new InvalidDataException($"{name} hangs");
         }
 
-        if (process.ExitCode is not (0 or NotAllMeasured) || output.Result.Length == 0)
-            throw new InvalidDataException($"{name} ended with status {process.ExitCode}: {errors.Result.TrimEnd()}");
+        string complaint = errors.Result.TrimEnd();
+        bool measured = process.ExitCode is ExitStatus.Success or ExitStatus.HostLimit or ExitStatus.Untrusted;
+        if (!measured || output.Result.Length == 0)
+            throw new InvalidDataException($"{name} ended with status {process.ExitCode}: {complaint}");
+        if (process.ExitCode != ExitStatus.Success)
+            Complaints[complaint] = Complaints.GetValueOrDefault(complaint) + 1;
         using JsonDocument json = JsonDocument.Parse(output.Result);
         return Read(json.RootElement);
     }

@@ -88,6 +88,11 @@ internal static class Program
         }
 
         remarks.ForEach(Console.WriteLine);
+        foreach (Contestant contestant in contestants)
+        {
+            foreach ((string complaint, int times) in contestant.Complaints)
+                Console.WriteLine($"{contestant.Name} said ({times} times): {complaint}");
+        }
     }
 
     private static void PrintKind(
