@@ -241,6 +241,7 @@ public sealed class ExitGuest
         Label turn = c.CreateLabel();
         interrupted = c.CreateLabel();
         EnableX2Apic(c, boot: false);
+        EndInterrupt(c); // the run before may have been stopped between its answer and this
         c.mov(__dword_ptr[r12], 1); // the first answer: ready
         c.Label(ref turn);
         c.sti();

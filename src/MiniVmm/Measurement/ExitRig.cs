@@ -204,7 +204,6 @@ internal sealed unsafe class ExitRig : IDisposable
         }
 
         Enter(_second, "ipi-receiver", ring: 0, LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
-        _second.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE);
         _memory.TryWrite(ExitGuest.FlagAddress, 0u);
         return new SecondProcessor(_second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
     }
@@ -216,6 +215,7 @@ internal sealed unsafe class ExitRig : IDisposable
         vcpu.Run->immediate_exit = 1;
         _ = vcpu.Enter();
         vcpu.Run->immediate_exit = 0;
+        vcpu.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE); // a run that was ended early may have left it halted
 
         ulong entry = _guest.Entry(name, form) ?? throw new InvalidOperationException($"{name} has no {form} form");
         Boot.EntryState state = ExitGuest.State(entry);
