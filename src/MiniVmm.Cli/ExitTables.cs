@@ -87,7 +87,14 @@ internal static class ExitTables
     private static Table Splits(ExitReport report)
     {
         Table table = Tables.New(
-            "where it goes, p50, ns", ">KVM_RUN", ">decode", ">device", ">loop", ">MiniVmm's", ">share", ">guest's clock");
+            "where it goes, p50, ns",
+            ">KVM_RUN",
+            ">decode",
+            ">device",
+            ">loop",
+            ">MiniVmm's",
+            ">share",
+            ">guest's clock");
         foreach (LoopResult result in report.Loops)
         {
             if (result.Split is not { } split || result.Latency.Count == 0)

@@ -91,7 +91,12 @@ public sealed unsafe class KvmStats : IDisposable
                 return;
             int errno = Marshal.GetLastPInvokeError();
             if (got >= 0)
-                throw KvmException.Unusable("read statistics", $"{got} of {length} bytes at {offset}", "the file ends there");
+            {
+                throw KvmException.Unusable(
+                    "read statistics", $"{got} of {length} bytes at {offset}", "the file ends there");
+            }
+
+
             if (errno != Errno.EINTR)
                 throw new KvmException("read statistics", errno);
         }

@@ -151,8 +151,8 @@ public sealed class VirtualMachine : IDisposable
     public string ExplainCrash() => CrashReport.Write(_vcpus[(int)_lifecycle.Reason.Value], _memory);
 
     /// <summary>
-    /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files are
-    /// as before.
+    /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files
+    /// are as before.
     /// </summary>
     public void Dispose()
     {

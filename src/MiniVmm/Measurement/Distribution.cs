@@ -37,7 +37,7 @@ public sealed class Distribution(double nanosecondsPerTick)
     /// <summary>The median, in nanoseconds.</summary>
     public double Median => Percentile(50);
 
-    /// <summary>Counts one duration. Negative ones, from clocks of two CPUs that disagree, count as none at all.</summary>
+    /// <summary>Counts one duration. A negative one, from two CPUs whose clocks disagree, counts as 0.</summary>
     public void Record(long ticks)
     {
         ticks = Math.Clamp(ticks, 0, LongestTicks);

@@ -11,7 +11,8 @@ public static class ExitCsv
         ArgumentNullException.ThrowIfNull(writer);
         string percentiles = string.Join(',', Distribution.Percentiles.Select(percentile => percentile.Name));
         writer.WriteLine(
-            $"name,clock,count,min,{percentiles},max,mean,kvm_run_p50,own_p50,guest_p50,spread,returns,returns_by_kernel");
+            $"name,clock,count,min,{percentiles},max,mean,kvm_run_p50,own_p50,guest_p50,spread,"
+            + "returns,returns_by_kernel");
         foreach (LoopResult result in report.Loops.Where(result => result.Missing is null))
         {
             Distribution latency = result.Latency;

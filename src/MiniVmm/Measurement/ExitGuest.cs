@@ -82,7 +82,8 @@ public sealed class ExitGuest
 
         using MemoryStream code = new();
         AssemblerResult result =
-            assembler.Assemble(new StreamCodeWriter(code), CodeAddress, BlockEncoderOptions.ReturnNewInstructionOffsets);
+            assembler.Assemble(
+                new StreamCodeWriter(code), CodeAddress, BlockEncoderOptions.ReturnNewInstructionOffsets);
         _image = new byte[(int)CodeAddress + code.Length];
         code.ToArray().CopyTo(_image, (int)CodeAddress);
         foreach (((string, LoopForm) key, Label label) in labels)

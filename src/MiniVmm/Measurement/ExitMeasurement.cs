@@ -215,7 +215,7 @@ public sealed class ExitMeasurement
         ExitLoop loop = tally.Loop;
         int? cpu = _settings.Pin.Count > 1 ? _settings.Pin[1] : null;
         long delay = (long)(PartnerDelay.TotalSeconds * _hertz);
-        using IPartner? partner = rig.Partner(loop, turns, _stamps, delay, cpu);
+        IPartner? partner = rig.Partner(loop, turns, _stamps, delay, cpu);
         RunResult result = rig.Run(loop, form, turns, _times, partner);
         tally.Count(result, turns);
         return result;

@@ -108,7 +108,7 @@ internal sealed unsafe class ExitRig : IDisposable
     /// <param name="form">Plain or timed.</param>
     /// <param name="turns">How many turns.</param>
     /// <param name="times">Room for the readings of every exit and a few more.</param>
-    /// <param name="partner">What runs beside it.</param>
+    /// <param name="partner">What runs beside it; started here, and disposed of before the counts.</param>
     /// <exception cref="MeasurementException">The guest did not come to its end.</exception>
     public RunResult Run(ExitLoop loop, LoopForm form, int turns, Span<ExitTimes> times, IPartner? partner)
     {
@@ -124,16 +124,18 @@ internal sealed unsafe class ExitRig : IDisposable
         KernelCounts countsBefore = ReadCounts(loop);
         long allocated;
         int exits;
-        fixed (ExitTimes* room = times)
+        using (Timer watch = new(_ => Expire(lifecycle), null, LongestRun, Timeout.InfiniteTimeSpan))
+        using (partner)
         {
-            LatencyProbe probe = new(room, times.Length, _entries);
-            using Timer watch = new(_ => Expire(lifecycle), null, LongestRun, Timeout.InfiniteTimeSpan);
-            partner?.Start(lifecycle);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            run.Run(ref probe);
-            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            partner?.Dispose();
-            exits = probe.Count;
+            fixed (ExitTimes* room = times)
+            {
+                LatencyProbe probe = new(room, times.Length, _entries);
+                partner?.Start(lifecycle);
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                run.Run(ref probe);
+                allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+                exits = probe.Count;
+            }
         }
 
         Check(loop, lifecycle.Reason, run.EntryError);
@@ -205,7 +207,8 @@ internal sealed unsafe class ExitRig : IDisposable
 
         Enter(_second, "ipi-receiver", ring: 0, LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
         _memory.TryWrite(ExitGuest.FlagAddress, 0u);
-        return new SecondProcessor(_second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
+        return new SecondProcessor(
+            _second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
     }
 
     private void Enter(

@@ -97,9 +97,10 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
         if (loop.Partner == LoopPartner.Interrupter && Missing is null && _turns > 0
             && _kernel is { Polled: { } polled, Slept: { } slept })
         {
-            yield return string.Create(
-                CultureInfo.InvariantCulture,
-                $"KVM was still polling when {polled:N0} of the interrupts came (halt_poll_ns), and slept when {slept:N0} did");
+            string found = polled.ToString("N0", CultureInfo.InvariantCulture);
+            string woken = slept.ToString("N0", CultureInfo.InvariantCulture);
+            yield return
+                $"KVM was still polling when {found} of the interrupts came (halt_poll_ns), and slept when {woken} did";
         }
     }
 
