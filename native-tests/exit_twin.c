@@ -194,10 +194,13 @@ static void allow_kicks(struct vcpu *v)
 	__atomic_store_n(&v->thread, gettid(), __ATOMIC_RELEASE);
 }
 
+static pid_t process;
+static cpu_set_t all_cpus;
+
 static void kick(struct vcpu *v)
 {
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	tgkill(getpid(), __atomic_load_n(&v->thread, __ATOMIC_ACQUIRE), KICK);
+	tgkill(process, __atomic_load_n(&v->thread, __ATOMIC_ACQUIRE), KICK);
 }
 
 static void ring_bell(int fd)
@@ -236,7 +239,7 @@ static void prod(struct partner_thread *p)
 			__atomic_store_n(&boot.stop, true, __ATOMIC_RELEASE);
 		stamps[turn] = tsc();
 		if (p->kind->partner == KICKER)
-			kick(&boot);
+			tgkill(process, boot.thread, KICK);	/* by the signal alone, as minivmm does here */
 		else
 			ring_bell(interrupt);
 	}
@@ -260,6 +263,8 @@ static void *partner_main(void *argument)
 	struct partner_thread *p = argument;
 	if (pin[1] >= 0)
 		pin_this_thread(pin[1]);
+	else
+		sched_setaffinity(0, sizeof all_cpus, &all_cpus);	/* not the vCPU's CPU, which it inherits */
 	if (p->kind->partner == PROCESSOR)
 		allow_kicks(&second);
 	pthread_barrier_wait(&p->ready);
@@ -483,6 +488,8 @@ static void choose_cpus(void)
 
 int main(int argc, char **argv)
 {
+	process = getpid();
+	sched_getaffinity(0, sizeof all_cpus, &all_cpus);
 	bool json = false;
 	choose_cpus();
 	if (argc < 2)

@@ -21,7 +21,7 @@ internal sealed class BenchExitsCommand : Command
     private readonly Option<string> _count = new("--count")
     {
         HelpName = "N",
-        Description = "Samples of each kind, over all rounds; a tenth for those that wait for another thread",
+        Description = "Samples of each kind, over all rounds; a tenth for hlt-irqfd and kick",
         DefaultValueFactory = _ => "20000",
     };
     private readonly Option<string> _warmup = new("--warmup")
@@ -98,6 +98,8 @@ internal sealed class BenchExitsCommand : Command
         if (page is not null)
             CheckWritable(page);
         ExitReport report = Measure(settings);
+        if (page is not null)
+            WriteFile(page, stream => ExitHtml.Write(report, stream));
         if (json)
         {
             using Stream output = Console.OpenStandardOutput();
@@ -113,14 +115,13 @@ internal sealed class BenchExitsCommand : Command
             ExitTables.Print(report, line.GetValue(_histogram));
         }
 
-        if (page is not null)
-            WriteFile(page, stream => ExitHtml.Write(report, stream));
         return Verdict(report);
     }
 
     private static ExitReport Measure(MeasurementSettings settings)
     {
-        using CancellationTokenSource cancellation = new();
+        // Never disposed of: a signal's handler may still run when its registration is gone.
+        CancellationTokenSource cancellation = new();
         using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, cancellation);
         using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, cancellation);
         IAnsiConsole console = Tables.StandardError();
@@ -173,6 +174,9 @@ internal sealed class BenchExitsCommand : Command
     private MeasurementSettings ReadSettings(ParseResult line)
     {
         int rounds = ReadNumber(line, _rounds, 1, 1000);
+        IReadOnlyList<int> pin = ReadPin(line.GetValue(_pin));
+        if (pin.Count == 0 && line.GetValue(_disturb) == "neighbour")
+            throw new BadInputException("--disturb neighbour: an unpinned vCPU has no neighbour; give --pin a CPU");
         int count = ReadNumber(line, _count, rounds, MostSamples);
         return new()
         {
@@ -181,7 +185,7 @@ internal sealed class BenchExitsCommand : Command
             Rounds = rounds,
             Warmup = ReadNumber(line, _warmup, 0, MostSamples),
             Seed = ReadNumber(line, _seed, 0, int.MaxValue),
-            Pin = ReadPin(line.GetValue(_pin)),
+            Pin = pin,
             Disturbance = line.GetValue(_disturb) switch
             {
                 "none" => Disturbance.None,

@@ -116,7 +116,7 @@ internal static class ExitTables
     private static Table Harness(ExitReport report)
     {
         Table table = Tables.New("of which the measuring itself, ns", ">min", ">p50", ">p99");
-        Add("host's clock readings, in each row of host and partner", report.HostHarness);
+        Add("host's four readings of one exit, in each row of host", report.HostHarness);
         Add("guest's clock readings, in each row of guest", report.GuestHarness);
         return table;
 

@@ -144,7 +144,7 @@ internal sealed class RunCommand : Command
 
     private static StopReason RunUntilStopped(VirtualMachine machine, TimeSpan? timeout, out string? crash)
     {
-        // The guest starts while this thread still prepares for signals: until then there is nothing to put back.
+        // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
         machine.Start();
         using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, machine);
         using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, machine);

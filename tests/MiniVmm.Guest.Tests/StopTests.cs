@@ -22,6 +22,15 @@ public sealed class StopTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task A_user_without_room_for_queued_signals_can_stop_it_too()
+    {
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "prlimit", "--sigpending=0", Built.MiniVmm, "run", "--timeout", "0.5", Crash, "--append", "hang");
+
+        run.With(ExitStatus.Timeout);
+    }
+
+    [Fact]
     public async Task A_guest_that_ends_before_the_timeout_ends_as_it_likes()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync(

@@ -35,7 +35,7 @@ public sealed class VirtualMachine : IDisposable
         {
             HostChecks.Run(kvm, plan, warn);
             _lifecycle = Own(new Lifecycle());
-            _gate = Own(new StartGate(options.Topology.Count));
+            _gate = Own(new StartGate(options.Topology.Count + 1)); // the vCPUs, and whoever gives them their input
             KvmVm vm = Own(kvm.CreateVm());
             vm.SetTssAddress(MemoryLayout.Tss);
             vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
@@ -115,25 +115,27 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
     public void Stop(StopReason reason) => _lifecycle.Stop(reason);
 
-    /// <summary>Lets the guest run, once; it may have ended when this returns.</summary>
-    /// <exception cref="HostLimitException">A vCPU's thread cannot be started or pinned; none has run.</exception>
+    /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
+    /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
     {
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.Start();
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.WaitUntilReady();
-        _milestones.Reach("vCPU threads ready");
     }
 
     /// <summary>
-    /// Gives the guest its input and waits for its end: then its text is out, and the terminal is as it was. The caller
-    /// watches for the signals that would leave the terminal raw.
+    /// Gives the guest its input, lets it run, and waits for its end: then its text is out, and the terminal is as it was.
+    /// The caller watches for the signals that would leave the terminal raw.
     /// </summary>
     /// <param name="timeout">Longest run, or null for none.</param>
+    /// <exception cref="HostLimitException">A vCPU's thread cannot be pinned; none has run.</exception>
     public StopReason WaitForEnd(TimeSpan? timeout)
     {
+        foreach (VcpuThread vcpu in _vcpus)
+            vcpu.WaitUntilReady();
         _console.AttachInput(_serial);
+        _milestones.Reach("vCPU threads ready");
+        _gate.Arrive();
         _lifecycle.Wait(timeout);
         JoinAll();
         _console.Dispose();

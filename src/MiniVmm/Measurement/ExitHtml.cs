@@ -71,7 +71,7 @@ public static class ExitHtml
     /// <summary>What changes the meaning of every figure, before the first of them.</summary>
     private static void Kind(StreamWriter page, ExitReport report)
     {
-        if (!report.RunsOnHardware)
+        if (report is { RunsOnHardware: false, GuestInstruction: not null })
         {
             page.WriteLine("<p><strong>The guest's supervisor code is emulated by this KVM</strong>: times that the guest's "
                 + "clock took are the emulator's, and not those of an exit on the processor.</p>");

@@ -17,7 +17,10 @@ public static class ExitJson
         report.Environment.WriteJson(writer);
         WriteSettings(writer, report.Settings);
         writer.WriteNumber("tscHertz", Math.Round(report.TscHertz));
-        writer.WriteNumber("guestInstruction", Rounded(report.GuestInstruction));
+        if (report.GuestInstruction is { } instruction)
+            writer.WriteNumber("guestInstruction", Rounded(instruction));
+        else
+            writer.WriteNull("guestInstruction");
         writer.WriteBoolean("runsOnHardware", report.RunsOnHardware);
         writer.WriteStartObject("harness");
         WriteDistribution(writer, "host", report.HostHarness);

@@ -138,7 +138,7 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
         new("hlt-irqfd", "HLT, woken by an irqfd, until the handler's OUT is out", LoopClock.Partner)
         {
             Partner = LoopPartner.Interrupter,
-            Counter = new("halt_exits"),
+            Counter = new("halt_exits", AtMost: true),
         },
         new("ipi", "interprocessor interrupt to a halted vCPU and its answer", LoopClock.Guest)
         {
@@ -180,7 +180,8 @@ public sealed record ExitLoop(string Name, string Description, LoopClock Clock)
 /// <summary>A statistic of the vCPU that each turn of a loop must move by one.</summary>
 /// <param name="Name">As KVM_GET_STATS_FD names it.</param>
 /// <param name="CountsEnd">Whether the OUT that ends a loop moves it too.</param>
-public sealed record KernelCounter(string Name, bool CountsEnd = false)
+/// <param name="AtMost">Whether a turn may leave it alone: an interrupt can come before the guest has halted.</param>
+public sealed record KernelCounter(string Name, bool CountsEnd = false, bool AtMost = false)
 {
     /// <summary>
     /// What the kernel counts once for each KVM_RUN: it gives the guest's FPU state back there, and nowhere else.

@@ -10,9 +10,9 @@ namespace MiniVmm.Measurement;
 public sealed class ExitMeasurement
 {
     // A partner lets the guest halt or get busy before it acts.
-    private static readonly TimeSpan PartnerDelay = TimeSpan.FromMicroseconds(50);
+    internal static readonly TimeSpan PartnerDelay = TimeSpan.FromMicroseconds(50);
 
-    // Loops with a partner take many times as long a turn.
+    // hlt-irqfd and kick wait for that at every turn, and get a share of the samples.
     private const int PartnerShare = 10;
 
     // Turns of the empty loop that tell what an instruction takes: they outweigh what an entry varies by.
@@ -31,6 +31,7 @@ public sealed class ExitMeasurement
     private string? _noStatistics;
     private long _longRun;
     private long _shortRun;
+    private long _step;
 
     private ExitMeasurement(MeasurementSettings settings, Action<double> progress, CancellationToken cancellation)
     {
@@ -87,7 +88,9 @@ public sealed class ExitMeasurement
             MeasureRounds(rig);
             return null;
         }
-        catch (Exception e) when (e is VmmException or KvmException or OperationCanceledException)
+#pragma warning disable CA1031 // whatever it is, the thread that waits for this one throws it again
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             return e;
         }
@@ -101,7 +104,8 @@ public sealed class ExitMeasurement
         int step = 0;
         for (int round = 0; round < _settings.Rounds; round++)
         {
-            Measure(rig, _nothing);
+            if (_nothing.Missing is null)
+                Measure(rig, _nothing);
             _progress((double)++step / steps);
             order.Shuffle(tallies);
             foreach (LoopTally tally in tallies)
@@ -182,7 +186,7 @@ public sealed class ExitMeasurement
             tally.BeginRound();
         foreach (uint sample in samples)
         {
-            tally.RecordGuest(sample);
+            tally.RecordGuest(sample / tally.Loop.MostExits);
             if (onlyClock)
                 tally.Record(sample);
         }
@@ -206,9 +210,10 @@ public sealed class ExitMeasurement
         return _times[0].Out - _times[0].In;
     }
 
-    /// <summary>Nanoseconds of one of the empty loop's two instructions; 0 where it did not run.</summary>
-    private double GuestInstruction() =>
-        Math.Max(0, _longRun - _shortRun) / (2.0 * InstructionTurns) / _hertz * 1e9;
+    /// <summary>Nanoseconds of one of the empty loop's two instructions; null where it did not run.</summary>
+    private double? GuestInstruction() => _longRun == 0
+        ? null
+        : Math.Max(0, _longRun - _shortRun) / (2.0 * InstructionTurns) / _hertz * 1e9;
 
     private RunResult Run(ExitRig rig, LoopTally tally, LoopForm form, int turns)
     {
@@ -240,7 +245,12 @@ public sealed class ExitMeasurement
 
         _hostHarness = new Distribution(1e9 / _hertz);
         for (int i = turns / 2; i < turns - 1; i++)
+        {
             _hostHarness.Record(_times[i + 1].In - _times[i].In);
+            long step = _times[i].Out - _times[i].In;
+            if (step > 0 && (_step == 0 || step < _step))
+                _step = step;
+        }
     }
 
     private int Turns(ExitLoop loop) => Share(loop, _settings.Count / _settings.Rounds) + Share(loop, _settings.Warmup);
@@ -261,6 +271,7 @@ public sealed class ExitMeasurement
         Environment = environment,
         TscHertz = _clock.Hertz,
         GuestInstruction = GuestInstruction(),
+        TscStep = _step / _hertz * 1e9,
         HostHarness = _hostHarness!,
         GuestHarness = _nothing.Guest,
         Loops = [.. _tallies.Select(tally => tally.Result())],

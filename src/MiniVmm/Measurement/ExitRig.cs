@@ -33,6 +33,7 @@ internal sealed unsafe class ExitRig : IDisposable
     private kvm_sregs _secondReset;
     private KvmVcpu? _second;
     private Lifecycle? _running;
+    private readonly Lock _interruption = new();
     private bool _interrupted;
 
     /// <summary>Builds the machine; the calling thread is the vCPU's from now on.</summary>
@@ -98,8 +99,12 @@ internal sealed unsafe class ExitRig : IDisposable
     /// <summary>From any thread: ends the run that is on, and lets no other begin.</summary>
     public void Interrupt()
     {
-        Volatile.Write(ref _interrupted, true);
-        Volatile.Read(ref _running)?.Stop(new(StopKind.Interrupted));
+        lock (_interruption)
+        {
+            _interrupted = true;
+            _running?.Stop(new(StopKind.Interrupted));
+        }
+
         Kick.Send();
     }
 
@@ -113,9 +118,27 @@ internal sealed unsafe class ExitRig : IDisposable
     public RunResult Run(ExitLoop loop, LoopForm form, int turns, Span<ExitTimes> times, IPartner? partner)
     {
         using Lifecycle lifecycle = new();
-        Volatile.Write(ref _running, lifecycle);
-        if (Volatile.Read(ref _interrupted))
-            throw new OperationCanceledException();
+        try
+        {
+            lock (_interruption)
+            {
+                if (_interrupted)
+                    throw new OperationCanceledException();
+                _running = lifecycle;
+            }
+
+            return Run(loop, form, turns, times, partner, lifecycle);
+        }
+        finally
+        {
+            lock (_interruption)
+                _running = null;
+        }
+    }
+
+    private RunResult Run(
+        ExitLoop loop, LoopForm form, int turns, Span<ExitTimes> times, IPartner? partner, Lifecycle lifecycle)
+    {
         _end.Power = lifecycle;
         *_entries = 0;
         Enter(Vcpu, loop.Name, loop.Ring, form, turns, _reset, MemoryLayout.BootStackTop);

@@ -74,14 +74,14 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
 
             // A counter that never moved is not kept: one that is would show at least something.
             if (loop.Counter is { } counter)
-                checks.Add(new(counter.Name, _expected, _kernel.Own is 0 ? null : _kernel.Own));
+                checks.Add(new(counter.Name, _expected, _kernel.Own is 0 ? null : _kernel.Own, counter.AtMost));
         }
 
         LoopResult result = new(loop)
         {
             Missing = Missing,
-            Latency = _latency,
-            Split = _own.Count > 0 ? new(_kvmRun, _decode, _serve, _loop, _own) : null,
+            Latency = Missing is null ? _latency : new(nanosecondsPerTick), // a part of it would pass for the whole
+            Split = Missing is null && _own.Count > 0 ? new(_kvmRun, _decode, _serve, _loop, _own) : null,
             Guest = Guest.Count > 0 && loop.Clock == LoopClock.Host ? Guest : null,
             RoundMedians = _medians,
             Turns = _turns,

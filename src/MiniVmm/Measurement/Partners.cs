@@ -124,8 +124,18 @@ internal sealed class PartnerThread(string name, int? cpu) : IDisposable
     /// <exception cref="HostLimitException">The thread cannot be pinned.</exception>
     public void Start(Action work)
     {
-        _thread = new Thread(() => Main(work), maxStackSize: 256 * 1024) { IsBackground = true, Name = name };
-        _thread.Start();
+        Thread thread = new(() => Main(work), maxStackSize: 256 * 1024) { IsBackground = true, Name = name };
+        try
+        {
+            thread.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HostLimitException(
+                $"the host has no thread for the loop's {name}; look at ulimit -u and the cgroup's pids.max", e);
+        }
+
+        _thread = thread;
         _ready.Wait();
         if (_failure is not null)
             throw _failure;

@@ -14,7 +14,18 @@ public static unsafe class Tsc
     /// Reads the counter once everything before it is done (SDM vol. 2, RDTSC: LFENCE first). Safe without a GC
     /// transition: five instructions that cannot block.
     /// </summary>
-    public static delegate* unmanaged[SuppressGCTransition]<long> Read { get; } = Assemble();
+    /// <exception cref="HostLimitException">The host does not let a program make code.</exception>
+    public static delegate* unmanaged[SuppressGCTransition]<long> Read
+    {
+        get
+        {
+            if (s_read == null)
+                s_read = Assemble();
+            return s_read;
+        }
+    }
+
+    private static delegate* unmanaged[SuppressGCTransition]<long> s_read;
 
     /// <summary>Begins to measure how fast the counter counts.</summary>
     public static TscClock StartClock() => new(Read(), Stopwatch.GetTimestamp());
