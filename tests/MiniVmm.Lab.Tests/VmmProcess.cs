@@ -12,7 +12,7 @@ public sealed partial class VmmProcess : IAsyncDisposable
     public const int SIGTERM = 15;
 
     /// <summary>Far more than any step takes, even when the host is busy with other things.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private static int s_started;
 
