@@ -17,25 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "must.h"
+
 enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5, DEBUG_EXIT = 0xf4, SOFT_OFF = 0x604 };
 enum { STACK = 0x8ff0, INFO = 0x10000, COMMAND_LINE = 0x20000, ACPI = 0xe0000 };
-
-static int must(const char *what, int result)
-{
-	if (result < 0) {
-		perror(what);
-		exit(4);
-	}
-	return result;
-}
-
-static void *must_map(size_t size, int flags, int fd)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (p == MAP_FAILED)
-		must("mmap", -1);
-	return p;
-}
 
 static unsigned load(const char *path, char *ram)
 {

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "must.h"
+
 enum { PORT_DATA = 0xc0, PORT_DOORBELL = 0xc4, PORT_WOKEN = 0xc6, PORT_COALESCED = 0xc8, PORT_END = 0xcc };
 enum { WINDOW_DOORBELL = 0x100, WINDOW_WOKEN = 0x200, WINDOW_COALESCED = 0x1000, COALESCED_LENGTH = 0x100 };
 enum { HEADER = 0x1000, FLAG = 0x3000, SECOND_STACK = 0x5000, CODE_SELECTOR = 0x10, DATA_SELECTOR = 0x18 };
@@ -38,23 +40,6 @@ static struct kvm_coalesced_mmio_ring *ring;
 
 /* Told what this KVM cannot wire. */
 static void cannot(const char *kind);
-
-static int must(const char *what, int result)
-{
-	if (result < 0) {
-		perror(what);
-		exit(4);
-	}
-	return result;
-}
-
-static void *must_map(size_t size, int flags, int fd)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (p == MAP_FAILED)
-		must("mmap", -1);
-	return p;
-}
 
 static void create_vcpu(struct vcpu *v, int id)
 {

@@ -13,7 +13,7 @@ internal static class ExitTables
     {
         Table table = Tables.New("kind", "clock", "what happens");
         foreach (ExitLoop loop in ExitLoop.All)
-            table.AddRow(loop.Name, Clock(loop.Clock), Markup.Escape(loop.Description));
+            table.AddRow(loop.Name, ExitJson.Name(loop.Clock), Markup.Escape(loop.Description));
         Tables.StandardOutput().Write(table);
         return ExitStatus.Success;
     }
@@ -71,7 +71,7 @@ internal static class ExitTables
             table.AddRow(
             [
                 result.Loop.Name,
-                Clock(result.Loop.Clock),
+                ExitJson.Name(result.Loop.Clock),
                 Number(latency.Count),
                 Microseconds(latency.Min),
                 .. Distribution.Percentiles.Select(percentile => Microseconds(latency.Percentile(percentile.Percent))),
@@ -172,14 +172,6 @@ internal static class ExitTables
 
         return table;
     }
-
-    private static string Clock(LoopClock clock) => clock switch
-    {
-        LoopClock.Host => "host",
-        LoopClock.Guest => "guest",
-        LoopClock.Partner => "partner",
-        _ => "call",
-    };
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -119,7 +119,8 @@ public static class ExitJson
     /// <summary>A tenth of a nanosecond is less than a tick.</summary>
     private static double Rounded(double nanoseconds) => Math.Round(nanoseconds, 1);
 
-    internal static string Name(LoopClock clock) => clock switch
+    /// <summary>A clock as files and tables name it.</summary>
+    public static string Name(LoopClock clock) => clock switch
     {
         LoopClock.Host => "host",
         LoopClock.Guest => "guest",
