@@ -11,6 +11,15 @@ public static unsafe partial class Linux
     /// <summary>statfs.f_type of a hugetlbfs (linux/magic.h).</summary>
     public const long HUGETLBFS_MAGIC = 0x958458f6;
 
+    /// <summary>The clock that never jumps (time.h).</summary>
+    public const int CLOCK_MONOTONIC = 1;
+
+    /// <summary>timerfd_create: close on exec (sys/timerfd.h).</summary>
+    public const int TFD_CLOEXEC = 0x80000;
+
+    /// <summary>timerfd_create: reads do not wait.</summary>
+    public const int TFD_NONBLOCK = 0x800;
+
     /// <summary>
     /// ioctl(2) with the request as unsigned as it is: KVM's have bit 31 set. The error is in
     /// <see cref="Marshal.GetLastPInvokeError"/>.
@@ -34,6 +43,22 @@ public static unsafe partial class Linux
     [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
     public static partial int TgKill(int processId, int threadId, int signal);
 
+    /// <summary>A timer behind a file descriptor (timerfd_create(2)).</summary>
+    /// <returns>The descriptor, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
+    [LibraryImport("libc", EntryPoint = "timerfd_create", SetLastError = true)]
+    public static partial int TimerFdCreate(int clock, int flags);
+
+    /// <summary>Has such a timer expire once, after so many nanoseconds; 0 stops it (timerfd_settime(2)).</summary>
+    /// <exception cref="KvmException">Not such a timer.</exception>
+    public static void TimerFdSetTime(int fd, long nanoseconds)
+    {
+        itimerspec_x86_64 wanted = default;
+        wanted.it_value_sec = nanoseconds / 1_000_000_000;
+        wanted.it_value_nsec = nanoseconds % 1_000_000_000;
+        if (TimerFdSetTime(fd, 0, &wanted, null) != 0)
+            throw new KvmException("timerfd_settime", Marshal.GetLastPInvokeError());
+    }
+
     /// <summary>What file system a path is on (statfs(2)).</summary>
     /// <param name="path">Any file or directory there.</param>
     /// <param name="type">Its magic number, as in <see cref="HUGETLBFS_MAGIC"/>.</param>
@@ -53,6 +78,18 @@ public static unsafe partial class Linux
 
     [LibraryImport("libc", EntryPoint = "statfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatFs(string path, statfs_x86_64* result);
+
+    [LibraryImport("libc", EntryPoint = "timerfd_settime", SetLastError = true)]
+    private static partial int TimerFdSetTime(int fd, int flags, itimerspec_x86_64* wanted, itimerspec_x86_64* old);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct itimerspec_x86_64
+    {
+        public long it_interval_sec;
+        public long it_interval_nsec;
+        public long it_value_sec;
+        public long it_value_nsec;
+    }
 
     // Only what is read is named; glibc's structure has 120 bytes.
     [StructLayout(LayoutKind.Sequential, Size = 120)]

@@ -40,6 +40,12 @@ public static class InterruptWiring
     /// <summary>The I/O APIC pin of an ISA interrupt line, 0–15 without <see cref="CascadeIrq"/>.</summary>
     public static byte IoApicPin(byte irq) => irq == 0 ? TimerPin : irq;
 
+    /// <summary>
+    /// Lines for devices that only ACPI knows, in the order they are given out: first the pins behind the ISA lines, then
+    /// the ISA lines that no device here has. All are edge-triggered.
+    /// </summary>
+    public static IReadOnlyList<byte> FreeLines { get; } = [16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 7, 6, 3, 12, 14, 15];
+
     /// <summary>Whether the line is level-triggered: only ACPI's is, which differs from the ISA bus.</summary>
     internal static bool IsLevel(byte irq) => irq == IoPorts.AcpiSciIrq;
 }

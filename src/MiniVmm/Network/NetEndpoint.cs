@@ -1,0 +1,44 @@
+namespace MiniVmm.Network;
+
+/// <summary>
+/// The host's end of a guest's network card: Ethernet frames over file descriptors, one frame a read or write. A tap
+/// device, or a SOCK_SEQPACKET socket with a network in user mode behind it.
+/// </summary>
+public abstract class NetEndpoint : IDisposable
+{
+    /// <summary>A descriptor for each pair of queues, non-blocking.</summary>
+    public abstract IReadOnlyList<int> Descriptors { get; }
+
+    /// <summary>
+    /// Whether each frame has a struct virtio_net_hdr_v1 (12 bytes, virtio 1.2, 5.1.6) in front of it on the descriptors:
+    /// without it the device adds one of zeroes, and takes none but that.
+    /// </summary>
+    public abstract bool HasVnetHeader { get; }
+
+    /// <summary>VIRTIO_NET_F_* bits of checksum and segmentation offload that the host can do; needs the header.</summary>
+    public virtual ulong Offloads => 0;
+
+    /// <summary>Largest packet without the Ethernet header, in bytes, for the guest's VIRTIO_NET_F_MTU.</summary>
+    public abstract ushort Mtu { get; }
+
+    /// <summary>Tells the host which offloads the guest takes on frames to it (TUNSETOFFLOAD); the bits negotiated.</summary>
+    public virtual void SetGuestOffloads(ulong features)
+    {
+    }
+
+    /// <summary>Has frames go to the first so many descriptors (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET).</summary>
+    public virtual void SetActivePairs(int pairs)
+    {
+    }
+
+    /// <summary>One line for people: "user mode, 10.0.2.0/24", "tap0 on bridge br0".</summary>
+    public abstract string Description { get; }
+
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,49 @@
+namespace MiniVmm.Virtio;
+
+/// <summary>
+/// A rate limit: tokens come at a steady rate up to a burst, and whoever spends more than there are waits until the debt
+/// is paid. Pure arithmetic: the caller brings the time. Not safe for several threads.
+/// </summary>
+public sealed class TokenBucket
+{
+    private readonly double _rate;
+    private readonly double _burst;
+    private double _tokens;
+    private long _at;
+    private bool _started;
+
+    /// <param name="rate">Tokens a second, above 0.</param>
+    /// <param name="burst">Most tokens that gather while nothing is spent.</param>
+    public TokenBucket(double rate, double burst)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rate);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(burst);
+        _rate = rate;
+        _burst = _tokens = burst;
+    }
+
+    /// <summary>How long until something may be spent; zero for now. A debt, however large, never stops it for good.</summary>
+    /// <param name="now">Monotonic, in nanoseconds.</param>
+    public TimeSpan Delay(long now)
+    {
+        Refill(now);
+        return _tokens > 0
+            ? TimeSpan.Zero
+            : TimeSpan.FromSeconds(Math.Min((1 - _tokens) / _rate, TimeSpan.SecondsPerDay));
+    }
+
+    /// <summary>Spends; may go into debt, so that a request larger than the burst still gets through.</summary>
+    public void Spend(long now, double tokens)
+    {
+        Refill(now);
+        _tokens -= tokens;
+    }
+
+    private void Refill(long now)
+    {
+        if (_started && now > _at)
+            _tokens = Math.Min(_burst, _tokens + ((now - _at) * 1e-9 * _rate));
+        _at = _started ? Math.Max(_at, now) : now;
+        _started = true;
+    }
+}
