@@ -43,6 +43,11 @@ public static unsafe partial class Linux
     [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
     public static partial int TgKill(int processId, int threadId, int signal);
 
+    /// <summary>Random bytes from the kernel's generator (getrandom(2), glibc 2.25).</summary>
+    /// <returns>How many it gave; -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
+    [LibraryImport("libc", EntryPoint = "getrandom", SetLastError = true)]
+    public static partial nint GetRandom(byte* buffer, nuint length, uint flags);
+
     /// <summary>A timer behind a file descriptor (timerfd_create(2)).</summary>
     /// <returns>The descriptor, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
     [LibraryImport("libc", EntryPoint = "timerfd_create", SetLastError = true)]
