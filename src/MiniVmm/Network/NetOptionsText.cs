@@ -1,0 +1,214 @@
+using System.Globalization;
+using MiniVmm.Cpu;
+
+namespace MiniVmm.Network;
+
+/// <summary>The text of <c>--net</c>: its mode, its keys, and every complaint.</summary>
+internal sealed class NetOptionsText(string text)
+{
+    private static readonly string[] s_modes = ["user", "tap", "bridge", "nat", "none"];
+    private static readonly string[] s_everyKey = ["mac", "mtu", "bw"];
+    private static readonly string[] s_userKeys = ["hostfwd", "net", "hostname", "dns", "restrict"];
+
+    private readonly HashSet<string> _given = new(StringComparer.Ordinal);
+    private readonly List<HostForward> _forwards = [];
+    private NetOptions _options = new() { Mode = NetMode.None };
+
+    public NetOptions Parse()
+    {
+        string[] parts = text.Split(',');
+        ParseMode(parts[0]);
+        foreach (string part in parts.AsSpan(1))
+            ParseKey(part);
+        if (_options.Mode == NetMode.User)
+        {
+            _options = _options with { User = _options.User with { HostForwards = _forwards } };
+            CheckUser(_options.User);
+        }
+
+        return _options;
+    }
+
+    private void ParseMode(string part)
+    {
+        (string mode, string? value) = Divide(part);
+        _options = mode switch
+        {
+            "none" when value is null => new NetOptions { Mode = NetMode.None },
+            "user" when value is null => new NetOptions { Mode = NetMode.User },
+            "tap" => new NetOptions { Mode = NetMode.Tap, Interface = Name(mode, value) },
+            "bridge" => new NetOptions { Mode = NetMode.Bridge, Interface = Name(mode, value) },
+            "nat" => new NetOptions { Mode = NetMode.Nat, Subnet = value is null ? null : NatSubnet(value) },
+            "none" or "user" => throw Bad($"{mode} takes no value; write {mode} and commas behind it"),
+            "" => throw Bad("no kind of network; write user, tap=NAME, bridge=NAME, nat or none"),
+            _ => throw Bad($"no kind of network '{mode}'{DidYouMean(mode, s_modes)}; "
+                + "there are user, tap=NAME, bridge=NAME, nat and none"),
+        };
+    }
+
+    private void ParseKey(string part)
+    {
+        if (part.Length == 0)
+            throw Bad("nothing between two commas");
+        (string key, string? given) = Divide(part);
+        string[] known = _options.Mode switch
+        {
+            NetMode.User => [.. s_everyKey, .. s_userKeys],
+            NetMode.None => [],
+            _ => [.. s_everyKey, "queues"],
+        };
+        string mode = text.Split(',', '=')[0];
+        if (known.Length == 0)
+            throw Bad($"none takes nothing more, and here is '{key}'");
+        if (key is "queues" && _options.Mode == NetMode.User)
+            throw Bad("queues is for taps; user has one pair of queues");
+        if (!known.Contains(key))
+            throw Bad($"{mode} has no key '{key}'{DidYouMean(key, known)}; there are {string.Join(", ", known)}");
+        if (string.IsNullOrEmpty(given))
+            throw Bad($"{key} has no value; write {key}=…");
+        if (key != "hostfwd" && !_given.Add(key))
+            throw Bad($"{key} is given twice");
+
+        UserNetOptions user = _options.User;
+        _options = key switch
+        {
+            "mac" => _options with { Mac = Mac(given) },
+            "mtu" => _options with { Mtu = (ushort)Number(key, given, NetOptions.LeastMtu, ushort.MaxValue) },
+            "bw" => _options with { Bandwidth = ParseBandwidth(given) },
+            "queues" => _options with { Queues = Number(key, given, 1, NetOptions.MostQueues) },
+            "net" => _options with { User = user with { Network = UserNetwork(given) } },
+            "hostname" => _options with { User = user with { Hostname = Hostname(given) } },
+            "dns" => _options with { User = user with { Dns = Address(key, given) } },
+            "restrict" => _options with { User = user with { Restrict = Switch(key, given) } },
+            _ => Forward(given),
+        };
+    }
+
+    private NetOptions Forward(string value)
+    {
+        // [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT
+        string[] sides = value.Split('-');
+        string[] host = sides[0].Split(':');
+        string[] guest = sides.Length == 2 ? sides[1].Split(':') : [];
+        if (host.Length != 3 || guest.Length != 2 || host[0] is not ("" or "tcp" or "udp"))
+        {
+            throw Bad($"hostfwd={value} is no forwarding; "
+                + "write [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, as in tcp::2222-:22");
+        }
+
+        HostForward forward = new(
+            host[0] == "udp",
+            host[1].Length == 0 ? Ipv4Address.Any : Address("hostfwd", host[1]),
+            (ushort)Number("hostfwd", host[2], 1, ushort.MaxValue),
+            guest[0].Length == 0 ? Ipv4Address.Any : Address("hostfwd", guest[0]),
+            (ushort)Number("hostfwd", guest[1], 1, ushort.MaxValue));
+        if (_forwards.Any(other => other.IsUdp == forward.IsUdp && other.HostPort == forward.HostPort
+            && other.HostAddress == forward.HostAddress))
+            throw Bad($"hostfwd={value}: this port of the host is forwarded already");
+        _forwards.Add(forward);
+        return _options;
+    }
+
+    /// <summary>What hangs on a network that may be named behind it.</summary>
+    private void CheckUser(UserNetOptions user)
+    {
+        if (user.Dns is { } dns && !IsHost(user.Network, dns))
+            throw Bad($"dns={dns} is no address of the guest's network {user.Network}");
+        foreach (HostForward forward in user.HostForwards)
+        {
+            if (forward.GuestAddress != Ipv4Address.Any && !IsHost(user.Network, forward.GuestAddress))
+                throw Bad($"hostfwd to {forward.GuestAddress}: no address of the guest's network {user.Network}");
+        }
+    }
+
+    private static bool IsHost(Ipv4Network network, Ipv4Address address) =>
+        network.Contains(address) && address != network.Address && address != network.Broadcast;
+
+    private string Name(string mode, string? value)
+    {
+        if (string.IsNullOrEmpty(value))
+            throw Bad($"{mode} has no name; write {mode}= and an interface of the host's");
+        if (value.Length > NetOptions.LongestInterfaceName || value is "." or ".."
+            || value.AsSpan().ContainsAnyExceptInRange('!', '~') || value.AsSpan().ContainsAny("/:%"))
+        {
+            throw Bad($"'{value}' is no name of an interface; "
+                + $"it has at most {NetOptions.LongestInterfaceName} letters, none of them a space, /, : or %");
+        }
+
+        return value;
+    }
+
+    private Ipv4Network NatSubnet(string value)
+    {
+        if (!Ipv4Network.TryParse(value, out Ipv4Network network))
+            throw Bad($"nat={value} is no network; write one as in nat=192.168.77.0/24");
+        if (network.PrefixLength is < 8 or > 29)
+            throw Bad($"nat={value}: a network from /8 to /29, for the host, its guests and their addresses");
+        return network;
+    }
+
+    private Ipv4Network UserNetwork(string value)
+    {
+        if (!Ipv4Network.TryParse(value, out Ipv4Network network))
+            throw Bad($"net={value} is no network; write one as in net=10.0.2.0/24");
+        if (network.PrefixLength is < 8 or > 27)
+            throw Bad($"net={value}: a network from /8 to /27, for the guest's first address is its .15");
+        return network;
+    }
+
+    private MacAddress Mac(string value)
+    {
+        if (!MacAddress.TryParse(value, out MacAddress mac))
+            throw Bad($"mac={value} is no address; write six bytes, as in mac=52:54:00:12:34:56");
+        if (!mac.IsUnicast)
+            throw Bad($"mac={value} cannot be one card's address; the first byte must be even, and not all of them 0");
+        return mac;
+    }
+
+    private string Hostname(string value)
+    {
+        if (value.Length > 63 || value[0] == '-' || !value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'))
+            throw Bad($"hostname={value} is no host's name; it has letters, digits and dashes, at most 63");
+        return value;
+    }
+
+    private Ipv4Address Address(string key, string value) => Ipv4Address.TryParse(value, out Ipv4Address address)
+        ? address
+        : throw Bad($"{key}: '{value}' is no IPv4 address; write one as in 10.0.2.15");
+
+    private bool Switch(string key, string value) => value switch
+    {
+        "on" or "yes" or "y" => true,
+        "off" or "no" or "n" => false,
+        _ => throw Bad($"{key}={value}; write {key}=on or {key}=off"),
+    };
+
+    private ulong ParseBandwidth(string value)
+    {
+        // A bare number would be mebibytes elsewhere: here that reads wrong too easily.
+        if (char.IsAsciiDigit(value[^1]))
+            throw Bad($"bw={value} has no unit; write bytes a second with K, M or G, as in bw=10M");
+        ulong bandwidth = ByteSize.Parse(value, $"--net {text}: bw");
+        return bandwidth != 0 ? bandwidth : throw Bad("bw=0 would pass nothing; leave it out for no limit");
+    }
+
+    private int Number(string key, string value, int least, int most)
+    {
+        if (value.Length is 0 or > 9 || value.AsSpan().ContainsAnyExceptInRange('0', '9')
+            || !int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            || number < least || number > most)
+            throw Bad($"{key}: '{value}' is not a whole number from {least} to {most}");
+        return number;
+    }
+
+    private static (string Key, string? Value) Divide(string part)
+    {
+        int equals = part.IndexOf('=', StringComparison.Ordinal);
+        return equals < 0 ? (part, null) : (part[..equals], part[(equals + 1)..]);
+    }
+
+    private static string DidYouMean(string word, string[] known) =>
+        Spelling.Closest(word, known) is { } near ? $" (did you mean {near}?)" : "";
+
+    private BadInputException Bad(string complaint) => new($"--net {text}: {complaint}");
+}
