@@ -1,0 +1,29 @@
+using System.Globalization;
+
+namespace MiniVmm.Storage;
+
+/// <summary>What sysfs says about a block device's queue (Documentation/ABI/stable/sysfs-block).</summary>
+internal static class BlockQueue
+{
+    /// <summary>Bytes of the smallest discard; 0 where it cannot, or where nothing is said.</summary>
+    public static uint DiscardGranularity(uint major, uint minor)
+    {
+        // A partition has no queue of its own, its disk above has.
+        string device = $"/sys/dev/block/{major}:{minor}";
+        return Read($"{device}/queue/discard_granularity") ?? Read($"{device}/../queue/discard_granularity") ?? 0;
+    }
+
+    private static uint? Read(string path)
+    {
+        try
+        {
+            return uint.TryParse(File.ReadAllText(path), NumberStyles.AllowTrailingWhite, null, out uint value)
+                ? value
+                : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

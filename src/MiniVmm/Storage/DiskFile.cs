@@ -1,0 +1,258 @@
+using System.Runtime.InteropServices;
+using MiniVmm.Kvm;
+using MiniVmm.Virtio;
+using static MiniVmm.Storage.FileCalls;
+
+namespace MiniVmm.Storage;
+
+/// <summary>
+/// A file or block device that holds a disk image, locked against other processes for as long as it is open. Positioned
+/// reads and writes from any thread; none of them throws or allocates, each says 0 or the errno.
+/// </summary>
+public sealed unsafe class DiskFile : IDisposable
+{
+    private readonly int _fd;
+    private bool _closed;
+
+    private DiskFile(int fd, string path, string subject, bool readOnly, DiskCache cache, in statx_buffer status)
+    {
+        _fd = fd;
+        Path = path;
+        Subject = subject;
+        IsReadOnly = readOnly;
+        Cache = cache;
+        IsBlockDevice = (status.stx_mode & S_IFMT) == S_IFBLK;
+    }
+
+    /// <summary>As it was given.</summary>
+    public string Path { get; }
+
+    /// <summary>What errors about it start with: "--disk foo.img".</summary>
+    public string Subject { get; }
+
+    public bool IsReadOnly { get; }
+
+    public DiskCache Cache { get; }
+
+    public bool IsBlockDevice { get; }
+
+    /// <summary>Smallest piece that <see cref="PunchHole"/> gives back, in bytes; 0 where the host cannot.</summary>
+    public uint DiscardGranularity { get; private init; }
+
+    /// <summary>Bytes in it now: another process, or an administrator, may have changed that. 0 on an error.</summary>
+    public ulong Length => (ulong)Math.Max(LSeek(_fd, 0, SEEK_END), 0);
+
+    /// <summary>Opens and locks it.</summary>
+    /// <param name="path">A regular file or a block device.</param>
+    /// <param name="readOnly">Opened only for reading, and locked so that others may read it too.</param>
+    /// <param name="cache">Ignored flushes and the page cache.</param>
+    /// <param name="subject">What errors start with; "--disk PATH" where nothing is given.</param>
+    /// <exception cref="BadInputException">It cannot be used; the message says why, and who has it locked.</exception>
+    public static DiskFile Open(string path, bool readOnly, DiskCache cache, string? subject = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        subject ??= $"--disk {path}";
+
+        // Non-blocking only to open: a pipe by that name would wait for its other end.
+        int flags = (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+        int fd = FileCalls.Open(path, flags, 0);
+        if (fd < 0)
+            throw Refused(subject, Marshal.GetLastPInvokeError(), readOnly);
+        try
+        {
+            statx_buffer status = default;
+            if (StatX(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_DIOALIGN, &status) != 0)
+                throw new BadInputException($"{subject}: {Errno.Explain(Marshal.GetLastPInvokeError())}");
+            int kind = status.stx_mode & S_IFMT;
+            if (kind == S_IFDIR)
+                throw new BadInputException($"{subject}: is a directory; give a disk image or a block device");
+            if (kind is not (S_IFREG or S_IFBLK))
+                throw new BadInputException($"{subject}: is neither a file nor a block device");
+            if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0)
+            {
+                throw new BadInputException($"{subject}: its file system has no direct I/O; leave out cache=none "
+                    + "or put the image elsewhere");
+            }
+
+            return new DiskFile(fd, path, subject, readOnly, cache, status)
+            {
+                DiscardGranularity = readOnly ? 0 : Granularity(fd, kind, status),
+            };
+        }
+        catch
+        {
+            _ = Close(fd);
+            throw;
+        }
+    }
+
+    /// <summary>Reads.</summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="pieces">Where to.</param>
+    /// <param name="expected">
+    /// Bytes that the file must have: what is missing below is EIO, what is missing behind reads as zeroes.
+    /// </param>
+    public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected = 0)
+    {
+        int errno = Transfer(offset, pieces, writes: false, out ulong done);
+        if (errno != 0)
+            return errno;
+        ulong wanted = Total(pieces);
+        if (done == wanted)
+            return 0;
+        if (offset + done < expected)
+            return Errno.EIO;
+        Clear(pieces, done);
+        return 0;
+    }
+
+    /// <inheritdoc cref="Read(ulong, ReadOnlySpan{IoVector}, ulong)"/>
+    public int Read(ulong offset, Span<byte> bytes, ulong expected = 0)
+    {
+        fixed (byte* start = bytes)
+        {
+            var piece = new IoVector(start, (ulong)bytes.Length);
+            return Read(offset, new ReadOnlySpan<IoVector>(in piece), expected);
+        }
+    }
+
+    /// <summary>Writes; behind the end, the file grows.</summary>
+    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces) => Transfer(offset, pieces, writes: true, out _);
+
+    /// <inheritdoc cref="Write(ulong, ReadOnlySpan{IoVector})"/>
+    public int Write(ulong offset, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            var piece = new IoVector(start, (ulong)bytes.Length);
+            return Write(offset, new ReadOnlySpan<IoVector>(in piece));
+        }
+    }
+
+    /// <summary>Waits until what was written, and the file's length, are on stable storage; not with unsafe.</summary>
+    public int Flush()
+    {
+        if (Cache == DiskCache.Unsafe || IsReadOnly)
+            return 0;
+        while (FDataSync(_fd) != 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            if (errno != Errno.EINTR)
+                return errno;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Cuts it short or lengthens it by zeroes. Files only.</summary>
+    public int SetLength(ulong length) =>
+        length > long.MaxValue ? Errno.EFBIG : FTruncate(_fd, (long)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Gives room back; it reads as zeroes. EOPNOTSUPP where the host cannot.</summary>
+    public int PunchHole(ulong offset, ulong length) =>
+        Allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+
+    /// <summary>Makes bytes zeroes and keeps their room. EOPNOTSUPP where the host cannot do it by itself.</summary>
+    public int ZeroRange(ulong offset, ulong length) =>
+        Allocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
+
+    /// <summary>Closes it and gives up the lock, without a flush. Not while anything is in flight.</summary>
+    public void Dispose()
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        _ = Close(_fd);
+    }
+
+    private static ulong Total(ReadOnlySpan<IoVector> pieces)
+    {
+        ulong total = 0;
+        foreach (ref readonly IoVector piece in pieces)
+            total += piece.Length;
+        return total;
+    }
+
+    /// <summary>Zeroes the pieces' bytes from the given one on.</summary>
+    private static void Clear(ReadOnlySpan<IoVector> pieces, ulong from)
+    {
+        foreach (ref readonly IoVector piece in pieces)
+        {
+            ulong kept = Math.Min(from, piece.Length);
+            NativeMemory.Clear(piece.Base + kept, (nuint)(piece.Length - kept));
+            from -= kept;
+        }
+    }
+
+    private static uint Granularity(int fd, int kind, in statx_buffer status)
+    {
+        if (kind == S_IFBLK)
+            return BlockQueue.DiscardGranularity(status.stx_rdev_major, status.stx_rdev_minor);
+
+        // Behind the end there is nothing to lose: it only shows whether the file system can.
+        long end = Math.Max(LSeek(fd, 0, SEEK_END), 0);
+        const int Mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+        return FAllocate(fd, Mode, end, status.stx_blksize) == 0 ? status.stx_blksize : 0;
+    }
+
+    private static BadInputException Refused(string subject, int errno, bool readOnly) => new((errno, readOnly) switch
+    {
+        (Errno.ENOENT, _) => $"{subject}: no such file; `qemu-img create` or `truncate -s 1G FILE` makes one",
+        (Errno.EISDIR, _) => $"{subject}: is a directory; give a disk image or a block device",
+        (Errno.EACCES or Errno.EROFS or Errno.EPERM, false) =>
+            $"{subject}: cannot be written: {Errno.Explain(errno)}; a disk that is only read takes ,ro",
+        _ => $"{subject}: cannot be opened: {Errno.Explain(errno)}",
+    });
+
+    private int Allocate(int mode, ulong offset, ulong length)
+    {
+        if (offset > long.MaxValue || length > long.MaxValue - offset)
+            return Errno.EFBIG;
+        while (length != 0 && FAllocate(_fd, mode, (long)offset, (long)length) != 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            if (errno != Errno.EINTR)
+                return errno;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Moves bytes until all are, or until the file ends (reads), which leaves them out of the count.</summary>
+    private int Transfer(ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, out ulong done)
+    {
+        done = 0;
+        if (offset > long.MaxValue || Total(pieces) > long.MaxValue - offset)
+            return Errno.EFBIG;
+        fixed (IoVector* first = pieces)
+        {
+            int at = 0;
+            ulong into = 0; // bytes of piece `at` that are done already
+            while (at < pieces.Length)
+            {
+                IoVector rest = new(first[at].Base + into, first[at].Length - into);
+                IoVector* from = into == 0 ? first + at : &rest;
+                int count = into == 0 ? Math.Min(pieces.Length - at, IOV_MAX) : 1;
+                nint moved = writes
+                    ? PWriteV(_fd, from, count, (long)(offset + done))
+                    : PReadV(_fd, from, count, (long)(offset + done));
+                if (moved < 0)
+                {
+                    int errno = Marshal.GetLastPInvokeError();
+                    if (errno == Errno.EINTR)
+                        continue;
+                    return errno;
+                }
+
+                if (moved == 0)
+                    return writes && rest.Length != 0 ? Errno.EIO : 0;
+                done += (ulong)moved;
+                into += (ulong)moved;
+                while (at < pieces.Length && into >= first[at].Length)
+                    into -= first[at++].Length;
+            }
+        }
+
+        return 0;
+    }
+}
