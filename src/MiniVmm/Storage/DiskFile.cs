@@ -74,6 +74,7 @@ public sealed unsafe class DiskFile : IDisposable
                     + "or put the image elsewhere");
             }
 
+            ImageLock.Take(fd, subject, readOnly);
             return new DiskFile(fd, path, subject, readOnly, cache, status)
             {
                 DiscardGranularity = readOnly ? 0 : Granularity(fd, kind, status),
