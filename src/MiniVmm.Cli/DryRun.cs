@@ -1,5 +1,6 @@
 using MiniVmm.Machine;
 using MiniVmm.Memory;
+using MiniVmm.Virtio;
 using Spectre.Console;
 
 namespace MiniVmm.Cli;
@@ -28,7 +29,9 @@ internal static class DryRun
         IEnumerable<(GuestRange Range, string What)> rows = plan.Memory.E820
             .Select(entry => (entry.Range, $"e820: {entry.Type}"))
             .Concat(plan.Boot.Segments.Append(plan.Acpi)
-                .Select(segment => (new GuestRange(segment.Address, segment.MemorySize), $"  {segment.Name}")));
+                .Select(segment => (new GuestRange(segment.Address, segment.MemorySize), $"  {segment.Name}")))
+            .Concat(plan.Virtio.Select(slot =>
+                (new GuestRange(slot.Address, VirtioMmio.Length), $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")));
         foreach ((GuestRange range, string what) in rows
             .OrderBy(row => row.Range.Start).ThenByDescending(row => row.Range.Length))
             map.AddRow(range.ToString(), ByteSize.Format(range.Length), Markup.Escape(what));

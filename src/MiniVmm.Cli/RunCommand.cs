@@ -74,6 +74,11 @@ internal sealed class RunCommand : Command
         Description = "Where the serial port goes",
         DefaultValueFactory = _ => "stdio",
     };
+    private readonly Option<bool> _rng = new("--rng") { Description = "A virtio source of random numbers" };
+    private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
+    {
+        Description = "Tell of virtio devices on the kernel's command line, for kernels that read no ACPI tables",
+    };
     private readonly Option<string> _decompress = new("--decompress")
     {
         HelpName = "auto|guest",
@@ -100,7 +105,7 @@ internal sealed class RunCommand : Command
         Option[] options =
         [
             _kernel, _initrd, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
-            _timeout, _stats, _dryRun,
+            _rng, _virtioCmdline, _timeout, _stats, _dryRun,
         ];
         foreach (Option option in options)
             Options.Add(option);
@@ -202,6 +207,8 @@ internal sealed class RunCommand : Command
             },
             ConsolePath = console,
             Timed = line.GetValue(_stats),
+            Rng = line.GetValue(_rng),
+            VirtioOnCommandLine = line.GetValue(_virtioCmdline),
         };
     }
 

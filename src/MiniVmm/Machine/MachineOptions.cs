@@ -36,4 +36,16 @@ public sealed record MachineOptions
 
     /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
     public bool Timed { get; init; }
+
+    /// <summary>Whether the guest gets random numbers from the host.</summary>
+    public bool Rng { get; init; }
+
+    /// <summary>Tell of virtio devices on the kernel's command line, too; Linux without ACPI is told anyway.</summary>
+    public bool VirtioOnCommandLine { get; init; }
+
+    /// <summary>Names of the virtio devices, in the order of their slots.</summary>
+    public IEnumerable<string> VirtioDevices =>
+    [
+        .. Rng ? ["rng"] : Array.Empty<string>(),
+    ];
 }

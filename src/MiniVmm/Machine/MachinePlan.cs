@@ -17,13 +17,15 @@ public sealed class MachinePlan : IDisposable
         GuestMemoryMap memory,
         BootImage boot,
         FirmwareCpus cpus,
+        IReadOnlyList<VirtioSlot> virtio,
         IReadOnlyList<IDisposable> files)
     {
         Options = options;
         Memory = memory;
         Boot = boot;
         Cpus = cpus;
-        Acpi = AcpiTables.Build(cpus);
+        Virtio = virtio;
+        Acpi = AcpiTables.Build(cpus, [.. virtio.Select(slot => slot.Aml)]);
         _files = files;
     }
 
@@ -36,6 +38,9 @@ public sealed class MachinePlan : IDisposable
     /// <summary>The processors as the firmware tables list them.</summary>
     public FirmwareCpus Cpus { get; }
 
+    /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
+    public IReadOnlyList<VirtioSlot> Virtio { get; }
+
     /// <summary>The ACPI tables.</summary>
     public LoadSegment Acpi { get; }
 
@@ -45,6 +50,7 @@ public sealed class MachinePlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
+        IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options.VirtioDevices);
         List<IDisposable> files = [];
         try
         {
@@ -60,14 +66,14 @@ public sealed class MachinePlan : IDisposable
                 Kernel = kernel.Memory,
                 InitrdName = options.Initrd,
                 Initrd = initrd?.Memory,
-                CommandLine = options.CommandLine,
+                CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
                 Decompression = options.Decompression,
             });
             files.Add(boot);
             FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
                 .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
-            return new MachinePlan(options, memory, boot, cpus, files);
+            return new MachinePlan(options, memory, boot, cpus, virtio, files);
         }
         catch
         {

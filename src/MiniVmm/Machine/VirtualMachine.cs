@@ -25,6 +25,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly Lifecycle _lifecycle;
     private readonly HostConsole _console;
     private readonly Serial16550 _serial;
+    private readonly VirtioDevices? _devices;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
     {
@@ -74,6 +75,8 @@ public sealed class VirtualMachine : IDisposable
             _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
             Platform platform = new(plan.Memory, _console.Sink, serialInterrupt, _lifecycle, TimeProvider.System);
             _serial = platform.Serial;
+            if (plan.Virtio.Count > 0)
+                _devices = Own(new VirtioDevices(plan, new VirtioBay(vm, _memory, platform.Memory)));
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
@@ -119,6 +122,7 @@ public sealed class VirtualMachine : IDisposable
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
     {
+        _devices?.Start();
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.Start();
     }
@@ -138,6 +142,7 @@ public sealed class VirtualMachine : IDisposable
         _gate.Arrive();
         _lifecycle.Wait(timeout);
         JoinAll();
+        _devices?.Dispose(); // before the console, which one of them may write to
         _console.Dispose();
 
         long[] first = [.. _vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];

@@ -1,0 +1,74 @@
+using MiniVmm.Devices;
+using MiniVmm.Kvm;
+using MiniVmm.Memory;
+using MiniVmm.Virtio;
+
+namespace MiniVmm.Machine;
+
+/// <summary>
+/// A machine's virtio devices, each wired to KVM: doorbells by ioeventfd, so that a notification costs no exit to user
+/// space, and the interrupt by irqfd, so that it needs no vCPU to come out.
+/// </summary>
+internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus) : IDisposable
+{
+    private readonly List<Bay> _bays = [];
+
+    /// <summary>Puts a device into its slot; it is the bay's from here on, also where this fails.</summary>
+    /// <exception cref="KvmException">No more files, or KVM refuses a doorbell.</exception>
+    public void Add(VirtioSlot slot, IVirtioDevice device)
+    {
+        Bay bay = new(device);
+        _bays.Add(bay);
+        bay.Threads = new DeviceThreads($"virtio {slot.Name}", device);
+        bay.Interrupt = new IrqFdTrigger(vm, slot.Gsi);
+        bay.Transport = new VirtioMmio(device, bay.Threads, memory, bay.Interrupt);
+        device.Attach(bay.Transport, bay.Threads.Loops);
+        bus.Add(bay.Transport, slot.Name, slot.Address, VirtioMmio.Length);
+
+        // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
+        for (int queue = 0; queue < device.QueueSizes.Count; queue++)
+        {
+            vm.AssignIoEventFd(
+                slot.Address + VirtioMmio.QueueNotify,
+                sizeof(uint),
+                bay.Threads.Doorbell(queue).Fd,
+                pio: false,
+                dataMatch: (ulong)queue);
+        }
+    }
+
+    /// <exception cref="HostLimitException">No more threads.</exception>
+    public void Start()
+    {
+        foreach (Bay bay in _bays)
+            bay.Threads?.Start();
+    }
+
+    /// <summary>
+    /// Stops and closes the devices, the last first; no vCPU may run any more. What was asked of them is done, or was
+    /// never begun.
+    /// </summary>
+    public void Dispose()
+    {
+        for (int i = _bays.Count - 1; i >= 0; i--)
+            _bays[i].Dispose();
+        _bays.Clear();
+    }
+
+    private sealed class Bay(IVirtioDevice device) : IDisposable
+    {
+        public DeviceThreads? Threads { get; set; }
+
+        public IrqFdTrigger? Interrupt { get; set; }
+
+        public VirtioMmio? Transport { get; set; }
+
+        public void Dispose()
+        {
+            Transport?.Stop();
+            Threads?.Dispose();
+            device.Dispose();
+            Interrupt?.Dispose();
+        }
+    }
+}
