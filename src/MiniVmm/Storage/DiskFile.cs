@@ -11,16 +11,19 @@ namespace MiniVmm.Storage;
 /// </summary>
 public sealed unsafe class DiskFile : IDisposable
 {
+    private const ulong ZeroBlock = 64 << 10;
+
     private readonly int _fd;
+    private readonly DirectTransfer? _direct;
     private bool _closed;
 
-    private DiskFile(int fd, string path, string subject, bool readOnly, DiskCache cache, in statx_buffer status)
+    private DiskFile(int fd, string path, string subject, bool readOnly, DirectTransfer? direct, in statx_buffer status)
     {
         _fd = fd;
+        _direct = direct;
         Path = path;
         Subject = subject;
         IsReadOnly = readOnly;
-        Cache = cache;
         IsBlockDevice = (status.stx_mode & S_IFMT) == S_IFBLK;
     }
 
@@ -32,7 +35,7 @@ public sealed unsafe class DiskFile : IDisposable
 
     public bool IsReadOnly { get; }
 
-    public DiskCache Cache { get; }
+    public DiskCache Cache { get; private init; }
 
     public bool IsBlockDevice { get; }
 
@@ -68,15 +71,18 @@ public sealed unsafe class DiskFile : IDisposable
                 throw new BadInputException($"{subject}: is a directory; give a disk image or a block device");
             if (kind is not (S_IFREG or S_IFBLK))
                 throw new BadInputException($"{subject}: is neither a file nor a block device");
-            if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0)
+            DirectTransfer? direct = cache == DiskCache.None ? DirectTransfer.Of(fd, status) : null;
+            if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0
+                || (cache == DiskCache.None && direct == null))
             {
                 throw new BadInputException($"{subject}: its file system has no direct I/O; leave out cache=none "
                     + "or put the image elsewhere");
             }
 
             ImageLock.Take(fd, subject, readOnly);
-            return new DiskFile(fd, path, subject, readOnly, cache, status)
+            return new DiskFile(fd, path, subject, readOnly, direct, status)
             {
+                Cache = cache,
                 DiscardGranularity = readOnly ? 0 : Granularity(fd, kind, status),
             };
         }
@@ -95,15 +101,17 @@ public sealed unsafe class DiskFile : IDisposable
     /// </param>
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected = 0)
     {
-        int errno = Transfer(offset, pieces, writes: false, out ulong done);
-        if (errno != 0)
+        ulong wanted = FileTransfer.Total(pieces);
+        if (!IsAddressable(offset, wanted))
+            return Errno.EFBIG;
+        int errno = _direct == null || _direct.Fits(offset, pieces)
+            ? FileTransfer.Move(_fd, offset, pieces, writes: false, _direct?.BlockSize ?? 1, out ulong done)
+            : _direct.Bounce(offset, pieces, writes: false, out done);
+        if (errno != 0 || done == wanted)
             return errno;
-        ulong wanted = Total(pieces);
-        if (done == wanted)
-            return 0;
         if (offset + done < expected)
             return Errno.EIO;
-        Clear(pieces, done);
+        FileTransfer.Clear(pieces, done);
         return 0;
     }
 
@@ -118,7 +126,16 @@ public sealed unsafe class DiskFile : IDisposable
     }
 
     /// <summary>Writes; behind the end, the file grows.</summary>
-    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces) => Transfer(offset, pieces, writes: true, out _);
+    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
+    {
+        if (!IsAddressable(offset, FileTransfer.Total(pieces)))
+            return Errno.EFBIG;
+        if (_direct == null)
+            return FileTransfer.Move(_fd, offset, pieces, writes: true, 1, out _);
+        return _direct.Fits(offset, pieces)
+            ? _direct.Write(offset, pieces)
+            : _direct.Bounce(offset, pieces, writes: true, out _);
+    }
 
     /// <inheritdoc cref="Write(ulong, ReadOnlySpan{IoVector})"/>
     public int Write(ulong offset, ReadOnlySpan<byte> bytes)
@@ -147,7 +164,50 @@ public sealed unsafe class DiskFile : IDisposable
 
     /// <summary>Cuts it short or lengthens it by zeroes. Files only.</summary>
     public int SetLength(ulong length) =>
-        length > long.MaxValue ? Errno.EFBIG : FTruncate(_fd, (long)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        !IsAddressable(length, 0) ? Errno.EFBIG
+        : _direct != null ? _direct.SetLength(length)
+        : FTruncate(_fd, (long)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Makes bytes zeroes, by whatever way the host has.</summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="unmap">Whether their room may be given back.</param>
+    public int WriteZeroes(ulong offset, ulong length, bool unmap)
+    {
+        int errno = unmap ? PunchHole(offset, length) : Errno.EOPNOTSUPP;
+        if (IsMissing(errno))
+            errno = ZeroRange(offset, length);
+        if (!IsMissing(errno))
+            return errno;
+        nint made = (nint)NativeMemory.AllocZeroed((nuint)ZeroBlock);
+        try
+        {
+            errno = 0;
+            for (ulong done = 0; done < length && errno == 0; done += ZeroBlock)
+                errno = Write(offset + done, new ReadOnlySpan<byte>((void*)made, (int)Math.Min(ZeroBlock, length - done)));
+            return errno;
+        }
+        finally
+        {
+            NativeMemory.Free((void*)made);
+        }
+    }
+
+    /// <summary>Says that bytes are not needed: they read as zeroes or as before. 0 also where the host cannot.</summary>
+    public int Discard(ulong offset, ulong length)
+    {
+        if (DiscardGranularity == 0 || !IsAddressable(offset, length))
+            return 0;
+        if (!IsBlockDevice)
+            return PunchHole(offset, length) is var errno && IsMissing(errno) ? 0 : errno;
+        ulong first = (offset + DiscardGranularity - 1) / DiscardGranularity * DiscardGranularity;
+        ulong last = (offset + length) / DiscardGranularity * DiscardGranularity;
+        if (first >= last)
+            return 0;
+        ulong* range = stackalloc ulong[] { first, last - first };
+        int failed = Linux.Ioctl(_fd, BLKDISCARD, (nuint)range) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        return IsMissing(failed) ? 0 : failed;
+    }
 
     /// <summary>Gives room back; it reads as zeroes. EOPNOTSUPP where the host cannot.</summary>
     public int PunchHole(ulong offset, ulong length) =>
@@ -164,26 +224,13 @@ public sealed unsafe class DiskFile : IDisposable
             return;
         _closed = true;
         _ = Close(_fd);
+        _direct?.Dispose();
     }
 
-    private static ulong Total(ReadOnlySpan<IoVector> pieces)
-    {
-        ulong total = 0;
-        foreach (ref readonly IoVector piece in pieces)
-            total += piece.Length;
-        return total;
-    }
+    private static bool IsMissing(int errno) => errno is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.ENOTTY or Errno.EINVAL;
 
-    /// <summary>Zeroes the pieces' bytes from the given one on.</summary>
-    private static void Clear(ReadOnlySpan<IoVector> pieces, ulong from)
-    {
-        foreach (ref readonly IoVector piece in pieces)
-        {
-            ulong kept = Math.Min(from, piece.Length);
-            NativeMemory.Clear(piece.Base + kept, (nuint)(piece.Length - kept));
-            from -= kept;
-        }
-    }
+    private static bool IsAddressable(ulong offset, ulong length) =>
+        offset <= long.MaxValue && length <= long.MaxValue - offset;
 
     private static uint Granularity(int fd, int kind, in statx_buffer status)
     {
@@ -207,53 +254,10 @@ public sealed unsafe class DiskFile : IDisposable
 
     private int Allocate(int mode, ulong offset, ulong length)
     {
-        if (offset > long.MaxValue || length > long.MaxValue - offset)
+        if (!IsAddressable(offset, length))
             return Errno.EFBIG;
-        while (length != 0 && FAllocate(_fd, mode, (long)offset, (long)length) != 0)
-        {
-            int errno = Marshal.GetLastPInvokeError();
-            if (errno != Errno.EINTR)
-                return errno;
-        }
-
-        return 0;
-    }
-
-    /// <summary>Moves bytes until all are, or until the file ends (reads), which leaves them out of the count.</summary>
-    private int Transfer(ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, out ulong done)
-    {
-        done = 0;
-        if (offset > long.MaxValue || Total(pieces) > long.MaxValue - offset)
-            return Errno.EFBIG;
-        fixed (IoVector* first = pieces)
-        {
-            int at = 0;
-            ulong into = 0; // bytes of piece `at` that are done already
-            while (at < pieces.Length)
-            {
-                IoVector rest = new(first[at].Base + into, first[at].Length - into);
-                IoVector* from = into == 0 ? first + at : &rest;
-                int count = into == 0 ? Math.Min(pieces.Length - at, IOV_MAX) : 1;
-                nint moved = writes
-                    ? PWriteV(_fd, from, count, (long)(offset + done))
-                    : PReadV(_fd, from, count, (long)(offset + done));
-                if (moved < 0)
-                {
-                    int errno = Marshal.GetLastPInvokeError();
-                    if (errno == Errno.EINTR)
-                        continue;
-                    return errno;
-                }
-
-                if (moved == 0)
-                    return writes && rest.Length != 0 ? Errno.EIO : 0;
-                done += (ulong)moved;
-                into += (ulong)moved;
-                while (at < pieces.Length && into >= first[at].Length)
-                    into -= first[at++].Length;
-            }
-        }
-
-        return 0;
+        return length == 0 ? 0
+            : _direct != null ? _direct.Allocate(mode, offset, length)
+            : FileTransfer.Allocate(_fd, mode, offset, length);
     }
 }

@@ -1,0 +1,65 @@
+using MiniVmm.Kvm;
+using MiniVmm.Virtio;
+
+namespace MiniVmm.Storage;
+
+/// <summary>
+/// A disk whose file is its contents, byte by byte. A length that is no whole number of sectors is rounded up, as QEMU does:
+/// what is missing of the last one reads as zeroes, and writing it makes the file longer.
+/// </summary>
+/// <param name="file">Disposed with it.</param>
+/// <param name="probed">
+/// The format was not given but found: see <see cref="DiskOptions"/> for what the guest must then not write.
+/// </param>
+public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
+{
+    // A file that became shorter has lost what was there: it must not come back as zeroes.
+    private readonly ulong _fileLength = file.Length;
+
+    public ulong Length => (_fileLength + IDiskImage.SectorSize - 1) / IDiskImage.SectorSize * IDiskImage.SectorSize;
+
+    public bool IsReadOnly => file.IsReadOnly;
+
+    public uint DiscardGranularity => file.DiscardGranularity;
+
+    public int Read(ulong offset, ReadOnlySpan<IoVector> pieces) => file.Read(offset, pieces, _fileLength);
+
+    /// <inheritdoc/>
+    /// <returns>0, an errno; EPERM for what would make a probed disk look like qcow2; EIO for a file that shrank.</returns>
+    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
+    {
+        if (IsShorter)
+            return Errno.EIO;
+        return offset == 0 && probed && !pieces.IsEmpty ? WriteStart(pieces) : file.Write(offset, pieces);
+    }
+
+    public int Flush() => IsShorter && !IsReadOnly ? Errno.EIO : file.Flush();
+
+    public int Discard(ulong offset, ulong length) => IsShorter ? Errno.EIO : file.Discard(offset, length);
+
+    public int WriteZeroes(ulong offset, ulong length, bool unmap) =>
+        IsShorter ? Errno.EIO : file.WriteZeroes(offset, length, unmap);
+
+    public void Dispose() => file.Dispose();
+
+    private bool IsShorter => file.Length < _fileLength;
+
+    /// <summary>Writes the first sector from a copy, which the guest cannot change once it was looked at; then the rest.</summary>
+    private int WriteStart(ReadOnlySpan<IoVector> pieces)
+    {
+        byte* sector = stackalloc byte[IDiskImage.SectorSize];
+        var cursor = new PieceCursor(pieces);
+        cursor.CopyOut(sector, IDiskImage.SectorSize);
+        if (DiskImage.HasQcow2Magic(new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize)))
+            return Errno.EPERM;
+        int errno = file.Write(0, new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize));
+        ulong at = IDiskImage.SectorSize;
+        if (errno == 0 && cursor.TryTakeRestOfPiece(out IoVector rest))
+        {
+            errno = file.Write(at, new ReadOnlySpan<IoVector>(in rest));
+            at += rest.Length;
+        }
+
+        return errno != 0 || cursor.Rest.IsEmpty ? errno : file.Write(at, cursor.Rest);
+    }
+}
