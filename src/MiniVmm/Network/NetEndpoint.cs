@@ -26,10 +26,16 @@ public abstract class NetEndpoint : IDisposable
     {
     }
 
-    /// <summary>Has frames go to the first so many descriptors (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET).</summary>
-    public virtual void SetActivePairs(int pairs)
+    /// <summary>
+    /// Has frames go to a pair's descriptor, or not any more (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first one
+    /// gets any; that one always does. On the thread that reads the descriptor, which does not while it gets none.
+    /// </summary>
+    public virtual void SetPairActive(int pair, bool active)
     {
     }
+
+    /// <summary>The host's interface that the frames go through; null where there is none, in user mode.</summary>
+    public virtual string? InterfaceName => null;
 
     /// <summary>One line for people: "user mode, 10.0.2.0/24", "tap0 on bridge br0".</summary>
     public abstract string Description { get; }

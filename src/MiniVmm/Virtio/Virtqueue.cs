@@ -112,15 +112,27 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     /// <param name="written">Bytes written, from the first writable one on.</param>
     public void Complete(ushort head, uint written)
     {
+        CompleteLater(head, written);
+        Publish();
+    }
+
+    /// <summary>Gives a chain back, for the driver to see with others: see <see cref="Publish"/>.</summary>
+    public void CompleteLater(ushort head, uint written)
+    {
         if (Size == 0)
             return; // reset while the request was in flight
         byte* element = _used + RingHeader + ((_nextUsed & _mask) * UsedElementSize);
         Volatile.Write(ref *(uint*)element, head);
         Volatile.Write(ref *(uint*)(element + 4), written);
         _nextUsed++;
+    }
 
-        // Release: whoever sees the index sees the element and the data (2.7.8.2).
-        Volatile.Write(ref *UsedIndex, _nextUsed);
+    /// <summary>Shows the driver all that <see cref="CompleteLater"/> gave back.</summary>
+    public void Publish()
+    {
+        // Release: whoever sees the index sees the elements and the data (2.7.8.2).
+        if (Size != 0)
+            Volatile.Write(ref *UsedIndex, _nextUsed);
     }
 
     /// <summary>Whether the driver wants an interrupt for what was completed since this last said so.</summary>
