@@ -106,7 +106,7 @@ public enum ChainError
     /// <summary>The available ring holds an index that is no descriptor.</summary>
     HeadOutOfRange,
 
-    /// <summary>The available index ran ahead by more than the queue's size.</summary>
+    /// <summary>More chains made available, with those in flight, than there are descriptors.</summary>
     TooManyAvailable,
 
     /// <summary>A next field is no descriptor.</summary>

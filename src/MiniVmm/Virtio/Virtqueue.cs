@@ -30,7 +30,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     private ushort _mask;
     private ushort _nextAvailable;
     private ushort _nextUsed;
-    private ushort _signalled;
+    private uint _unannounced;
     private bool _eventIndex;
     private bool _indirect;
 
@@ -47,6 +47,12 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     /// for that (DEVICE_NEEDS_RESET).
     /// </summary>
     public ChainError Error { get; private set; }
+
+    /// <summary>
+    /// Chains taken and not given back: never above <see cref="Size"/>, whatever the driver does, since each has a
+    /// descriptor of its own. A device needs room for no more.
+    /// </summary>
+    public int InFlight { get; private set; }
 
     /// <summary>Pieces that a chain of this queue can have at most.</summary>
     public int LongestChain => Math.Max((int)MaxSize, MostIndirect);
@@ -66,7 +72,11 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
             || !memory.TryResolve(descriptors, (ulong)size * DescriptorSize, out _descriptors)
             || !memory.TryResolve(available, RingHeader + (size * 2UL) + 2, out _available)
             || !memory.TryResolve(used, RingHeader + ((ulong)size * UsedElementSize) + 2, out _used))
+        {
+            Disable();
             return false;
+        }
+
         Size = size;
         _mask = (ushort)(size - 1);
         _eventIndex = features.HasFlag(VirtioFeatures.EventIndex);
@@ -78,9 +88,11 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     public void Disable()
     {
         Size = 0;
+        InFlight = 0;
         Error = ChainError.None;
         _descriptors = _available = _used = null;
-        _nextAvailable = _nextUsed = _signalled = 0;
+        _nextAvailable = _nextUsed = 0;
+        _unannounced = 0;
     }
 
     /// <summary>Takes the next chain that the driver made available.</summary>
@@ -95,7 +107,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
         ushort waiting = (ushort)(Volatile.Read(ref *AvailableIndex) - _nextAvailable);
         if (waiting == 0)
             return false;
-        if (waiting > Size)
+        if (waiting > Size - InFlight)
             return Fail(ChainError.TooManyAvailable);
         ushort head = Volatile.Read(ref *AvailableEntry(_nextAvailable));
         if (head >= Size)
@@ -104,10 +116,11 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
         if (!Walk(chain, head, out ChainError error))
             return Fail(error);
         _nextAvailable++;
+        InFlight++;
         return true;
     }
 
-    /// <summary>Gives a chain back. The driver sees it at once.</summary>
+    /// <summary>Gives a chain back. The driver sees it at once. Goes nowhere if none is in flight: a reset came first.</summary>
     /// <param name="head">The chain's <see cref="DescriptorChain.Head"/>.</param>
     /// <param name="written">Bytes written, from the first writable one on.</param>
     public void Complete(ushort head, uint written)
@@ -119,12 +132,14 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     /// <summary>Gives a chain back, for the driver to see with others: see <see cref="Publish"/>.</summary>
     public void CompleteLater(ushort head, uint written)
     {
-        if (Size == 0)
-            return; // reset while the request was in flight
+        if (InFlight == 0)
+            return;
+        InFlight--;
         byte* element = _used + RingHeader + ((_nextUsed & _mask) * UsedElementSize);
         Volatile.Write(ref *(uint*)element, head);
         Volatile.Write(ref *(uint*)(element + 4), written);
         _nextUsed++;
+        _unannounced++;
     }
 
     /// <summary>Shows the driver all that <see cref="CompleteLater"/> gave back.</summary>
@@ -135,20 +150,22 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
             Volatile.Write(ref *UsedIndex, _nextUsed);
     }
 
-    /// <summary>Whether the driver wants an interrupt for what was completed since this last said so.</summary>
+    /// <summary>Whether the driver wants an interrupt for what was completed since this was last asked.</summary>
     public bool ShouldInterrupt()
     {
-        if (Size == 0)
+        uint completed = _unannounced;
+        if (completed == 0)
             return false;
+        _unannounced = 0;
 
         // The used index must be out before the driver's wish is read, or both sides may wait (2.7.7.2): the one order
         // that x86 does not keep by itself.
         Interlocked.MemoryBarrier();
         if (!_eventIndex)
             return (Volatile.Read(ref *(ushort*)_available) & NoInterrupt) == 0;
-        ushort completed = (ushort)(_nextUsed - _signalled);
+
+        // Whether the index asked for is among those completed; after 65536 of them it always is.
         ushort asked = (ushort)(_nextUsed - Volatile.Read(ref *UsedEvent) - 1);
-        _signalled = _nextUsed;
         return asked < completed;
     }
 
