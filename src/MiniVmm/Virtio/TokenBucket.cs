@@ -12,27 +12,34 @@ public sealed class TokenBucket
     private long _at;
     private bool _started;
 
-    /// <param name="rate">Tokens a second, above 0.</param>
-    /// <param name="burst">Most tokens that gather while nothing is spent.</param>
+    /// <param name="rate">Tokens a second: finite, above 0.</param>
+    /// <param name="burst">Most tokens that gather while nothing is spent: finite, above 0.</param>
     public TokenBucket(double rate, double burst)
     {
+        if (!double.IsFinite(rate) || !double.IsFinite(burst))
+            throw new ArgumentOutOfRangeException(nameof(rate), $"{rate} tokens a second, {burst} at once");
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rate);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(burst);
         _rate = rate;
         _burst = _tokens = burst;
     }
 
-    /// <summary>How long until something may be spent; zero for now. A debt, however large, never stops it for good.</summary>
+    /// <summary>How long until something may be spent: zero for now, a day at most, after which to ask again.</summary>
     /// <param name="now">Monotonic, in nanoseconds.</param>
     public TimeSpan Delay(long now)
     {
         Refill(now);
-        return _tokens > 0
-            ? TimeSpan.Zero
-            : TimeSpan.FromSeconds(Math.Min((1 - _tokens) / _rate, TimeSpan.SecondsPerDay));
+        if (_tokens > 0)
+            return TimeSpan.Zero;
+
+        // Upwards: a delay that rounds to nothing would say that there are tokens.
+        double seconds = Math.Min((1 - _tokens) / _rate, TimeSpan.SecondsPerDay);
+        return TimeSpan.FromTicks(Math.Max(1, (long)Math.Ceiling(seconds * TimeSpan.TicksPerSecond)));
     }
 
     /// <summary>Spends; may go into debt, so that a request larger than the burst still gets through.</summary>
+    /// <param name="now">Monotonic, in nanoseconds.</param>
+    /// <param name="tokens">0 or more.</param>
     public void Spend(long now, double tokens)
     {
         Refill(now);
