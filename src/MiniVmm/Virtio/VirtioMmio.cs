@@ -22,6 +22,8 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
     private const uint Vendor = 0x4d56_4d4d; // "MMVM"
     private const uint UsedBuffer = 1;
     private const uint ConfigurationChange = 2;
+    private const VirtioStatus DriversBits = VirtioStatus.Acknowledge | VirtioStatus.Driver | VirtioStatus.DriverOk
+        | VirtioStatus.FeaturesOk | VirtioStatus.Failed;
 
     private readonly Lock _lock = new();
     private readonly IVirtioDevice _device;
@@ -49,10 +51,12 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
         _threads = threads;
         _interrupt = interrupt;
         _queues = [.. device.QueueSizes.Select(size => new Virtqueue(memory, size))];
+        ArgumentOutOfRangeException.ThrowIfZero(_queues.Length);
         _addresses = new QueueAddresses[_queues.Length];
-        for (int i = 0; i < _queues.Length; i++)
-            _addresses[i].Size = _queues[i].MaxSize;
+        ResetAddresses();
     }
+
+    private VirtioStatus Status => (VirtioStatus)Volatile.Read(ref _status);
 
     private ulong Offered => _device.Features
         | (ulong)(VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex);
@@ -79,8 +83,13 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
             return;
         }
 
-        if (data.Length == sizeof(uint) && offset % sizeof(uint) == 0)
-            WriteRegister((uint)offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
+        if (data.Length != sizeof(uint) || offset % sizeof(uint) != 0)
+            return;
+        bool done;
+        lock (_lock)
+            done = WriteRegister((uint)offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
+        if (!done)
+            NeedsReset();
     }
 
     public void QueueUsed(int queue) => Raise(UsedBuffer);
@@ -93,10 +102,16 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
 
     public void NeedsReset()
     {
-        // Without the lock: a vCPU that resets the device holds it, and waits for the thread that calls here.
-        if (!Has(VirtioStatus.DriverOk))
-            return;
-        Interlocked.Or(ref _status, (int)VirtioStatus.NeedsReset);
+        // Without the lock: a vCPU that resets the device holds it, and waits for the thread that calls here. Once is
+        // enough, however often the driver knocks.
+        int status;
+        do
+        {
+            status = Volatile.Read(ref _status);
+            if (((VirtioStatus)status & (VirtioStatus.DriverOk | VirtioStatus.NeedsReset)) != VirtioStatus.DriverOk)
+                return;
+        }
+        while (Interlocked.CompareExchange(ref _status, status | (int)VirtioStatus.NeedsReset, status) != status);
         ConfigurationChanged();
     }
 
@@ -128,46 +143,45 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
                 0x34 => exists ? _queues[_queueSelect].MaxSize : 0u,
                 0x44 => exists && selected.Ready ? 1u : 0u,
                 0x60 => Volatile.Read(ref _interruptStatus),
-                0x70 => (uint)Volatile.Read(ref _status),
-                0xb0 or 0xb4 => uint.MaxValue, // no shared memory: a length of all ones (4.2.2)
+                0x70 => (uint)Status,
+                0xb0 or 0xb4 or 0xb8 or 0xbc => uint.MaxValue, // no shared memory (4.2.2)
                 0xfc => Volatile.Read(ref _generation),
                 _ => 0,
             };
         }
     }
 
-    private void WriteRegister(uint offset, uint value)
+    /// <summary>False where the device could not start as the driver set it up.</summary>
+    private bool WriteRegister(uint offset, uint value)
     {
-        lock (_lock)
+        switch (offset)
         {
-            switch (offset)
-            {
-                case 0x14:
-                    _deviceFeaturesSelect = value;
-                    break;
-                case 0x20 when !Has(VirtioStatus.FeaturesOk):
-                    SetDriverFeatures(value);
-                    break;
-                case 0x24:
-                    _driverFeaturesSelect = value;
-                    break;
-                case 0x30:
-                    _queueSelect = value;
-                    break;
-                case 0x64:
-                    Interlocked.And(ref _interruptStatus, ~value);
-                    break;
-                case 0x70:
-                    SetStatus((VirtioStatus)(value & 0xff));
-                    break;
-                case QueueNotify when value < _queues.Length && Has(VirtioStatus.DriverOk):
-                    _threads.Ring((int)value); // from a KVM that has no ioeventfd for it
-                    break;
-                default:
-                    WriteQueueRegister(offset, value);
-                    break;
-            }
+            case 0x14:
+                _deviceFeaturesSelect = value;
+                break;
+            case 0x20 when !Has(VirtioStatus.FeaturesOk):
+                SetDriverFeatures(value);
+                break;
+            case 0x24:
+                _driverFeaturesSelect = value;
+                break;
+            case 0x30:
+                _queueSelect = value;
+                break;
+            case 0x64:
+                Interlocked.And(ref _interruptStatus, ~value);
+                break;
+            case 0x70:
+                return SetStatus((VirtioStatus)(value & 0xff));
+            case QueueNotify when value < _queues.Length && Has(VirtioStatus.DriverOk):
+                _threads.Ring((int)value); // from a KVM that has no ioeventfd for it
+                break;
+            default:
+                WriteQueueRegister(offset, value);
+                break;
         }
+
+        return true;
     }
 
     private void WriteQueueRegister(uint offset, uint value)
@@ -217,32 +231,27 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
     }
 
     /// <summary>virtio 1.2, 3.1.1: the order of a driver's steps, and what the device has to say to each.</summary>
-    private void SetStatus(VirtioStatus wanted)
+    private bool SetStatus(VirtioStatus wanted)
     {
         if (wanted == VirtioStatus.None)
         {
             Reset();
-            return;
+            return true;
         }
 
         if (wanted.HasFlag(VirtioStatus.FeaturesOk) && !Has(VirtioStatus.FeaturesOk)
             && ((_driverFeatures & ~Offered) != 0 || (_driverFeatures & (ulong)VirtioFeatures.Version1) == 0))
             wanted &= ~VirtioStatus.FeaturesOk; // the driver reads it back and sees
-        bool starts = wanted.HasFlag(VirtioStatus.DriverOk | VirtioStatus.FeaturesOk)
-            && !Has(VirtioStatus.DriverOk);
-        SetStatusBits(wanted);
-        if (starts && !Start())
-            Interlocked.Or(ref _status, (int)VirtioStatus.NeedsReset);
+        if (!(wanted | Status).HasFlag(VirtioStatus.FeaturesOk))
+            wanted &= ~VirtioStatus.DriverOk;
+        bool starts = wanted.HasFlag(VirtioStatus.DriverOk) && !Has(VirtioStatus.DriverOk);
+
+        // Bits only come: a driver takes none back but by a reset (2.1.1).
+        Interlocked.Or(ref _status, (int)(wanted & DriversBits));
+        return !starts || Start();
     }
 
-    private bool Has(VirtioStatus bits) => ((VirtioStatus)Volatile.Read(ref _status)).HasFlag(bits);
-
-    /// <summary>What the driver says, but for the device's own bit, which may be set in the meantime.</summary>
-    private void SetStatusBits(VirtioStatus wanted)
-    {
-        Interlocked.And(ref _status, (int)VirtioStatus.NeedsReset);
-        Interlocked.Or(ref _status, (int)(wanted & ~VirtioStatus.NeedsReset));
-    }
+    private bool Has(VirtioStatus bits) => Status.HasFlag(bits);
 
     private bool Start()
     {
@@ -254,7 +263,10 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
                 QueueAddresses at = _addresses[i];
                 if (at.Ready && !_queues[i].TryEnable(
                     at.Size, at.Descriptors, at.Available, at.Used, (VirtioFeatures)_driverFeatures))
+                {
+                    DisableQueues();
                     return false;
+                }
             }
 
             _device.Activate(_driverFeatures, _queues);
@@ -286,20 +298,30 @@ public sealed class VirtioMmio : IBusDevice, IVirtioInterrupt
             if (_active)
                 _device.Reset();
             _active = false;
-            foreach (Virtqueue queue in _queues)
-                queue.Disable();
+            DisableQueues();
+            ResetAddresses();
+            Volatile.Write(ref _status, 0);
+            Volatile.Write(ref _interruptStatus, 0);
         }
         finally
         {
             _threads.Resume();
         }
 
-        for (int i = 0; i < _queues.Length; i++)
-            _addresses[i] = new QueueAddresses { Size = _queues[i].MaxSize };
-        Volatile.Write(ref _status, 0);
         _driverFeatures = 0;
         _deviceFeaturesSelect = _driverFeaturesSelect = _queueSelect = 0;
-        Volatile.Write(ref _interruptStatus, 0);
+    }
+
+    private void DisableQueues()
+    {
+        foreach (Virtqueue queue in _queues)
+            queue.Disable();
+    }
+
+    private void ResetAddresses()
+    {
+        for (int i = 0; i < _queues.Length; i++)
+            _addresses[i] = new QueueAddresses { Size = _queues[i].MaxSize };
     }
 
     private ref QueueAddresses Selected(out bool exists)
