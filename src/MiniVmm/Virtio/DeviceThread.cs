@@ -13,11 +13,12 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
 {
     private const int MostEvents = 16;
     private readonly List<Watched> _watches = [];
-    private readonly Stack<IDisposable> _owned = new();
+    private readonly List<IDisposable> _owned = [];
     private readonly Lock _gate = new();
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
-    private readonly int _epoll;
+    private int _epoll;
+    private uint _made;
     private int _parkers;
     private volatile bool _ends;
 
@@ -37,22 +38,29 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         Watch(_stop.Fd, Readiness.Read, _ => _ends = true);
     }
 
+    /// <summary>
+    /// Told, on this thread, what a callback threw; the thread goes on, without what it watched for that callback. Where
+    /// nobody is told, it ends the process. Set before <see cref="Start"/>.
+    /// </summary>
+    public Action<Exception>? Failed { get; set; }
+
     public IWatch Watch(int fd, Readiness interest, Action<Readiness> ready)
     {
         int slot = _watches.FindIndex(watch => watch.Fd < 0);
-        Watched watched = new(this, slot < 0 ? _watches.Count : slot, fd, ready);
         if (slot < 0)
+            slot = _watches.Count;
+        Watched watched = new(this, ((ulong)++_made << 32) | (uint)slot, fd, ready) { Interest = interest };
+        if (slot == _watches.Count)
             _watches.Add(watched);
         else
             _watches[slot] = watched;
-        watched.Control(EPOLL_CTL_ADD, interest);
         return watched;
     }
 
     public ILoopTimer CreateTimer(Action elapsed)
     {
         LoopTimer timer = new(this, elapsed);
-        _owned.Push(timer);
+        _owned.Add(timer);
         return timer;
     }
 
@@ -60,8 +68,8 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
     public EventFd AddDoorbell(Action rung)
     {
         EventFd doorbell = new();
-        _owned.Push(doorbell);
-        Watch(doorbell.Fd, Readiness.Read, _ =>
+        _owned.Add(doorbell);
+        WatchSelfResetting(doorbell.Fd, () =>
         {
             doorbell.Read();
             rung();
@@ -96,19 +104,37 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         _gate.Exit();
     }
 
-    /// <summary>Ends the thread, after the event that it is at.</summary>
+    /// <summary>Ends the thread, after the events that it is at.</summary>
+    public void Stop()
+    {
+        if (!_thread.IsAlive)
+            return;
+        _stop.Signal();
+        _thread.Join();
+    }
+
+    /// <summary>Ends the thread and closes its doorbells and timers, whose owners may dispose of them later still.</summary>
     public void Dispose()
     {
-        if (_thread.IsAlive)
+        Stop();
+        while (_owned.Count > 0)
         {
-            _stop.Signal();
-            _thread.Join();
+            IDisposable last = _owned[^1];
+            _owned.RemoveAt(_owned.Count - 1);
+            last.Dispose();
         }
 
-        while (_owned.TryPop(out IDisposable? owned))
-            owned.Dispose();
         _stop.Dispose();
-        _ = close(_epoll);
+        if (_epoll >= 0)
+            _ = close(_epoll);
+        _epoll = -1;
+    }
+
+    private Watched WatchSelfResetting(int fd, Action ready)
+    {
+        Watched watched = (Watched)Watch(fd, Readiness.Read, _ => ready());
+        watched.RestsOnFailure = false;
+        return watched;
     }
 
     private void Main()
@@ -117,48 +143,76 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         while (!_ends)
         {
             int ready = epoll_wait(_epoll, events, MostEvents, -1);
+            if (ready < 0)
+            {
+                int error = Marshal.GetLastPInvokeError();
+                if (error == Errno.EINTR)
+                    continue;
+                throw new KvmException("epoll_wait", error);
+            }
+
             SpinWait spin = default;
             while (Volatile.Read(ref _parkers) != 0)
                 spin.SpinOnce();
             lock (_gate)
             {
                 for (int i = 0; i < ready; i++)
-                    _watches[(int)events[i].data.u32].Call((uint)events[i].events);
+                    Serve(events[i].data.u64, (uint)events[i].events);
             }
         }
     }
 
-    private sealed class Watched(DeviceThread thread, int slot, int fd, Action<Readiness> ready) : IWatch
+    private void Serve(ulong key, uint events)
+    {
+        // What was ready may be watched no more: by an event before it, or by whoever parked the thread.
+        Watched watched = _watches[(int)(uint)key];
+        if (watched.Key != key)
+            return;
+        try
+        {
+            watched.Call(events);
+        }
+        catch (Exception failure) when (Failed is not null)
+        {
+            // Whatever it is, it is ready still, and would fail again at once.
+            if (watched.RestsOnFailure)
+                watched.Interest = Readiness.None;
+            Failed(failure);
+        }
+    }
+
+    private sealed class Watched(DeviceThread thread, ulong key, int fd, Action<Readiness> ready) : IWatch
     {
         private Readiness _interest;
 
+        /// <summary>Its place in the list, and a number that none before it had there.</summary>
+        public ulong Key => key;
+
         public int Fd { get; private set; } = fd;
+
+        /// <summary>Doorbells and timers do not: they are taken back before the callback.</summary>
+        public bool RestsOnFailure { get; set; } = true;
 
         public Readiness Interest
         {
             get => _interest;
             set
             {
-                if (value != _interest)
-                    Control(EPOLL_CTL_MOD, value);
-            }
-        }
+                if (Fd < 0 || value == _interest)
+                    return;
 
-        public void Control(int operation, Readiness interest)
-        {
-            epoll_event wanted = default;
-            wanted.events = (interest.HasFlag(Readiness.Read) ? EPOLLIN : 0)
-                | (interest.HasFlag(Readiness.Write) ? EPOLLOUT : 0);
-            wanted.data.u32 = (uint)slot;
-            if (epoll_ctl(thread._epoll, operation, Fd, &wanted) != 0)
-                throw new KvmException("epoll_ctl", Marshal.GetLastPInvokeError());
-            _interest = interest;
+                // A file in the set that has hung up is always ready, wanted or not: what rests must leave.
+                if (value == Readiness.None)
+                    _ = epoll_ctl(thread._epoll, EPOLL_CTL_DEL, Fd, null);
+                else
+                    Enter(_interest == Readiness.None ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, value);
+                _interest = value;
+            }
         }
 
         public void Call(uint events)
         {
-            // An event of the same batch may have disposed of this watch, or put it to rest.
-            if (Fd < 0)
+            if (_interest == Readiness.None)
                 return;
             Readiness now = Readiness.None;
             bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
@@ -172,24 +226,34 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
 
         public void Dispose()
         {
-            if (Fd < 0)
-                return;
-            _ = epoll_ctl(thread._epoll, EPOLL_CTL_DEL, Fd, null);
+            Interest = Readiness.None;
             Fd = -1;
+        }
+
+        private void Enter(int operation, Readiness interest)
+        {
+            epoll_event wanted = default;
+            wanted.events = (interest.HasFlag(Readiness.Read) ? EPOLLIN : 0)
+                | (interest.HasFlag(Readiness.Write) ? EPOLLOUT : 0);
+            wanted.data.u64 = key;
+            if (epoll_ctl(thread._epoll, operation, Fd, &wanted) != 0)
+                throw new KvmException("epoll_ctl", Marshal.GetLastPInvokeError());
         }
     }
 
     private sealed class LoopTimer : ILoopTimer
     {
-        private readonly int _fd;
-        private readonly IWatch _watch;
+        private readonly DeviceThread _thread;
+        private readonly Watched _watch;
+        private int _fd;
 
         public LoopTimer(DeviceThread thread, Action elapsed)
         {
+            _thread = thread;
             _fd = Linux.TimerFdCreate(Linux.CLOCK_MONOTONIC, Linux.TFD_CLOEXEC | Linux.TFD_NONBLOCK);
             if (_fd < 0)
                 throw new KvmException("timerfd_create", Marshal.GetLastPInvokeError());
-            _watch = thread.Watch(_fd, Readiness.Read, _ =>
+            _watch = thread.WatchSelfResetting(_fd, () =>
             {
                 ulong times = 0;
                 if ((long)read(_fd, &times, sizeof(ulong)) == sizeof(ulong))
@@ -197,16 +261,26 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
             });
         }
 
-        // A delay of 0 would stop it.
+        // A delay of 0 would stop it; one of centuries is more nanoseconds than there are.
         public void Start(TimeSpan delay) =>
-            Linux.TimerFdSetTime(_fd, Math.Max(1, delay.Ticks) * TimeSpan.NanosecondsPerTick);
+            Set(Math.Clamp(delay.Ticks, 1, 365 * TimeSpan.TicksPerDay) * TimeSpan.NanosecondsPerTick);
 
-        public void Stop() => Linux.TimerFdSetTime(_fd, 0);
+        public void Stop() => Set(0);
 
         public void Dispose()
         {
+            if (_fd < 0)
+                return;
             _watch.Dispose();
             _ = close(_fd);
+            _fd = -1;
+            _thread._owned.Remove(this);
+        }
+
+        private void Set(long nanoseconds)
+        {
+            if (_fd >= 0)
+                Linux.TimerFdSetTime(_fd, nanoseconds);
         }
     }
 }

@@ -45,6 +45,20 @@ public sealed class DeviceThreads : IDeviceThreads, IDisposable
         }
     }
 
+    /// <summary>
+    /// Told, on the thread concerned, what the device threw: the driver is then to be told that it needs a reset, and the
+    /// user why. Where nobody is told, it ends the process. Set before <see cref="Start"/>.
+    /// </summary>
+    public Action<Exception>? Failed
+    {
+        get => _threads[0].Failed;
+        set
+        {
+            foreach (DeviceThread thread in _threads)
+                thread.Failed = value;
+        }
+    }
+
     /// <summary>What the device gets.</summary>
     public IReadOnlyList<IDeviceLoop> Loops => _threads;
 
@@ -74,6 +88,9 @@ public sealed class DeviceThreads : IDeviceThreads, IDisposable
 
     public void Dispose()
     {
+        // All of them end before anything is closed that another may still use.
+        foreach (DeviceThread? thread in _threads)
+            thread?.Stop();
         foreach (DeviceThread? thread in _threads)
             thread?.Dispose();
     }
