@@ -28,7 +28,9 @@ public static class Errno
     public const int EROFS = 30;
     public const int EPIPE = 32;
     public const int ENOSYS = 38;
+    public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
+    public const int ECONNREFUSED = 111;
 
     /// <summary>"EACCES" for 13; "errno 200" for a number that is not in this list.</summary>
     public static string Name(int errno) => Known(errno).Name ?? $"errno {errno}";
@@ -66,7 +68,9 @@ public static class Errno
         EROFS => (nameof(EROFS), "read-only file system"),
         EPIPE => (nameof(EPIPE), "nobody reads it"),
         ENOSYS => (nameof(ENOSYS), "not implemented"),
+        ELOOP => (nameof(ELOOP), "too many symbolic links"),
         EOPNOTSUPP => (nameof(EOPNOTSUPP), "not supported"),
+        ECONNREFUSED => (nameof(ECONNREFUSED), "connection refused"),
         _ => (null, null),
     };
 }
