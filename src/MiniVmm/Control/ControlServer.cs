@@ -1,0 +1,200 @@
+using MiniVmm.Kvm;
+using MiniVmm.Measurement;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Control;
+
+/// <summary>
+/// A machine's control socket, and the one thread that answers on it. Made only for a machine that has a name; it
+/// goes before the machine does.
+/// </summary>
+public sealed unsafe class ControlServer : IDisposable
+{
+    /// <summary>Clients at a time. One more, and the one that has been silent longest is dropped.</summary>
+    public const int MostClients = 16;
+
+    private readonly ControlDirectory _directory;
+    private readonly UnixSocket _listener;
+    private readonly ulong _inode;
+    private readonly ControlProtocol _protocol;
+    private readonly EventFd _stop = new();
+    private readonly List<ControlConnection> _clients = new(MostClients);
+    private readonly Thread _thread;
+    private long _served;
+    private bool _disposed;
+
+    private ControlServer(string name, IControlledMachine machine, ControlDirectory directory, UnixSocket listener)
+    {
+        Name = name;
+        _directory = directory;
+        _listener = listener;
+        _inode = directory.Inode(name);
+        _protocol = new ControlProtocol(name, machine, new HostFiles(), TimeProvider.System);
+        _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = "control" };
+    }
+
+    public string Name { get; }
+
+    /// <summary>Takes the name and answers from now on. A socket that a killed machine left behind is replaced.</summary>
+    /// <exception cref="BadInputException">Not a name, or a running machine has it.</exception>
+    /// <exception cref="HostLimitException">No place for the socket, or no thread.</exception>
+    public static ControlServer Listen(string name, IControlledMachine machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        MachineName.Check(name, "--name");
+        ControlDirectory directory = ControlDirectory.OpenOrCreate();
+        UnixSocket? listener = null;
+        try
+        {
+            listener = Claim(name, directory);
+            ControlServer server = new(name, machine, directory, listener);
+            server.Start();
+            return server;
+        }
+        catch
+        {
+            listener?.Dispose();
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the thread, drops the clients and removes the socket; a second time does nothing.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _stop.Signal();
+        _thread.Join();
+        RemoveSocket();
+        foreach (ControlConnection client in _clients)
+            client.Dispose();
+        _listener.Dispose();
+        _directory.Dispose();
+        _stop.Dispose();
+    }
+
+    private static UnixSocket Claim(string name, ControlDirectory directory)
+    {
+        UnixSocket socket = UnixSocket.Create();
+        try
+        {
+            string path = directory.Socket(name);
+            using (directory.Lock())
+            {
+                // A socket that refuses us is of a machine that was killed: under the lock none is between bind and
+                // listen.
+                if (RunningMachines.IsAlive(directory, name, out int pid))
+                    throw InUse(name, pid);
+                directory.Remove(name);
+                int error = socket.Bind(path);
+                if (error == 0)
+                    error = socket.Listen(MostClients);
+                if (error != 0)
+                {
+                    throw new HostLimitException(
+                        $"--name {name}: no socket in {directory.Path}: {Errno.Explain(-error)}");
+                }
+            }
+
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static BadInputException InUse(string name, int pid) => new(
+        $"--name {name}: a machine of that name runs already{(pid > 0 ? $", process {pid}" : "")}; take another name, "
+        + $"or end it with minivmm ctl {name} stop");
+
+    private void Start()
+    {
+        try
+        {
+            _thread.Start();
+        }
+        catch (Exception e) when (e is ThreadStartException or OutOfMemoryException)
+        {
+            RemoveSocket();
+            throw new HostLimitException("no thread for the control socket: the host has no more to give");
+        }
+    }
+
+    /// <summary>Only our own: the file may have been removed by hand, and the name taken by another machine.</summary>
+    private void RemoveSocket()
+    {
+        try
+        {
+            using (_directory.Lock())
+            {
+                if (_directory.Inode(Name) == _inode)
+                    _directory.Remove(Name);
+            }
+        }
+        catch (HostLimitException)
+        {
+            // What is left refuses connections, and goes with the next start or `minivmm ps`.
+        }
+    }
+
+    private void Main()
+    {
+        pollfd* ready = stackalloc pollfd[MostClients + 2];
+        while (true)
+        {
+            ready[0] = new pollfd { fd = _stop.Fd, events = POLLIN };
+            ready[1] = new pollfd { fd = _listener.Fd, events = POLLIN };
+            for (int i = 0; i < _clients.Count; i++)
+                ready[i + 2] = new pollfd { fd = _clients[i].Fd, events = _clients[i].Interest };
+            if (poll(ready, (uint)_clients.Count + 2, -1) < 0)
+                continue; // EINTR
+            if (ready[0].revents != 0)
+                return;
+            for (int i = _clients.Count - 1; i >= 0; i--)
+            {
+                if (ready[i + 2].revents != 0)
+                    Serve(_clients[i]);
+            }
+
+            if (ready[1].revents != 0)
+                Accept();
+        }
+    }
+
+    private void Serve(ControlConnection client)
+    {
+        client.LastServed = ++_served;
+        if (!client.Serve(_protocol))
+            Drop(client);
+    }
+
+    private void Accept()
+    {
+        UnixSocket? socket = _listener.Accept();
+        if (socket is null)
+            return;
+
+        // The directory keeps others out already; this is for a directory that somebody opened up since.
+        uint uid = socket.Peer.Uid;
+        if (uid != 0 && uid != (uint)geteuid())
+        {
+            socket.Dispose();
+            return;
+        }
+
+        if (_clients.Count == MostClients)
+            Drop(_clients.MinBy(client => client.LastServed)!);
+        _clients.Add(new ControlConnection(socket) { LastServed = ++_served });
+    }
+
+    private void Drop(ControlConnection client)
+    {
+        _clients.Remove(client);
+        client.Dispose();
+    }
+}

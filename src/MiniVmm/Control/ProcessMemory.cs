@@ -1,0 +1,78 @@
+using System.Globalization;
+using MiniVmm.Measurement;
+
+namespace MiniVmm.Control;
+
+/// <summary>
+/// What this process has of the host's memory, and what of it KSM shares, as the kernel tells (proc_pid_status(5),
+/// Documentation/admin-guide/mm/ksm.rst). What this kernel does not tell is null, or not in a list.
+/// </summary>
+internal sealed record ProcessMemory
+{
+    private const string KsmFolder = "/sys/kernel/mm/ksm";
+
+    private static readonly string[] HostCounters =
+    [
+        "run", "pages_to_scan", "sleep_millisecs", "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile",
+        "full_scans", "ksm_zero_pages", "general_profit",
+    ];
+
+    /// <summary>VmRSS: guest RAM that the guest has touched, and MiniVmm's own. Without huge pages of hugetlbfs.</summary>
+    public long? ResidentBytes { get; init; }
+
+    /// <summary>VmSwap.</summary>
+    public long? SwappedBytes { get; init; }
+
+    /// <summary>HugetlbPages.</summary>
+    public long? HugetlbBytes { get; init; }
+
+    /// <summary>Pages of this process that KSM has merged with others (Linux 6.1).</summary>
+    public long? KsmMergingPages { get; init; }
+
+    /// <summary>The numbers of ksm_stat, by the kernel's names (Linux 6.1; more in later ones).</summary>
+    public required IReadOnlyDictionary<string, long> KsmOfProcess { get; init; }
+
+    /// <summary>The host's counters and settings, by the kernel's names.</summary>
+    public required IReadOnlyDictionary<string, long> KsmOfHost { get; init; }
+
+    public static ProcessMemory Read(HostFiles files)
+    {
+        Dictionary<string, long> status = Numbers(files.ReadAllText("/proc/self/status"));
+        Dictionary<string, long> ksm = [];
+        foreach (string name in HostCounters)
+        {
+            if (Number(files.ReadFact($"{KsmFolder}/{name}")) is { } value)
+                ksm[name] = value;
+        }
+
+        return new ProcessMemory
+        {
+            ResidentBytes = Kibibytes(status, "VmRSS"),
+            SwappedBytes = Kibibytes(status, "VmSwap"),
+            HugetlbBytes = Kibibytes(status, "HugetlbPages"),
+            KsmMergingPages = Number(files.ReadFact("/proc/self/ksm_merging_pages")),
+            KsmOfProcess = Numbers(files.ReadAllText("/proc/self/ksm_stat")),
+            KsmOfHost = ksm,
+        };
+    }
+
+    /// <summary>Lines of a name and a number, with or without a colon; others are passed over.</summary>
+    private static Dictionary<string, long> Numbers(string? text)
+    {
+        Dictionary<string, long> numbers = [];
+        foreach (string line in (text ?? "").Split('\n'))
+        {
+            string[] words = line.Split((char[])[':', ' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+            if (words is [var name, var word, ..] && Number(word) is { } value)
+                numbers[name] = value;
+        }
+
+        return numbers;
+    }
+
+    private static long? Kibibytes(Dictionary<string, long> status, string name) =>
+        status.TryGetValue(name, out long value) && value is >= 0 and <= long.MaxValue / 1024 ? value * 1024 : null;
+
+    private static long? Number(string? text) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null;
+}

@@ -1,0 +1,120 @@
+using System.Text;
+using MiniVmm.Kvm;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Control;
+
+/// <summary>A stream socket of unix(7) that never waits. Calls give 0 or a count, or the errno negated.</summary>
+/// <remarks>Not System.Net.Sockets, which would add its own thread and epoll, and a fifth to the binary.</remarks>
+internal sealed unsafe class UnixSocket : IDisposable
+{
+    private UnixSocket(int fd)
+    {
+        Fd = fd;
+    }
+
+    public int Fd { get; private set; }
+
+    /// <summary>Who connected, or who listens: as it was at that time (SO_PEERCRED).</summary>
+    public (int Pid, uint Uid) Peer
+    {
+        get
+        {
+            ucred peer = default;
+            socklen_t length = sizeof(ucred);
+            return getsockopt(Fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0
+                ? ((int)peer.pid, (uint)peer.uid)
+                : throw new KvmException("getsockopt SO_PEERCRED", errno);
+        }
+    }
+
+    /// <exception cref="KvmException">No more files.</exception>
+    public static UnixSocket Create()
+    {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        return fd >= 0 ? new UnixSocket(fd) : throw new KvmException("socket", errno);
+    }
+
+    /// <summary>Makes the file, open to its owner alone.</summary>
+    public int Bind(string path)
+    {
+        // Set on the socket, so that the file never has another mode (unix_bind takes it from there).
+        if (fchmod(Fd, 0x180 /* 0600 */) != 0)
+            return -errno;
+        sockaddr_un address = Address(path);
+        return bind(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 ? 0 : -errno;
+    }
+
+    public int Listen(int backlog) => listen(Fd, backlog) == 0 ? 0 : -errno;
+
+    /// <returns>0, -ECONNREFUSED where nobody listens, -EAGAIN where too many wait already.</returns>
+    public int Connect(string path)
+    {
+        sockaddr_un address = Address(path);
+        return connect(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 ? 0 : -errno;
+    }
+
+    /// <returns>Null if there is nobody any more.</returns>
+    public UnixSocket? Accept()
+    {
+        int fd = accept4(Fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        return fd >= 0 ? new UnixSocket(fd) : null;
+    }
+
+    public int Send(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* data = bytes)
+        {
+            while (true)
+            {
+                long sent = send(Fd, data, bytes.Length, MSG_NOSIGNAL);
+                if (sent >= 0 || errno != EINTR)
+                    return sent >= 0 ? (int)sent : -errno;
+            }
+        }
+    }
+
+    /// <returns>0 where the other side has closed.</returns>
+    public int Receive(Span<byte> buffer)
+    {
+        fixed (byte* data = buffer)
+        {
+            while (true)
+            {
+                long got = recv(Fd, data, buffer.Length, 0);
+                if (got >= 0 || errno != EINTR)
+                    return got >= 0 ? (int)got : -errno;
+            }
+        }
+    }
+
+    /// <summary>Waits until it is ready for <paramref name="events"/>, or broken; false after so long.</summary>
+    public bool Wait(short events, TimeSpan atMost)
+    {
+        long end = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
+        while (true)
+        {
+            pollfd ready = new() { fd = Fd, events = events };
+            int count = poll(&ready, 1, (int)Math.Max(0, end - Environment.TickCount64));
+            if (count >= 0 || errno != EINTR)
+                return count > 0;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Fd >= 0)
+            _ = close(Fd);
+        Fd = -1;
+    }
+
+    private static sockaddr_un Address(string path)
+    {
+        sockaddr_un address = default;
+        address.sun_family = AF_UNIX;
+        // One byte is left for the zero at the end.
+        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, 107));
+        return address;
+    }
+}
