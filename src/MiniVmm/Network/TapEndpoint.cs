@@ -1,0 +1,150 @@
+using System.Globalization;
+using MiniVmm.Virtio.Net;
+
+namespace MiniVmm.Network;
+
+/// <summary>
+/// A tap of the host's: one that somebody made, or one of its own on a bridge, which the kernel removes with its last
+/// descriptor, however the process ends.
+/// </summary>
+public sealed class TapEndpoint : NetEndpoint
+{
+    private const NetFeatures TapOffloads = NetFeatures.Offloads;
+
+    // mvm0, mvm1, …: the kernel takes the first that is free.
+    private const string OwnName = "mvm%d";
+
+    private readonly TapDevice _tap;
+    private readonly HostInterface? _takeDown;
+    private readonly IDisposable? _network;
+
+    private TapEndpoint(
+        TapDevice tap, ushort mtu, string description, HostInterface? takeDown = null, IDisposable? network = null)
+    {
+        _tap = tap;
+        Mtu = mtu;
+        Description = description;
+        _takeDown = takeDown;
+        _network = network;
+    }
+
+    public override IReadOnlyList<int> Descriptors => _tap.Descriptors;
+
+    public override bool HasVnetHeader => true;
+
+    public override ulong Offloads => (ulong)TapOffloads;
+
+    public override ushort Mtu { get; }
+
+    public override string InterfaceName => _tap.Name;
+
+    public override string Description { get; }
+
+    /// <summary>Opens a tap that exists; brings it up, if it is not, for as long as it is in use.</summary>
+    /// <exception cref="BadInputException">There is none of that name, or not for so many queues.</exception>
+    /// <exception cref="HostLimitException">No permission, or another process has it.</exception>
+    public static TapEndpoint Open(string name, int queues, ushort? mtu)
+    {
+        string option = $"--net tap={name}";
+        HostInterface link = new(name, option);
+        if (!link.Exists)
+        {
+            throw new BadInputException($"{option}: no such interface; make it by "
+                + $"`ip tuntap add dev {name} mode tap user $USER` and `ip link set {name} up`, or have --net bridge=");
+        }
+
+        if (link.TunFlags is not { } flags || (flags & TapDevice.IFF_TAP) == 0)
+            throw new BadInputException($"{option}: this interface is no tap; to put guests on it, make it a port of "
+                + "a bridge and have --net bridge=");
+        bool multiQueue = (flags & TapDevice.IFF_MULTI_QUEUE) != 0;
+        if (queues > 1 && !multiQueue)
+        {
+            throw new BadInputException($"{option}: queues={queues.ToString(CultureInfo.InvariantCulture)}, "
+                + $"but this tap has one; make it by `ip tuntap add dev {name} mode tap multi_queue`");
+        }
+
+        TapDevice tap = TapDevice.Open(name, queues, multiQueue, option);
+        try
+        {
+            bool down = !link.IsUp;
+            if (mtu is { } wanted && wanted != link.Mtu)
+                link.Mtu = wanted;
+            if (down)
+                link.SetUp(true);
+            return new TapEndpoint(tap, Whole(link.Mtu), $"tap {name}", down ? link : null);
+        }
+        catch
+        {
+            tap.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a tap that is a port of a bridge.</summary>
+    /// <param name="bridge">Its name.</param>
+    /// <param name="queues">Pairs.</param>
+    /// <param name="mtu">Null is the bridge's.</param>
+    /// <param name="option">What complaints begin with.</param>
+    /// <param name="network">What to dispose of after the tap.</param>
+    /// <exception cref="BadInputException">There is no such bridge.</exception>
+    /// <exception cref="HostLimitException">No permission.</exception>
+    public static TapEndpoint OpenOnBridge(
+        string bridge, int queues, ushort? mtu, string option, IDisposable? network = null)
+    {
+        HostInterface host = new(bridge, option);
+        if (!host.Exists)
+        {
+            throw new BadInputException($"{option}: no such interface; make a bridge by "
+                + $"`ip link add {bridge} type bridge` and `ip link set {bridge} up`, or have --net nat");
+        }
+
+        if (!host.IsBridge)
+            throw new BadInputException($"{option}: this interface is no bridge; `ip link show type bridge` lists them");
+        TapDevice tap = TapDevice.Open(OwnName, queues, queues > 1, option);
+        try
+        {
+            HostInterface port = new(tap.Name, option);
+            port.DisableIpv6();
+
+            // A bridge has the lowest address of its ports: one of fe:… leaves it as it is.
+            port.Mac = new MacAddress((port.Mac.Value & 0x00ff_ffff_ffff) | 0xfe00_0000_0000);
+            port.Mtu = mtu ?? host.Mtu;
+            host.AddPort(port);
+            port.SetUp(true);
+            return new TapEndpoint(
+                tap, Whole(port.Mtu), $"tap {tap.Name} on bridge {bridge}", network: network);
+        }
+        catch
+        {
+            tap.Dispose();
+            throw;
+        }
+    }
+
+    public override void SetGuestOffloads(ulong features) => _tap.SetOffloads((NetFeatures)features);
+
+    public override void SetPairActive(int pair, bool active)
+    {
+        if (pair > 0)
+            _tap.SetQueueAttached(pair, active);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        try
+        {
+            _takeDown?.SetUp(false);
+        }
+        catch (HostLimitException)
+        {
+            // Somebody removed it in the meantime.
+        }
+
+        _tap.Dispose();
+        _network?.Dispose();
+    }
+
+    private static ushort Whole(int mtu) => (ushort)Math.Clamp(mtu, NetOptions.LeastMtu, ushort.MaxValue);
+}
