@@ -18,7 +18,7 @@ public sealed record MemoryOptions(ulong Size, string? Path = null, bool Preallo
 /// directory. What the host lacks is an error here rather than a SIGBUS later: all of it where RAM is populated, and
 /// else what <see cref="Provide"/> is asked for.
 /// </summary>
-public sealed unsafe class RamBacking : IDisposable
+public sealed unsafe class RamBacking : IPageRelease, IDisposable
 {
     private const ulong HugePage = 2 * MemoryLayout.MiB;
     private readonly MemoryOptions _options;
@@ -41,6 +41,9 @@ public sealed unsafe class RamBacking : IDisposable
 
     /// <summary>Bytes mapped.</summary>
     public ulong Length { get; }
+
+    /// <summary>A page, which on hugetlbfs is a huge one.</summary>
+    public ulong ReleaseUnit { get; private init; } = 4 * MemoryLayout.KiB;
 
     /// <summary>What it is made of, for people: "anonymous, transparent huge pages".</summary>
     public string Description { get; }
@@ -96,6 +99,22 @@ public sealed unsafe class RamBacking : IDisposable
         byte* page = (byte*)address - inPage;
         if (madvise(page, (size_t)(length + inPage), Linux.MADV_POPULATE_WRITE) != 0 && errno != EINVAL)
             throw NotEnough(_options, PopulateFailure());
+    }
+
+    /// <summary>
+    /// Gives pages back, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their blocks
+    /// as fallocate(2) does; a full file system or huge page pool may then have none left when the guest wants one again.
+    /// </summary>
+    public bool TryRelease(nint address, ulong length, out int error)
+    {
+        error = EINVAL;
+        if (address < Address || (ulong)(address - Address) > Length
+            || length > Length - (ulong)(address - Address)
+            || (ulong)address % ReleaseUnit != 0 || length % ReleaseUnit != 0)
+            return false;
+        int advice = _options.Path is null ? MADV_DONTNEED : MADV_REMOVE;
+        error = madvise((void*)address, (size_t)length, advice) == 0 ? 0 : errno;
+        return error == 0;
     }
 
     /// <summary>Cuts the mapping into the slots of a memory map of the same size.</summary>
@@ -165,7 +184,10 @@ public sealed unsafe class RamBacking : IDisposable
                 throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, Failure("mmap"));
             string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
             string description = $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}";
-            RamBacking backing = new(options, (byte*)mapping, size, mapping, size, description);
+            RamBacking backing = new(options, (byte*)mapping, size, mapping, size, description)
+            {
+                ReleaseUnit = hugePage ?? 4 * MemoryLayout.KiB,
+            };
             try
             {
                 if (options.Prealloc)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Tests.Memory;
@@ -176,6 +177,61 @@ public sealed unsafe class RamBackingTests : IDisposable
         using RamBacking backing = RamBacking.Allocate(new(2 * MiB), 2 * MiB);
 
         Assert.Throws<ArgumentOutOfRangeException>(() => backing.Slots(new GuestMemoryMap(4 * MiB)));
+    }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(null, true)]
+    [InlineData("/dev/shm", false)]
+    [InlineData("/dev/shm", true)]
+    public void Released_pages_are_the_hosts_and_come_again_as_zeroes(string? path, bool prealloc)
+    {
+        using RamBacking backing = RamBacking.Allocate(new(4 * MiB, path, prealloc), 4 * MiB);
+        Span<byte> ram = Ram(backing);
+        ram.Fill(0x5a);
+        ulong before = Resident(backing);
+
+        Assert.True(backing.TryRelease(backing.Address + (nint)MiB, 2 * MiB, out int error), $"errno {error}");
+
+        Assert.Equal((4 * MiB, 2 * MiB), (before, Resident(backing)));
+        Assert.Equal(-1, ram.Slice((int)MiB, 2 * (int)MiB).IndexOfAnyExcept((byte)0)); // of a file too: its block is gone
+        Assert.Equal(-1, ram[..(int)MiB].IndexOfAnyExcept((byte)0x5a));
+        Assert.Equal(-1, ram[(3 * (int)MiB)..].IndexOfAnyExcept((byte)0x5a));
+        ram[2 * (int)MiB] = 1;
+    }
+
+    [Theory]
+    [InlineData(-4096, 4096)]
+    [InlineData(0, 2 * MiB + 4096)]
+    [InlineData(2 * (long)MiB, 4096)]
+    [InlineData(2 * (long)MiB + 4096, 4096)]
+    [InlineData(4096, 2 * MiB)]
+    [InlineData(4096, ulong.MaxValue - 4095)]
+    [InlineData(1, 4096)]
+    [InlineData(0, 4095)]
+    public void What_is_no_page_of_it_is_not_released(long offset, ulong length)
+    {
+        using RamBacking backing = RamBacking.Allocate(new(2 * MiB), 2 * MiB);
+
+        Assert.False(backing.TryRelease(backing.Address + (nint)offset, length, out int error));
+        Assert.Equal((22, 4096ul), (error, backing.ReleaseUnit)); // EINVAL
+    }
+
+    /// <summary>Bytes of the mapping that are in memory, by the kernel's account.</summary>
+    private static ulong Resident(RamBacking backing)
+    {
+        ulong sum = 0;
+        bool inside = false;
+        foreach (string line in File.ReadLines("/proc/self/smaps"))
+        {
+            string[] words = line.Split([' ', '-'], StringSplitOptions.RemoveEmptyEntries);
+            if (words is ["Rss:", var kib, ..] && inside)
+                sum += ulong.Parse(kib) * 1024;
+            else if (ulong.TryParse(words[0], NumberStyles.AllowHexSpecifier, null, out ulong start))
+                inside = start >= (ulong)backing.Address && start < (ulong)backing.Address + backing.Length;
+        }
+
+        return sum;
     }
 
     private static Span<byte> Ram(RamBacking backing) => new((void*)backing.Address, (int)backing.Length);
