@@ -1,0 +1,36 @@
+using MiniVmm.Virtio.Balloon;
+
+namespace MiniVmm.Tests.Virtio.Balloon;
+
+public sealed class BalloonOptionsTests
+{
+    [Theory]
+    [InlineData("", 0, true, true)]
+    [InlineData("96M", 96, true, true)]
+    [InlineData("64", 64, true, true)]
+    [InlineData("1G,deflate-on-oom=off", 1024, false, true)]
+    [InlineData("reporting=off", 0, true, false)]
+    [InlineData("32M,reporting=off,deflate-on-oom=on", 32, true, false)]
+    public void Size_and_switches_may_each_be_left_out(string text, int mib, bool deflateOnOom, bool reporting)
+    {
+        Assert.Equal(new BalloonOptions((ulong)mib << 20, deflateOnOom, reporting), BalloonOptions.Parse(text));
+    }
+
+    [Theory]
+    [InlineData("lots", "lots")]
+    [InlineData(",", "not a size")]
+    [InlineData("64M,32M", "'32M' is not known")]
+    [InlineData("64M,", "'' is not known")]
+    [InlineData("64M,polling=on", "'polling=on' is not known")]
+    [InlineData("reporting", "reporting")]
+    [InlineData("64M,reporting", "'reporting' is neither on nor off")]
+    [InlineData("reporting=yes", "'reporting=yes' is neither on nor off")]
+    [InlineData("=", "'=' is not known")]
+    public void Anything_else_is_refused_by_name(string text, string named)
+    {
+        BadInputException error = Assert.Throws<BadInputException>(() => BalloonOptions.Parse(text));
+
+        Assert.StartsWith("--balloon", error.Message, StringComparison.Ordinal);
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+}
