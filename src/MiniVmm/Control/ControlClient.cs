@@ -78,6 +78,45 @@ public sealed unsafe class ControlClient : IDisposable
             throw new BadInputException($"machine {Name}: {error.GetString()}");
     }
 
+    /// <summary>
+    /// Asks the guest for a balloon of so many bytes and waits until it has one, or gets no further for so long.
+    /// </summary>
+    /// <param name="stall">How long the guest may give up nothing more, and take nothing back.</param>
+    /// <returns>How far it got; the target may be less than asked, whole pages.</returns>
+    /// <exception cref="BadInputException">No balloon, or more than the guest's RAM.</exception>
+    /// <exception cref="HostLimitException">The machine does not answer, or has gone.</exception>
+    public BalloonState SetBalloon(ulong bytes, TimeSpan stall)
+    {
+        BalloonState state = Balloon(bytes);
+        ulong target = state.TargetBytes;
+        long moved = Environment.TickCount64;
+        while (state.ActualBytes != target
+            && state.TargetBytes == target // else somebody else wants something else by now
+            && Environment.TickCount64 - moved < stall.TotalMilliseconds)
+        {
+            Thread.Sleep(50);
+            BalloonState next = Balloon();
+            if (next.ActualBytes != state.ActualBytes)
+                moved = Environment.TickCount64;
+            state = next;
+        }
+
+        return state;
+    }
+
+    /// <summary>The balloon as it is; with <paramref name="bytes"/> it is first asked to become so large.</summary>
+    /// <inheritdoc cref="Ask"/>
+    public BalloonState Balloon(ulong? bytes = null)
+    {
+        using JsonDocument answer = Ask("balloon", bytes);
+        return answer.RootElement.TryGetProperty("balloon", out JsonElement balloon)
+            && balloon.ValueKind == JsonValueKind.Object
+            && TryGetSize(balloon, "targetBytes", out ulong target)
+            && TryGetSize(balloon, "actualBytes", out ulong actual)
+            ? new BalloonState(target, actual)
+            : throw NotOurs();
+    }
+
     /// <summary>Waits until the machine's process has ended; false after so long.</summary>
     public bool WaitForEnd(TimeSpan atMost)
     {
@@ -150,6 +189,14 @@ public sealed unsafe class ControlClient : IDisposable
         {
             throw NotOurs();
         }
+    }
+
+    private static bool TryGetSize(JsonElement parent, string name, out ulong size)
+    {
+        size = 0;
+        return parent.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Number
+            && value.TryGetUInt64(out size);
     }
 
     private HostLimitException Gone() => new($"machine {Name} has ended");

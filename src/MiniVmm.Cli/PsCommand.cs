@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.Text.Json;
+using MiniVmm.Control;
+
+namespace MiniVmm.Cli;
+
+/// <summary><c>minivmm ps</c>: the machines that <c>minivmm ctl</c> can talk to.</summary>
+internal sealed class PsCommand : Command
+{
+    private readonly Option<bool> _json = new("--json") { Description = "Write JSON instead of the table" };
+
+    public PsCommand()
+        : base("ps", "List your running machines that have a name")
+    {
+        Options.Add(_json);
+        SetAction(Run);
+    }
+
+    private int Run(ParseResult line)
+    {
+        List<JsonDocument> machines = [];
+        foreach (string name in RunningMachines.List())
+        {
+            try
+            {
+                using ControlClient client = ControlClient.Connect(name);
+                machines.Add(client.Ask("info"));
+            }
+            catch (BadInputException)
+            {
+                // It has ended since.
+            }
+            catch (HostLimitException e)
+            {
+                Messages.Warning(e.Message);
+            }
+        }
+
+        JsonElement[] infos = [.. machines.Select(machine => machine.RootElement.GetProperty("info"))];
+        if (line.GetValue(_json))
+        {
+            ControlTables.WriteJson(writer =>
+            {
+                writer.WriteStartArray();
+                foreach (JsonElement info in infos)
+                    info.WriteTo(writer);
+                writer.WriteEndArray();
+            });
+        }
+        else
+        {
+            ControlTables.PrintMachines(infos);
+        }
+
+        return ExitStatus.Success;
+    }
+}
