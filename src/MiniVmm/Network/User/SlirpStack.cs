@@ -1,0 +1,258 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using MiniVmm.Kvm;
+using static MiniVmm.Kvm.Linux;
+
+namespace MiniVmm.Network.User;
+
+/// <summary>
+/// One libslirp and the loop that drives it: frames of the guest's and what the host's sockets have, in turns. All of it
+/// on one thread once <see cref="Run"/> is called; allocates nothing for a frame.
+/// </summary>
+internal sealed unsafe class SlirpStack : IDisposable
+{
+    // Frames of the guest's before the host's sockets have their turn.
+    private const int FramesATurn = 64;
+
+    private readonly SlirpLibrary _library;
+    private readonly GuestPort _port;
+    private readonly PollSet _polls = new();
+    private readonly List<nint> _timers = new(1);
+    private GCHandle<SlirpStack> _self;
+    private SlirpCb* _callbacks;
+    private nint _slirp;
+
+    /// <param name="library">Loaded.</param>
+    /// <param name="port">Where frames come from and go to; stays the caller's.</param>
+    /// <param name="configuration">Its texts are copied.</param>
+    /// <exception cref="BadInputException">libslirp refuses the configuration.</exception>
+    public SlirpStack(SlirpLibrary library, GuestPort port, SlirpConfig* configuration)
+    {
+        (_library, _port) = (library, port);
+        _self = new GCHandle<SlirpStack>(this);
+        _callbacks = (SlirpCb*)NativeMemory.AllocZeroed((nuint)sizeof(SlirpCb));
+        _callbacks->send_packet = &SendPacket;
+        _callbacks->guest_error = &GuestError;
+        _callbacks->clock_get_ns = &ClockGetNs;
+        _callbacks->timer_new = &TimerNew;
+        _callbacks->timer_free = &TimerFree;
+        _callbacks->timer_mod = &TimerMod;
+        _callbacks->register_poll_fd = &PollFdChanged;
+        _callbacks->unregister_poll_fd = &PollFdChanged;
+        _callbacks->notify = &Notify;
+        lock (SlirpLibrary.Gate)
+            _slirp = library.New(configuration, _callbacks, GCHandle<SlirpStack>.ToIntPtr(_self));
+        if (_slirp == 0)
+        {
+            Dispose();
+            throw new BadInputException("--net user: libslirp takes no such network");
+        }
+    }
+
+    /// <summary>Has connections to a port of the host's lead to the guest.</summary>
+    /// <returns>0, or the errno.</returns>
+    public int AddHostForward(HostForward forward)
+    {
+        lock (SlirpLibrary.Gate)
+        {
+            Marshal.SetLastSystemError(0);
+            int result = _library.AddHostForward(
+                _slirp,
+                forward.IsUdp ? 1 : 0,
+                Wire(forward.HostAddress),
+                forward.HostPort,
+                Wire(forward.GuestAddress),
+                forward.GuestPort);
+            int error = Marshal.GetLastSystemError();
+            return result == 0 ? 0 : error != 0 ? error : Errno.EINVAL;
+        }
+    }
+
+    /// <summary>Serves until the port stops.</summary>
+    public void Run()
+    {
+        while (!_port.Stopped)
+        {
+            _polls.Clear();
+            int stop = _polls.Add(_port.StopFd, PollFd.POLLIN);
+            int card = _polls.Add(
+                _port.Network, _port.Stalled ? (short)(PollFd.POLLIN | PollFd.POLLOUT) : PollFd.POLLIN);
+            bool usable = _polls.Wait(Fill());
+            if (_polls.Result(stop) != 0)
+                return;
+            if ((_polls.Result(card) & PollFd.POLLOUT) != 0)
+                _port.SeeRoom();
+            lock (SlirpLibrary.Gate)
+            {
+                // Frames first: the other call also sends what waited for an answer among them.
+                if ((_polls.Result(card) & PollFd.POLLIN) != 0)
+                    TakeFrames();
+                _library.PollFdsPoll(_slirp, usable ? 0 : 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
+                RunTimers();
+            }
+        }
+    }
+
+    /// <summary>Ends all connections, and listens no more. After <see cref="Run"/> has returned.</summary>
+    public void Dispose()
+    {
+        if (_callbacks == null)
+            return;
+        if (_slirp != 0)
+        {
+            lock (SlirpLibrary.Gate)
+                _library.Cleanup(_slirp);
+        }
+
+        _slirp = 0;
+        foreach (nint timer in _timers)
+            NativeMemory.Free((void*)timer);
+        _timers.Clear();
+        NativeMemory.Free(_callbacks);
+        _callbacks = null;
+        _polls.Dispose();
+        _self.Dispose();
+    }
+
+    /// <summary>An address as the C structures hold it: first byte lowest.</summary>
+    internal static uint Wire(Ipv4Address address) =>
+        System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(address.Value);
+
+    /// <returns>Milliseconds to wait at most; -1 for no end.</returns>
+    private int Fill()
+    {
+        uint timeout = uint.MaxValue;
+        lock (SlirpLibrary.Gate)
+            _library.PollFdsFill(_slirp, &timeout, &AddPoll, GCHandle<SlirpStack>.ToIntPtr(_self));
+        long now = Now() / 1_000_000;
+        long wait = timeout == uint.MaxValue ? long.MaxValue : timeout;
+        foreach (nint timer in _timers)
+        {
+            if (((Timer*)timer)->Running)
+                wait = Math.Min(wait, Math.Max(0, ((Timer*)timer)->ExpiresMilliseconds - now));
+        }
+
+        return wait == long.MaxValue ? -1 : (int)Math.Min(wait, int.MaxValue);
+    }
+
+    private void RunTimers()
+    {
+        long now = Now() / 1_000_000;
+        for (int i = 0; i < _timers.Count; i++)
+        {
+            var timer = (Timer*)_timers[i];
+            if (!timer->Running || timer->ExpiresMilliseconds > now)
+                continue;
+            timer->Running = false;
+            timer->Callback(timer->Opaque);
+        }
+    }
+
+    private void TakeFrames()
+    {
+        for (int i = 0; i < FramesATurn && !_port.Stopped; i++)
+        {
+            byte* frame = _port.Receive(out int length);
+            if (frame == null)
+                return;
+            if (length != 0)
+                _library.Input(_slirp, frame, length);
+        }
+    }
+
+    private static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private static SlirpStack Of(nint opaque) => GCHandle<SlirpStack>.FromIntPtr(opaque).Target;
+
+    [UnmanagedCallersOnly]
+    private static nint SendPacket(byte* frame, nuint length, nint opaque)
+    {
+        Of(opaque)._port.Send(frame, (int)length);
+
+        // Frames that nobody takes are lost, which is no error of libslirp's to report.
+        return (nint)length;
+    }
+
+    // Said of what the guest sends: it could fill a terminal.
+    [UnmanagedCallersOnly]
+    private static void GuestError(byte* message, nint opaque)
+    {
+    }
+
+    [UnmanagedCallersOnly]
+    private static long ClockGetNs(nint opaque) => Now();
+
+    [UnmanagedCallersOnly]
+    private static nint TimerNew(delegate* unmanaged<nint, void> callback, nint callbackOpaque, nint opaque)
+    {
+        var timer = (Timer*)NativeMemory.AllocZeroed((nuint)sizeof(Timer));
+        timer->Callback = callback;
+        timer->Opaque = callbackOpaque;
+        Of(opaque)._timers.Add((nint)timer);
+        return (nint)timer;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void TimerFree(nint timer, nint opaque)
+    {
+        if (Of(opaque)._timers.Remove(timer))
+            NativeMemory.Free((void*)timer);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void TimerMod(nint timer, long expiresMilliseconds, nint opaque)
+    {
+        ((Timer*)timer)->ExpiresMilliseconds = expiresMilliseconds;
+        ((Timer*)timer)->Running = true;
+    }
+
+    // The set is made anew for each wait, on the thread that calls libslirp: there is nobody to tell or to wake.
+    [UnmanagedCallersOnly]
+    private static void PollFdChanged(int fd, nint opaque)
+    {
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Notify(nint opaque)
+    {
+    }
+
+    [UnmanagedCallersOnly]
+    private static int AddPoll(int fd, int events, nint opaque)
+    {
+        int wanted = 0;
+        if ((events & SlirpPoll.In) != 0)
+            wanted |= PollFd.POLLIN;
+        if ((events & SlirpPoll.Out) != 0)
+            wanted |= PollFd.POLLOUT;
+        if ((events & SlirpPoll.Pri) != 0)
+            wanted |= PollFd.POLLPRI;
+        return Of(opaque)._polls.Add(fd, (short)wanted);
+    }
+
+    [UnmanagedCallersOnly]
+    private static int GetREvents(int index, nint opaque)
+    {
+        int result = Of(opaque)._polls.Result(index);
+        int events = 0;
+        if ((result & PollFd.POLLIN) != 0)
+            events |= SlirpPoll.In;
+        if ((result & PollFd.POLLOUT) != 0)
+            events |= SlirpPoll.Out;
+        if ((result & PollFd.POLLPRI) != 0)
+            events |= SlirpPoll.Pri;
+        if ((result & (PollFd.POLLERR | PollFd.POLLNVAL)) != 0)
+            events |= SlirpPoll.Err;
+        if ((result & PollFd.POLLHUP) != 0)
+            events |= SlirpPoll.Hup;
+        return events;
+    }
+
+    private struct Timer
+    {
+        public delegate* unmanaged<nint, void> Callback;
+        public nint Opaque;
+        public long ExpiresMilliseconds;
+        public bool Running;
+    }
+}
