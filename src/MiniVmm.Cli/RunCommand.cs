@@ -2,13 +2,17 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using MiniVmm.Boot;
+using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
+using MiniVmm.Network;
+using MiniVmm.Storage;
 using MiniVmm.Terminal;
+using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Cli;
 
@@ -74,6 +78,29 @@ internal sealed class RunCommand : Command
         Description = "Where the serial port goes",
         DefaultValueFactory = _ => "stdio",
     };
+    private readonly Option<string[]> _disk = new("--disk")
+    {
+        HelpName = "FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
+        Description = "A virtio disk; several times for several",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string[]> _net = new("--net")
+    {
+        HelpName = "user|tap=NAME|bridge=BRIDGE|nat[=SUBNET]|none[,mac=MAC][,mtu=N][,queues=N][,bw=SIZE][,hostfwd=...]",
+        Description = "A virtio network card, and what it is plugged into; several times for several",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string?> _balloon = new("--balloon")
+    {
+        HelpName = "SIZE[,deflate-on-oom=on|off][,reporting=on|off]",
+        Description = "A virtio balloon, of SIZE (0) at the start; 'minivmm ctl' changes it",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+    private readonly Option<string?> _name = new("--name")
+    {
+        HelpName = "NAME",
+        Description = "What 'minivmm ps' and 'minivmm ctl' call the machine; without they do not see it",
+    };
     private readonly Option<bool> _rng = new("--rng") { Description = "A virtio source of random numbers" };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
@@ -105,7 +132,7 @@ internal sealed class RunCommand : Command
         Option[] options =
         [
             _kernel, _initrd, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
-            _rng, _virtioCmdline, _timeout, _stats, _dryRun,
+            _disk, _net, _balloon, _rng, _name, _virtioCmdline, _timeout, _stats, _dryRun,
         ];
         foreach (Option option in options)
             Options.Add(option);
@@ -207,10 +234,19 @@ internal sealed class RunCommand : Command
             },
             ConsolePath = console,
             Timed = line.GetValue(_stats),
+            Name = ReadName(line),
+            Disks = [.. line.GetValue(_disk)!.Select(DiskOptions.Parse)],
+            Nets = [.. line.GetValue(_net)!.Select(NetOptions.Parse).Where(net => net.Mode != NetMode.None)],
+            Balloon = line.GetResult(_balloon) is null ? null : BalloonOptions.Parse(line.GetValue(_balloon) ?? ""),
             Rng = line.GetValue(_rng),
             VirtioOnCommandLine = line.GetValue(_virtioCmdline),
         };
     }
+
+    /// <summary>A balloon is of little use to nobody: it has its machine named.</summary>
+    private string? ReadName(ParseResult line) => line.GetValue(_name) is { } name
+        ? MachineName.Check(name, "--name")
+        : line.GetResult(_balloon) is null ? null : MachineName.Default;
 
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
     {

@@ -3,7 +3,9 @@ using MiniVmm.Kvm;
 
 namespace MiniVmm.Execution;
 
-/// <summary>What one vCPU thread counts while it runs; read by others once it has ended.</summary>
+/// <summary>
+/// What one vCPU thread counts while it runs. Others may read it at any time: each count is right, if perhaps a little old.
+/// </summary>
 public sealed class VcpuStatistics
 {
     // One more than the highest reason known; later ones share the last slot.

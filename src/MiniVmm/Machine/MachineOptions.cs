@@ -1,7 +1,10 @@
 using MiniVmm.Boot;
 using MiniVmm.Cpu;
 using MiniVmm.Memory;
+using MiniVmm.Network;
+using MiniVmm.Storage;
 using MiniVmm.Terminal;
+using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Machine;
 
@@ -37,6 +40,18 @@ public sealed record MachineOptions
     /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
     public bool Timed { get; init; }
 
+    /// <summary>What <c>minivmm ps</c> and <c>ctl</c> call it; null for a machine that nobody can ask.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The disks, in the order that the guest numbers them.</summary>
+    public IReadOnlyList<DiskOptions> Disks { get; init; } = [];
+
+    /// <summary>The networks, in the order of the guest's cards.</summary>
+    public IReadOnlyList<NetOptions> Nets { get; init; } = [];
+
+    /// <summary>The balloon, if there is one.</summary>
+    public BalloonOptions? Balloon { get; init; }
+
     /// <summary>Whether the guest gets random numbers from the host.</summary>
     public bool Rng { get; init; }
 
@@ -46,6 +61,9 @@ public sealed record MachineOptions
     /// <summary>Names of the virtio devices, in the order of their slots.</summary>
     public IEnumerable<string> VirtioDevices =>
     [
+        .. Disks.Select((_, i) => $"disk{i}"),
+        .. Nets.Select((_, i) => $"net{i}"),
+        .. Balloon is not null ? ["balloon"] : Array.Empty<string>(),
         .. Rng ? ["rng"] : Array.Empty<string>(),
     ];
 }

@@ -1,4 +1,12 @@
+using MiniVmm.Control;
+using MiniVmm.Memory;
+using MiniVmm.Network;
+using MiniVmm.Network.User;
+using MiniVmm.Storage;
 using MiniVmm.Virtio;
+using MiniVmm.Virtio.Balloon;
+using MiniVmm.Virtio.Block;
+using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
 
 namespace MiniVmm.Machine;
@@ -8,16 +16,25 @@ internal sealed class VirtioDevices : IDisposable
 {
     private readonly VirtioBay _bay;
     private readonly Queue<VirtioSlot> _slots;
+    private readonly List<(VirtioSlot Slot, IDeviceCounters Device)> _counting = [];
 
     /// <exception cref="VmmException">The host has not what an option names.</exception>
     /// <exception cref="Kvm.KvmException">No more files.</exception>
-    public VirtioDevices(MachinePlan plan, VirtioBay bay)
+    public VirtioDevices(
+        MachinePlan plan, VirtioBay bay, GuestMemory memory, IPageRelease backing, Action<string> warn)
     {
         _bay = bay;
         _slots = new(plan.Virtio);
         MachineOptions options = plan.Options;
         try
         {
+            // In the order of MachineOptions.VirtioDevices.
+            foreach (DiskOptions disk in options.Disks)
+                Add(new VirtioBlock(DiskImage.Open(disk), disk, options.Topology.Count, warn));
+            for (int i = 0; i < options.Nets.Count; i++)
+                Add(OpenCard(options.Nets[i], options.Name, i));
+            if (options.Balloon is { } balloon)
+                Add(Balloon = new VirtioBalloon(balloon, memory, backing, warn));
             if (options.Rng)
                 Add(new VirtioRng());
         }
@@ -28,11 +45,49 @@ internal sealed class VirtioDevices : IDisposable
         }
     }
 
+    public VirtioBalloon? Balloon { get; }
+
     /// <summary>Starts the devices' threads.</summary>
     public void Start() => _bay.Start();
 
+    /// <summary>What the devices counted so far.</summary>
+    public IReadOnlyList<DeviceCounters> ReadCounters() =>
+        [.. _counting.Select(row => new DeviceCounters(row.Slot.Name, row.Device.Kind, row.Device.ReadCounters()))];
+
     public void Dispose() => _bay.Dispose();
 
-    /// <summary>In the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
-    private void Add(IVirtioDevice device) => _bay.Add(_slots.Dequeue(), device);
+    private static VirtioNet OpenCard(NetOptions options, string? machine, int index)
+    {
+        NetEndpoint endpoint = options.Mode switch
+        {
+            NetMode.User => new UserNetwork(options.User, options.Mtu),
+            NetMode.Tap => TapEndpoint.Open(options.Interface!, options.Queues, options.Mtu),
+            NetMode.Bridge => TapEndpoint.OpenOnBridge(
+                options.Interface!, options.Queues, options.Mtu, $"--net bridge={options.Interface}"),
+            _ => throw new HostLimitException("--net nat: not yet"),
+        };
+        MacAddress mac = options.Mac ?? MacAddress.Default(machine, endpoint.InterfaceName, index, HostId());
+        return new VirtioNet(endpoint, mac, options.Bandwidth);
+    }
+
+    /// <summary>What keeps this host's cards apart from those of another on the same network.</summary>
+    private static string HostId()
+    {
+        try
+        {
+            return File.ReadAllText("/etc/machine-id").Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Environment.MachineName;
+        }
+    }
+
+    private void Add(IVirtioDevice device)
+    {
+        VirtioSlot slot = _slots.Dequeue();
+        _bay.Add(slot, device);
+        if (device is IDeviceCounters counting)
+            _counting.Add((slot, counting));
+    }
 }

@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
@@ -76,7 +77,10 @@ public sealed class VirtualMachine : IDisposable
             Platform platform = new(plan.Memory, _console.Sink, serialInterrupt, _lifecycle, TimeProvider.System);
             _serial = platform.Serial;
             if (plan.Virtio.Count > 0)
-                _devices = Own(new VirtioDevices(plan, new VirtioBay(vm, _memory, platform.Memory)));
+            {
+                VirtioBay bay = new(vm, _memory, platform.Memory);
+                _devices = Own(new VirtioDevices(plan, bay, _memory, Backing, warn));
+            }
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
@@ -89,6 +93,10 @@ public sealed class VirtualMachine : IDisposable
             }
 
             milestones.Reach("vCPUs created");
+
+            // Last, so that whoever asks finds a whole machine, and goes first at the end.
+            if (options.Name is { } name)
+                Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
         }
         catch
         {

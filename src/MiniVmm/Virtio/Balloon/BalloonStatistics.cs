@@ -69,6 +69,24 @@ public sealed class BalloonStatistics
     /// <summary>Pages got by whoever needed them.</summary>
     public ulong? DirectReclaims => _values[15];
 
+    /// <summary>What the guest said, by names in camel case; what it did not say is left out.</summary>
+    public IReadOnlyDictionary<string, long> ToCounters()
+    {
+        (string Name, ulong? Value)[] all =
+        [
+            ("totalMemory", Total), ("freeMemory", Free), ("availableMemory", Available), ("diskCaches", DiskCaches),
+            ("swapIn", SwapIn), ("swapOut", SwapOut), ("majorFaults", MajorFaults), ("minorFaults", MinorFaults),
+            ("hugePageAllocations", HugePageAllocations), ("hugePageFailures", HugePageFailures),
+            ("oomKills", OomKills), ("allocationStalls", AllocationStalls),
+            ("asyncScans", AsyncScans), ("directScans", DirectScans),
+            ("asyncReclaims", AsyncReclaims), ("directReclaims", DirectReclaims),
+        ];
+
+        // A guest may say what it likes; a JSON number that is read as a long cannot be larger.
+        return all.Where(row => row.Value is not null)
+            .ToDictionary(row => row.Name, row => (long)Math.Min(row.Value!.Value, long.MaxValue));
+    }
+
     /// <summary>Reads entries until the list ends, or the last is not whole. Tags that are not known are passed over.</summary>
     internal static void Read(PieceReader entries, Span<ulong?> values)
     {

@@ -1,0 +1,37 @@
+using MiniVmm.Control;
+using MiniVmm.Execution;
+using MiniVmm.Virtio.Balloon;
+
+namespace MiniVmm.Machine;
+
+/// <summary>What a control socket sees of a machine.</summary>
+internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions options, VirtioDevices? devices)
+    : IControlledMachine
+{
+    /// <summary>How long the guest may take to say how its memory is used.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
+
+    private readonly VirtioBalloon? _balloon = devices?.Balloon;
+
+    public MachineInfo Info { get; } =
+        new(options.Kernel, options.Topology.Count, machine.Backing.Length, DateTimeOffset.UtcNow);
+
+    public BalloonState? Balloon => _balloon is null ? null : new(_balloon.Target, _balloon.Actual);
+
+    public MachineStatistics ReadStatistics() => new()
+    {
+        Vcpus =
+        [
+            .. machine.Vcpus.Select(vcpu => new VcpuCounts(
+                vcpu.Statistics.Total,
+                vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
+        ],
+        Backing = machine.Backing.Description,
+        GuestMemory = _balloon?.RequestStatistics(_patience)?.ToCounters(),
+        Devices = devices?.ReadCounters() ?? [],
+    };
+
+    public void SetBalloon(ulong bytes) => _balloon?.SetTarget(bytes);
+
+    public void Stop() => machine.Stop(new(StopKind.Interrupted));
+}
