@@ -86,10 +86,16 @@ public sealed class TapEndpoint : NetEndpoint
     /// <param name="mtu">Null is the bridge's.</param>
     /// <param name="option">What complaints begin with.</param>
     /// <param name="network">What to dispose of after the tap.</param>
+    /// <param name="description">For people, where the bridge's name does not say enough.</param>
     /// <exception cref="BadInputException">There is no such bridge.</exception>
     /// <exception cref="HostLimitException">No permission.</exception>
     public static TapEndpoint OpenOnBridge(
-        string bridge, int queues, ushort? mtu, string option, IDisposable? network = null)
+        string bridge,
+        int queues,
+        ushort? mtu,
+        string option,
+        IDisposable? network = null,
+        string? description = null)
     {
         HostInterface host = new(bridge, option);
         if (!host.Exists)
@@ -111,8 +117,9 @@ public sealed class TapEndpoint : NetEndpoint
             port.Mtu = mtu ?? host.Mtu;
             host.AddPort(port);
             port.SetUp(true);
-            return new TapEndpoint(
-                tap, Whole(port.Mtu), $"tap {tap.Name} on bridge {bridge}", network: network);
+            return new TapEndpoint(tap, Whole(port.Mtu), Describe(), network: network);
+
+            string Describe() => $"tap {tap.Name} on bridge {bridge}{(description is null ? "" : $", {description}")}";
         }
         catch
         {

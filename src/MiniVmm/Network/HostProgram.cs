@@ -1,0 +1,53 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace MiniVmm.Network;
+
+/// <summary>A program of the host's that sets up a part of its network, and ends.</summary>
+/// <param name="name">As in "nft".</param>
+/// <param name="package">Debian's package of it, for whoever has to install it.</param>
+internal sealed class HostProgram(string name, string package)
+{
+    // Where such programs are, whatever the caller's PATH.
+    private static readonly string[] s_folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
+
+    /// <exception cref="HostLimitException">It is not installed.</exception>
+    public string Find(string option) =>
+        s_folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+        ?? throw new HostLimitException(
+            $"{option}: needs the program {name}; install it (package {package}), or have --net user");
+
+    /// <summary>Runs it to its end.</summary>
+    /// <param name="option">What complaints begin with.</param>
+    /// <param name="arguments">One each.</param>
+    /// <param name="input">What it reads; may be empty.</param>
+    /// <exception cref="HostLimitException">It is not installed, or says no.</exception>
+    public void Run(string option, IEnumerable<string> arguments, string input)
+    {
+        string path = Find(option);
+        ProcessStartInfo start = new(path, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+            string complaint = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode != 0)
+            {
+                string line = complaint.Split('\n', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "";
+                throw new HostLimitException(
+                    $"{option}: {name} failed with status {process.ExitCode}: {line.Trim()}");
+            }
+        }
+        catch (Exception e) when (e is Win32Exception or IOException)
+        {
+            throw new HostLimitException($"{option}: {path} does not run: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+using System.Globalization;
+using Tmds.Linux;
+
+namespace MiniVmm.Network;
+
+/// <summary>
+/// A network behind address translation: a bridge with the first address of a subnet, a table of nft's, and dnsmasq for
+/// DHCP and DNS. All machines that ask for the same one share it; the last one out removes it.
+/// </summary>
+/// <remarks>
+/// What exists is written down first, in a folder under /run/minivmm, whose file users each machine keeps locked. The
+/// kernel unlocks it with the process: a folder that nobody locks is what a killed machine left, and whoever comes next
+/// removes all of that before doing anything else.
+/// </remarks>
+internal sealed class NatNetwork : IDisposable
+{
+    /// <summary>Where the networks of this host are written down.</summary>
+    public const string DefaultFolder = "/run/minivmm";
+
+    private const string Prefix = "nat-";
+    private const string ForwardingSwitch = "/proc/sys/net/ipv4/ip_forward";
+
+    private static readonly HostProgram s_nft = new("nft", "nftables");
+    private static readonly HostProgram s_dnsmasq = new("dnsmasq", "dnsmasq-base");
+
+    private readonly string _root;
+    private readonly string _option;
+    private readonly HostInterface _bridge;
+    private FileLock? _use;
+
+    private NatNetwork(string root, string bridge, string option)
+    {
+        _root = root;
+        _option = option;
+        _bridge = new HostInterface(bridge, option);
+    }
+
+    /// <summary>The bridge's name.</summary>
+    public string Bridge => _bridge.Name;
+
+    public Ipv4Network Subnet { get; private set; }
+
+    private string Folder => Path.Combine(_root, Prefix + Bridge);
+
+    private string Users => Path.Combine(Folder, "users");
+
+    private string SubnetFile => Path.Combine(Folder, "subnet");
+
+    private string PidFile => Path.Combine(Folder, "dnsmasq.pid");
+
+    // Whether the host forwarded before, in a file that is there for as long as any of the networks is.
+    private string ForwardingFile => Path.Combine(_root, "ip_forward");
+
+    /// <summary>Joins a network, and makes it if nobody has.</summary>
+    /// <param name="subnet">Null is the one that all those share who name none.</param>
+    /// <param name="option">What complaints begin with.</param>
+    /// <param name="root">Where the networks are written down.</param>
+    /// <exception cref="BadInputException">The host has such addresses elsewhere.</exception>
+    /// <exception cref="HostLimitException">Not root, or nft or dnsmasq is missing or refuses.</exception>
+    public static NatNetwork Join(Ipv4Network? subnet, string option, string root = DefaultFolder)
+    {
+        s_nft.Find(option);
+        s_dnsmasq.Find(option);
+        NatNetwork network = new(root, BridgeName(subnet), option);
+        try
+        {
+            Directory.CreateDirectory(root);
+            using FileLock all = LockAll(root);
+            Sweep(root, option);
+            if (Directory.Exists(network.Folder))
+                network.Enter();
+            else
+                network.Make(subnet);
+            return network;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new HostLimitException($"{option}: {e.Message}; run minivmm as root, or have --net user", e);
+        }
+    }
+
+    /// <summary>Leaves the network; the last one removes it.</summary>
+    public void Dispose()
+    {
+        if (_use is null)
+            return;
+        try
+        {
+            using FileLock all = LockAll(_root);
+            _use.Dispose();
+            _use = null;
+            Sweep(_root, _option);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostLimitException)
+        {
+            // The next start tries again; this machine's end is not the moment to fail.
+            _use?.Dispose();
+            _use = null;
+        }
+    }
+
+    /// <summary>Bridges are called by their subnet, so that its name says all: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
+    internal static string BridgeName(Ipv4Network? subnet) =>
+        subnet is { } given ? $"mvn-{given.Address.Value:x8}-{given.PrefixLength:x2}" : "mvnat";
+
+    /// <summary>The rules: the guests' way out, and no way in but for answers.</summary>
+    internal static string Rules(string bridge, Ipv4Network subnet) => $$"""
+        table ip minivmm-{{bridge}} {
+            chain postrouting {
+                type nat hook postrouting priority srcnat; policy accept;
+                ip saddr {{subnet}} ip daddr 224.0.0.0/4 return
+                ip saddr {{subnet}} oifname != "{{bridge}}" masquerade
+            }
+            chain forward {
+                type filter hook forward priority filter; policy accept;
+                iifname != "{{bridge}}" oifname "{{bridge}}" ct state established,related accept
+                iifname != "{{bridge}}" oifname "{{bridge}}" reject
+            }
+        }
+
+        """;
+
+    private static FileLock LockAll(string root) => FileLock.Take(Path.Combine(root, "lock"));
+
+    /// <summary>Removes what nobody uses any more. Under the lock of all.</summary>
+    private static void Sweep(string root, string option)
+    {
+        string[] folders = Directory.GetDirectories(root, Prefix + "*");
+        int left = folders.Length;
+        foreach (string folder in folders)
+        {
+            NatNetwork network = new(root, Path.GetFileName(folder)[Prefix.Length..], option);
+            using FileLock? unused = FileLock.TryTake(network.Users);
+            if (unused is null)
+                continue;
+            network.Remove();
+            left--;
+        }
+
+        if (left == 0)
+            new NatNetwork(root, "", option).RestoreForwarding();
+    }
+
+    private void Enter()
+    {
+        _use = FileLock.Share(Users);
+        Subnet = Ipv4Network.TryParse(File.ReadAllText(SubnetFile).Trim(), out Ipv4Network subnet)
+            ? subnet
+            : throw new HostLimitException($"{_option}: {SubnetFile} has no network in it; end all machines on it");
+    }
+
+    private void Make(Ipv4Network? wanted)
+    {
+        RouteTable routes = RouteTable.OfHost();
+        if (_bridge.Exists)
+        {
+            throw new HostLimitException(
+                $"{_option}: there is an interface {Bridge} already that no machine uses; `ip link del {Bridge}` removes it");
+        }
+
+        if (wanted is { } given && routes.Conflict(given) is { } conflict)
+            throw new BadInputException($"{_option}: the host has {conflict}; choose another network");
+        Subnet = wanted ?? routes.FindFree()
+            ?? throw new HostLimitException($"{_option}: no 192.168.x.0/24 is free; choose a network, as in nat=10.77.0.0/24");
+
+        Directory.CreateDirectory(Folder);
+        _use = FileLock.Share(Users);
+        try
+        {
+            File.WriteAllText(SubnetFile, Subnet.ToString());
+            _bridge.CreateBridge();
+            _bridge.Mac = MacAddress.Default(null, Bridge, 0, HostNetwork.Identity());
+            _bridge.SetAddress(Subnet.Host(1), Subnet);
+            _bridge.SetUp(true);
+            EnableForwarding();
+            s_nft.Run(_option, ["-f", "-"], Rules(Bridge, Subnet));
+            s_dnsmasq.Run(_option, DnsmasqArguments(), "");
+        }
+        catch
+        {
+            Remove();
+            _use.Dispose();
+            _use = null;
+            throw;
+        }
+    }
+
+    private string[] DnsmasqArguments()
+    {
+        Ipv4Address last = new(Subnet.Broadcast.Value - 1);
+        return
+        [
+            // Nothing of the host's own dnsmasq, and nothing on any other interface. It goes to the background once it
+            // is ready, and outlives this machine if others stay.
+            "--conf-file=/dev/null",
+            $"--pid-file={PidFile}",
+            $"--dhcp-leasefile={Path.Combine(Folder, "leases")}",
+            $"--interface={Bridge}",
+            "--except-interface=lo",
+            "--bind-interfaces",
+            $"--dhcp-range={Subnet.Host(2)},{last},{Subnet.Mask},1h",
+            "--dhcp-authoritative",
+            "--dhcp-no-override",
+            "--no-ping",
+            "--no-hosts",
+            "--domain-needed",
+            "--bogus-priv",
+        ];
+    }
+
+    /// <summary>Undoes <see cref="Make"/>, as far as it came.</summary>
+    private void Remove()
+    {
+        StopDnsmasq();
+
+        // To add it first makes the deletion of a table succeed that is not there.
+        s_nft.Run(_option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n");
+        _bridge.DeleteBridge();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private void StopDnsmasq()
+    {
+        if (!File.Exists(PidFile) || !int.TryParse(
+            File.ReadAllText(PidFile).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
+            return;
+        for (int i = 0; i < 200 && IsOurs(pid); i++)
+        {
+            _ = LibC.kill(pid, i < 100 ? LibC.SIGTERM : LibC.SIGKILL);
+            Thread.Sleep(10);
+        }
+    }
+
+    /// <summary>Whether the process is this network's dnsmasq, and not another that got its number.</summary>
+    private bool IsOurs(int pid)
+    {
+        try
+        {
+            string commandLine = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline");
+            return commandLine.Contains(PidFile, StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private void EnableForwarding()
+    {
+        string before = File.ReadAllText(ForwardingSwitch).Trim();
+        if (before == "1")
+            return;
+        File.WriteAllText(ForwardingFile, before);
+        File.WriteAllText(ForwardingSwitch, "1");
+    }
+
+    private void RestoreForwarding()
+    {
+        if (!File.Exists(ForwardingFile))
+            return;
+        File.WriteAllText(ForwardingSwitch, File.ReadAllText(ForwardingFile));
+        File.Delete(ForwardingFile);
+    }
+}

@@ -1,0 +1,63 @@
+using System.Globalization;
+
+namespace MiniVmm.Network;
+
+/// <summary>The networks that the host has routes to, but for the default one.</summary>
+internal sealed class RouteTable
+{
+    private const int DestinationColumn = 1;
+    private const int MaskColumn = 7;
+    private readonly List<(Ipv4Network Network, string Interface)> _routes = [];
+
+    /// <param name="text">The contents of /proc/net/route (proc(5)); lines that say something else are left out.</param>
+    public RouteTable(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        foreach (string line in text.Split('\n').Skip(1))
+        {
+            string[] columns = line.Split('\t', StringSplitOptions.TrimEntries);
+            if (columns.Length > MaskColumn
+                && TryParse(columns[DestinationColumn], out uint destination)
+                && TryParse(columns[MaskColumn], out uint mask) && mask != 0)
+            {
+                Ipv4Network network = new(new Ipv4Address(destination & mask), int.CreateChecked(uint.PopCount(mask)));
+                _routes.Add((network, columns[0]));
+            }
+        }
+    }
+
+    public static RouteTable OfHost() => new(File.ReadAllText("/proc/net/route"));
+
+    /// <summary>What has some of the network's addresses, as "192.168.0.0/16 on eth0"; null where nothing has.</summary>
+    public string? Conflict(Ipv4Network network)
+    {
+        foreach ((Ipv4Network other, string name) in _routes)
+        {
+            if (other.Overlaps(network))
+                return $"{other} on {name}";
+        }
+
+        return null;
+    }
+
+    /// <summary>The first of 192.168.100.0/24 to 192.168.254.0/24 that nothing else has; null where all are taken.</summary>
+    public Ipv4Network? FindFree()
+    {
+        for (uint i = 100; i < 255; i++)
+        {
+            Ipv4Network network = new(new Ipv4Address(0xc0a8_0000 | (i << 8)), 24);
+            if (Conflict(network) is null)
+                return network;
+        }
+
+        return null;
+    }
+
+    /// <summary>Eight digits of a number in the host's order whose bytes are in the network's.</summary>
+    private static bool TryParse(string text, out uint value)
+    {
+        bool good = uint.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        value = System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(value);
+        return good;
+    }
+}
