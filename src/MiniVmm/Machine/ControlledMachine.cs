@@ -27,7 +27,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
                 vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
         ],
         Backing = machine.Backing.Description,
-        GuestMemory = _balloon?.RequestStatistics(_patience)?.ToCounters(),
+        GuestMemory = _balloon?.RequestStatistics(_patience)?.ByName(),
         Devices = devices?.ReadCounters() ?? [],
     };
 

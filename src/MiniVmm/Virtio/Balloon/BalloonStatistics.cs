@@ -16,6 +16,13 @@ public sealed class BalloonStatistics
     // A driver has one entry for each tag; how long a list is looked at.
     private const int MostEntries = 64;
 
+    private static readonly string[] _names =
+    [
+        "swapIn", "swapOut", "majorFaults", "minorFaults", "freeMemory", "totalMemory", "availableMemory", "diskCaches",
+        "hugePageAllocations", "hugePageFailures", "oomKills", "allocationStalls", "asyncScans", "directScans",
+        "asyncReclaims", "directReclaims",
+    ];
+
     private readonly ulong?[] _values;
 
     /// <param name="values">By tag; copied.</param>
@@ -69,22 +76,17 @@ public sealed class BalloonStatistics
     /// <summary>Pages got by whoever needed them.</summary>
     public ulong? DirectReclaims => _values[15];
 
-    /// <summary>What the guest said, by names in camel case; what it did not say is left out.</summary>
-    public IReadOnlyDictionary<string, long> ToCounters()
+    /// <summary>What the guest said, by the names that <c>stats</c> has for it; no more than a long holds.</summary>
+    public IReadOnlyDictionary<string, long> ByName()
     {
-        (string Name, ulong? Value)[] all =
-        [
-            ("totalMemory", Total), ("freeMemory", Free), ("availableMemory", Available), ("diskCaches", DiskCaches),
-            ("swapIn", SwapIn), ("swapOut", SwapOut), ("majorFaults", MajorFaults), ("minorFaults", MinorFaults),
-            ("hugePageAllocations", HugePageAllocations), ("hugePageFailures", HugePageFailures),
-            ("oomKills", OomKills), ("allocationStalls", AllocationStalls),
-            ("asyncScans", AsyncScans), ("directScans", DirectScans),
-            ("asyncReclaims", AsyncReclaims), ("directReclaims", DirectReclaims),
-        ];
+        Dictionary<string, long> said = [];
+        for (int i = 0; i < Tags; i++)
+        {
+            if (_values[i] is { } value)
+                said.Add(_names[i], (long)Math.Min(value, long.MaxValue));
+        }
 
-        // A guest may say what it likes; a JSON number that is read as a long cannot be larger.
-        return all.Where(row => row.Value is not null)
-            .ToDictionary(row => row.Name, row => (long)Math.Min(row.Value!.Value, long.MaxValue));
+        return said;
     }
 
     /// <summary>Reads entries until the list ends, or the last is not whole. Tags that are not known are passed over.</summary>

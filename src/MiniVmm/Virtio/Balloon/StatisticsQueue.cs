@@ -64,28 +64,22 @@ internal sealed class StatisticsQueue : IDisposable
     }
 
     /// <summary>Takes what the driver filled; on the device's thread.</summary>
-    /// <returns>Whether any buffer was given back.</returns>
-    public bool Take()
+    public void Take()
     {
         lock (_lock)
         {
             if (_queue is null)
-                return false;
+                return;
 
             // A driver has one buffer. Of one that puts in more, as many as the queue holds are looked at in one go.
             int left = _queue.MaxSize;
-            bool gave = false;
             do
             {
                 while (left > 0 && _queue.TryTake(_chain!))
                 {
                     left--;
                     if (_held >= 0)
-                    {
                         _queue.Complete((ushort)_held, 0);
-                        gave = true;
-                    }
-
                     _held = _chain!.Head;
                     BalloonStatistics.Read(new PieceReader(_chain.Readable), _latest);
                     _answers++;
@@ -94,7 +88,6 @@ internal sealed class StatisticsQueue : IDisposable
                 }
             }
             while (_queue.ResumeNotifications() && left > 0);
-            return gave;
         }
     }
 

@@ -118,7 +118,7 @@ public sealed class VirtioBalloon : IVirtioDevice
         _statistics.Attach(threads[0], () =>
         {
             if (_statisticsQueue != NoQueue)
-                Interrupt(_statisticsQueue, completed: true);
+                Interrupt(_statisticsQueue);
         });
     }
 
@@ -168,7 +168,8 @@ public sealed class VirtioBalloon : IVirtioDevice
             return;
         if (queue == _statisticsQueue)
         {
-            Interrupt(queue, completed: _statistics.Take());
+            _statistics.Take();
+            Interrupt(queue);
         }
         else if (queue is InflateQueue or DeflateQueue || queue == _reportingQueue)
         {
@@ -234,7 +235,7 @@ public sealed class VirtioBalloon : IVirtioDevice
             _again!.Start(TimeSpan.Zero);
         }
 
-        Interrupt(index, completed: left < MostRequests);
+        Interrupt(index);
         WarnOnce();
     }
 
@@ -266,10 +267,10 @@ public sealed class VirtioBalloon : IVirtioDevice
             _pages.Report(piece);
     }
 
-    private void Interrupt(int index, bool completed)
+    private void Interrupt(int index)
     {
         Virtqueue queue = _queues![index];
-        if (completed && queue.ShouldInterrupt())
+        if (queue.ShouldInterrupt())
             _interrupt!.QueueUsed(index);
         if (queue.Error != ChainError.None)
             _interrupt!.NeedsReset();

@@ -292,6 +292,9 @@ public sealed class VirtioBalloonTests : IDisposable
         Assert.Equal((7ul, 3ul), (statistics.SwapIn, statistics.DirectReclaims));
         Assert.Null(statistics.SwapOut);
         Assert.Null(statistics.OomKills);
+        Assert.Equal(
+            ["availableMemory=150", "directReclaims=3", "freeMemory=100", "swapIn=7", "totalMemory=200"],
+            statistics.ByName().Select(entry => $"{entry.Key}={entry.Value}").Order(StringComparer.Ordinal));
     }
 
     [Fact]
