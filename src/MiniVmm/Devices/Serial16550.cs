@@ -7,7 +7,7 @@ namespace MiniVmm.Devices;
 /// </summary>
 /// <param name="sink">Takes what the guest sends.</param>
 /// <param name="interrupt">The line to the interrupt controller; pulsed when INTR would rise.</param>
-public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice
+public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice, IConsoleKeys
 {
     /// <summary>Ports that the device takes.</summary>
     public const int Length = 8;

@@ -8,7 +8,7 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Terminal;
 
 /// <summary>
-/// Carries what is typed to the guest's UART. On a terminal Ctrl-A starts a command, as in QEMU; a pipe or a
+/// Carries what is typed to the guest's console. On a terminal Ctrl-A starts a command, as in QEMU; a pipe or a
 /// file is carried as it is.
 /// </summary>
 public sealed unsafe class ConsoleInput : IDisposable
@@ -17,19 +17,19 @@ public sealed unsafe class ConsoleInput : IDisposable
     private const int RetryDelay = 10;
 
     private readonly int _fd;
-    private readonly Serial16550 _serial;
+    private readonly IConsoleKeys _console;
     private readonly EscapeKeys? _keys;
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
 
     /// <param name="fd">Where it is typed; stays open.</param>
-    /// <param name="serial">The UART it goes to.</param>
+    /// <param name="console">The device it goes to.</param>
     /// <param name="lifecycle">Told of Ctrl-A x.</param>
     /// <param name="terminal">Whether escape keys are looked for.</param>
-    public ConsoleInput(int fd, Serial16550 serial, Lifecycle lifecycle, bool terminal)
+    public ConsoleInput(int fd, IConsoleKeys console, Lifecycle lifecycle, bool terminal)
     {
         _fd = fd;
-        _serial = serial;
+        _console = console;
         _keys = terminal ? new EscapeKeys() : null;
         _thread = new Thread(() => Carry(lifecycle), maxStackSize: 128 * 1024)
         {
@@ -79,7 +79,7 @@ public sealed unsafe class ConsoleInput : IDisposable
             case EscapeAction.Send:
                 return Send(key);
             case EscapeAction.Break:
-                _serial.SendBreak();
+                _console.SendBreak();
                 return true;
             case EscapeAction.Help:
                 byte[] help = Encoding.UTF8.GetBytes(EscapeKeys.Help);
@@ -96,7 +96,7 @@ public sealed unsafe class ConsoleInput : IDisposable
 
     private bool Send(byte key)
     {
-        while (_serial.Receive(new ReadOnlySpan<byte>(ref key)) == 0)
+        while (_console.Receive(new ReadOnlySpan<byte>(ref key)) == 0)
         {
             pollfd stop = new() { fd = _stop.Fd, events = POLLIN };
             if (poll(&stop, 1, RetryDelay) > 0)

@@ -22,6 +22,9 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     /// <summary>How soon a guest that is held up looks again, in milliseconds: 64 MB/s of room for a reader.</summary>
     private const int HeldUp = 1;
 
+    /// <summary>Bytes that are copied while other producers spin.</summary>
+    private const int MostAtOnce = 1024;
+
     private readonly byte[] _ring = new byte[Size];
     private readonly EventFd _wake = new();
     private readonly int _fd;
@@ -56,8 +59,22 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
             _ = poll(null, 0, HeldUp); // a sleep; yielding would spin for as long as the reader pauses
         }
 
-        if (Volatile.Read(ref _idle) != 0 && Interlocked.Exchange(ref _idle, 0) != 0)
-            _wake.Signal();
+        Wake();
+    }
+
+    public int TryWrite(ReadOnlySpan<byte> text)
+    {
+        int taken = 0;
+        while (taken < text.Length)
+        {
+            int put = TryPut(text[taken..]);
+            if (put == 0)
+                break;
+            taken += put;
+        }
+
+        Wake();
+        return _closed || _lifecycle.IsStopping ? text.Length : taken;
     }
 
     /// <summary>Writes out what is left, and ends the thread; a second time does nothing.</summary>
@@ -74,6 +91,12 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
             _ = close(_fd);
     }
 
+    private void Wake()
+    {
+        if (Volatile.Read(ref _idle) != 0 && Interlocked.Exchange(ref _idle, 0) != 0)
+            _wake.Signal();
+    }
+
     private bool TryPut(byte value)
     {
         using (_producers.Hold())
@@ -83,6 +106,20 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
             _ring[_written & Mask] = value;
             Volatile.Write(ref _written, _written + 1);
             return true;
+        }
+    }
+
+    /// <returns>How many bytes had room: some of the first that there are.</returns>
+    private int TryPut(ReadOnlySpan<byte> text)
+    {
+        using (_producers.Hold())
+        {
+            int start = (int)(_written & Mask);
+            long room = Size - (_written - Volatile.Read(ref _read));
+            int count = (int)Math.Min(Math.Min(text.Length, MostAtOnce), Math.Min(room, Size - start));
+            text[..count].CopyTo(_ring.AsSpan(start));
+            Volatile.Write(ref _written, _written + count);
+            return count;
         }
     }
 

@@ -6,7 +6,7 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Terminal;
 
-/// <summary>Where the guest's first serial port goes.</summary>
+/// <summary>Where the guest's console goes.</summary>
 public enum ConsoleKind
 {
     /// <summary>Standard input and output.</summary>
@@ -17,6 +17,11 @@ public enum ConsoleKind
 
     /// <summary>Nowhere.</summary>
     None,
+
+    /// <summary>
+    /// Standard input goes to the virtio console; its text and the serial port's both go to standard output.
+    /// </summary>
+    Virtio,
 }
 
 /// <summary>
@@ -32,6 +37,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private readonly bool _takesInput;
     private TerminalMode? _terminal;
     private ConsoleInput? _input;
+    private TerminalSize? _size;
     private bool _disposed;
 
     /// <param name="kind">Where it goes.</param>
@@ -41,7 +47,7 @@ internal sealed unsafe class HostConsole : IDisposable
     public HostConsole(ConsoleKind kind, string? path, Lifecycle lifecycle)
     {
         _lifecycle = lifecycle;
-        _takesInput = kind == ConsoleKind.Stdio;
+        _takesInput = kind is ConsoleKind.Stdio or ConsoleKind.Virtio;
         _output = kind switch
         {
             ConsoleKind.None => null,
@@ -54,7 +60,7 @@ internal sealed unsafe class HostConsole : IDisposable
     public IConsoleSink Sink => _output is null ? NullSink.Instance : _output;
 
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
-    public void AttachInput(Serial16550 serial)
+    public void AttachInput(IConsoleKeys console)
     {
         if (!_takesInput)
             return;
@@ -63,14 +69,20 @@ internal sealed unsafe class HostConsole : IDisposable
         // A terminal that is not ours, as of a job in the background: reading from it would stop us (SIGTTIN).
         if (_terminal is null && isatty(StandardInput) != 0)
             return;
-        _input = new ConsoleInput(StandardInput, serial, _lifecycle, _terminal is not null);
+        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null);
     }
+
+    /// <summary>Says how large the terminal is, now and whenever that changes, if text goes to one.</summary>
+    /// <param name="resize">Gets columns and rows; from any thread.</param>
+    public void FollowSize(Action<ushort, ushort> resize) =>
+        _size ??= TerminalSize.TryFollow(StandardOutput, resize);
 
     public void Dispose()
     {
         if (_disposed)
             return;
         _disposed = true;
+        _size?.Dispose();
         _input?.Dispose();
         _output?.Dispose();
         _terminal?.Dispose();

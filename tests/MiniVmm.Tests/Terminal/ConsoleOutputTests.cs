@@ -46,6 +46,43 @@ public sealed class ConsoleOutputTests : IDisposable
     }
 
     [Fact]
+    public async Task Text_in_bulk_is_taken_as_far_as_there_is_room_and_arrives_in_order()
+    {
+        byte[] text = [.. Enumerable.Range(0, 1_000_000).Select(i => (byte)(i % 251))];
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.GiveWriter(), ownsFd: true, _lifecycle);
+        int taken = 0;
+        int refusals = 0;
+        while (refusals < 3)
+        {
+            int now = output.TryWrite(text.AsSpan(taken)); // nobody reads: at some point ring and pipe are full
+            taken += now;
+            refusals = now == 0 ? refusals + 1 : 0;
+            Thread.Yield();
+        }
+
+        Assert.InRange(taken, 65536, 3 * 65536);
+        Task<byte[]> reader = Task.Run(() => pipe.Read(text.Length));
+        while (taken < text.Length)
+            taken += output.TryWrite(text.AsSpan(taken));
+
+        byte[] read = await reader;
+        Assert.True(text.AsSpan().SequenceEqual(read));
+        Assert.False(_lifecycle.IsStopping);
+    }
+
+    [Fact]
+    public void Text_in_bulk_holds_nobody_up_once_the_machine_stops()
+    {
+        using Pipe pipe = new();
+        using ConsoleOutput output = new(pipe.Writer, ownsFd: false, _lifecycle);
+        _lifecycle.Stop(new(StopKind.Interrupted));
+
+        Assert.Equal(1_000_000, output.TryWrite(new byte[1_000_000]));
+        pipe.CloseReader();
+    }
+
+    [Fact]
     public void A_byte_is_written_out_though_nothing_follows_it()
     {
         using Pipe pipe = new();
