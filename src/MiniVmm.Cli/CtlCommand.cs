@@ -29,7 +29,7 @@ internal sealed class CtlCommand : Command
     };
     private readonly Option<bool> _json = new("--json") { Description = "Write the answer as JSON" };
 
-    // Named by one's own choice, a machine may be called `stats`: so these words are arguments, and not commands.
+    // A machine may be called `stats`: with subcommands the parser would take its name for one.
     public CtlCommand()
         : base("ctl", "Look at a running machine, size its balloon, or end it")
     {

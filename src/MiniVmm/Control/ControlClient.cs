@@ -136,8 +136,10 @@ public sealed unsafe class ControlClient : IDisposable
     private static BadInputException Unknown(string name)
     {
         IReadOnlyList<string> running = RunningMachines.List();
-        return new BadInputException($"ctl {name}: no machine of that name runs; "
-            + (running.Count == 0 ? "none does (a machine has a name by --name)" : $"{string.Join(", ", running)} do"));
+        string others = running.Count == 0
+            ? "none does (a machine has a name by --name)"
+            : $"running are: {string.Join(", ", running)}";
+        return new BadInputException($"ctl {name}: no machine of that name runs; {others}");
     }
 
     private void Send(string command, ulong? bytes)

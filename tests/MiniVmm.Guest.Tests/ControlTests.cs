@@ -1,0 +1,176 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MiniVmm.Tests;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>Machines with a name: what <c>minivmm ps</c> and <c>minivmm ctl</c> see of them and do to them.</summary>
+public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
+{
+    private const int SIGCONT = 18;
+    private const int SIGSTOP = 19;
+
+    private static readonly string Crash = Built.Guest("crash.elf");
+    private readonly TemporaryFolder _runtime = new();
+
+    public void Dispose() => _runtime.Dispose();
+
+    [Fact]
+    public async Task A_machine_without_a_name_leaves_no_trace_and_is_not_listed()
+    {
+        using MinivmmProcess vmm = Start("run", Crash, "--append", "hang");
+        await vmm.Output.WaitForAsync("crash: endless loop");
+
+        MinivmmResult list = await RunAsync("ps");
+
+        Assert.Equal(["name"], Names(list));
+        Assert.Empty(_runtime.Entries);
+    }
+
+    [Fact]
+    public async Task Machines_with_names_are_listed_and_described()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web", "--smp", "2", "--mem", "64M");
+        using MinivmmProcess database = await StartHangingAsync("db");
+
+        MinivmmResult list = await RunAsync("ps");
+        MinivmmResult json = await RunAsync("ps", "--json");
+
+        Assert.Equal(["name", "db", "web"], Names(list));
+        Assert.Matches(@"(?m)^web +[0-9]+ +2 +64 MiB +[0-9:]+ +\S*crash\.elf", list.Output);
+        JsonArray machines = JsonNode.Parse(json.With(ExitStatus.Success).Output)!.AsArray();
+        Assert.Equal(["db", "web"], machines.Select(machine => (string?)machine!["name"]));
+    }
+
+    [Fact]
+    public async Task Statistics_are_told_while_the_guest_runs_and_are_as_the_schema_says()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web", "--smp", "2");
+
+        MinivmmResult text = await RunAsync("ctl", "web", "stats");
+        MinivmmResult json = await RunAsync("ctl", "web", "stats", "--json");
+
+        Assert.Matches("(?m)^KVM_EXIT_IO +[1-9][0-9]* +0", text.With(ExitStatus.Success).Output);
+        Assert.Matches(@"(?m)^resident +[0-9.]+ MiB", text.Output);
+        string answer = $$"""{"ok":true,"statistics":{{json.With(ExitStatus.Success).Output}}}""";
+        Assert.Empty(JsonSchema.Load("control.schema.json").Errors(answer));
+        Assert.Equal(2, JsonDocument.Parse(json.Output).RootElement.GetProperty("vcpus").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Stop_ends_the_machine_before_it_returns()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+
+        (await RunAsync("ctl", "web", "stop")).With(ExitStatus.Success);
+
+        Assert.Equal(["name"], Names(await RunAsync("ps")));
+        (await web.EndAsync()).With(ExitStatus.Interrupted);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_runtime["minivmm"]));
+    }
+
+    [Fact]
+    public async Task A_guest_that_ends_by_itself_takes_its_socket_with_it()
+    {
+        MinivmmResult run = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));
+
+        run.With(ExitStatus.Success);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_runtime["minivmm"]));
+    }
+
+    [Fact]
+    public async Task A_name_in_use_is_refused_and_one_of_a_killed_machine_is_not()
+    {
+        using MinivmmProcess first = await StartHangingAsync("web");
+        MinivmmResult refused = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));
+
+        first.Signal(MinivmmProcess.SIGKILL);
+        await first.EndAsync();
+        MinivmmResult next = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));
+
+        Assert.StartsWith("--name web: ", refused.With(ExitStatus.BadInput).OnlyLine(), StringComparison.Ordinal);
+        next.With(ExitStatus.Success);
+    }
+
+    [Fact]
+    public async Task A_killed_machine_is_not_listed_and_its_socket_removed()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+
+        web.Signal(MinivmmProcess.SIGKILL);
+        await web.EndAsync();
+
+        Assert.Equal(["name"], Names(await RunAsync("ps")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_runtime["minivmm"]));
+    }
+
+    [Fact]
+    public async Task A_machine_without_a_balloon_refuses_to_size_it()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+
+        MinivmmResult refused = await RunAsync("ctl", "web", "balloon", "96M");
+
+        Assert.Contains("no balloon", refused.With(ExitStatus.BadInput).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mail", "stats", "running are: web")]
+    [InlineData("../web", "stats", "not a name")]
+    [InlineData("web", "reboot", "info, stats, balloon or stop")]
+    [InlineData("web", "balloon 96X", "not a size")]
+    [InlineData("web", "stop now", "one word too many")]
+    [InlineData("web", "stop now again", "one word too many")]
+    public async Task What_cannot_be_asked_is_told_in_one_line(string name, string command, string why)
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+
+        MinivmmResult refused = await RunAsync(["ctl", name, .. command.Split(' ')]);
+
+        Assert.Contains(why, refused.With(ExitStatus.BadInput).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_machine_that_is_stopped_is_reported_and_holds_up_no_list()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+        using MinivmmProcess database = await StartHangingAsync("db");
+        web.Signal(SIGSTOP);
+
+        MinivmmResult list = await RunAsync("ps");
+        MinivmmResult info = await RunAsync("ctl", "web", "info");
+        web.Signal(SIGCONT);
+
+        Assert.Equal(["name", "db"], Names(list));
+        Assert.Contains("web does not answer", list.Errors, StringComparison.Ordinal);
+        Assert.Contains("web does not answer", info.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    private static string[] Names(MinivmmResult list) =>
+        [.. list.With(ExitStatus.Success).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(' ')[0])];
+
+    private async Task<MinivmmProcess> StartHangingAsync(string name, params IEnumerable<string> options)
+    {
+        MinivmmProcess vmm = Start(["run", "--name", name, .. options, Crash, "--append", "hang"]);
+        try
+        {
+            await vmm.Output.WaitForAsync("crash: endless loop");
+            return vmm;
+        }
+        catch
+        {
+            vmm.Dispose();
+            throw;
+        }
+    }
+
+    private MinivmmProcess Start(params IEnumerable<string> arguments) =>
+        MinivmmProcess.StartProgram("env", [$"XDG_RUNTIME_DIR={_runtime.Path}", Built.MiniVmm, .. arguments]);
+
+    private async Task<MinivmmResult> RunAsync(params IEnumerable<string> arguments)
+    {
+        using MinivmmProcess process = Start(arguments);
+        return await process.EndAsync();
+    }
+}
