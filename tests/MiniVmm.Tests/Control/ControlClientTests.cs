@@ -50,6 +50,31 @@ public sealed class ControlClientTests : IDisposable
     }
 
     [Fact]
+    public void A_balloon_is_waited_for_while_the_guest_gets_on_both_ways()
+    {
+        FakeMachine slow = new() { Step = 32 * FakeMachine.MiB };
+        using ControlServer server = ControlServer.Listen("web", slow);
+        using ControlClient client = ControlClient.Connect("web");
+
+        const ulong size = 96 * FakeMachine.MiB;
+        Assert.Equal(new BalloonState(size, size), client.SetBalloon(size, stall: TimeSpan.FromSeconds(30)));
+        Assert.Equal(new BalloonState(0, 0), client.SetBalloon(0, stall: TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public void A_balloon_that_gets_no_further_is_told_as_far_as_it_is()
+    {
+        FakeMachine hungry = new() { MostActual = 40 * FakeMachine.MiB };
+        using ControlServer server = ControlServer.Listen("web", hungry);
+        using ControlClient client = ControlClient.Connect("web");
+
+        BalloonState state = client.SetBalloon(96 * FakeMachine.MiB, stall: TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal(new BalloonState(96 * FakeMachine.MiB, 40 * FakeMachine.MiB), state);
+        Assert.Equal(state, client.Balloon());
+    }
+
+    [Fact]
     public void What_the_machine_refuses_is_told_in_one_line()
     {
         using ControlServer server = ControlServer.Listen("web", _machine);

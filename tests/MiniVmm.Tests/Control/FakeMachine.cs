@@ -2,14 +2,27 @@ using MiniVmm.Control;
 
 namespace MiniVmm.Tests.Control;
 
-/// <summary>A machine that only remembers, and whose guest does at once what its balloon is asked for.</summary>
+/// <summary>A machine that only remembers, and whose guest does what its balloon is asked for.</summary>
 internal sealed class FakeMachine : IControlledMachine
 {
     public const ulong MiB = 1 << 20;
 
+    private BalloonState? _balloon = new(0, 0);
+
     public MachineInfo Info { get; init; } = new("kernels/vmlinuz", 2, 256 * MiB, DateTimeOffset.UtcNow);
 
-    public BalloonState? Balloon { get; set; } = new(0, 0);
+    /// <summary>As last seen: with each look the guest moves it by <see cref="Step"/>.</summary>
+    public BalloonState? Balloon
+    {
+        get => _balloon is null ? null : _balloon = _balloon with { ActualBytes = Next(_balloon) };
+        set => _balloon = value;
+    }
+
+    /// <summary>How far the guest gets at a time.</summary>
+    public ulong Step { get; init; } = ulong.MaxValue;
+
+    /// <summary>What the guest cannot do without.</summary>
+    public ulong MostActual { get; init; } = ulong.MaxValue;
 
     public int Stops { get; private set; }
 
@@ -29,7 +42,15 @@ internal sealed class FakeMachine : IControlledMachine
 
     public MachineStatistics ReadStatistics() => Failure is null ? Statistics : throw Failure;
 
-    public void SetBalloon(ulong bytes) => Balloon = new BalloonState(bytes, bytes);
+    public void SetBalloon(ulong bytes) => _balloon = _balloon! with { TargetBytes = bytes };
 
     public void Stop() => Stops++;
+
+    private ulong Next(BalloonState state)
+    {
+        ulong wanted = Math.Min(state.TargetBytes, MostActual);
+        return wanted > state.ActualBytes
+            ? state.ActualBytes + Math.Min(Step, wanted - state.ActualBytes)
+            : state.ActualBytes - Math.Min(Step, state.ActualBytes - wanted);
+    }
 }
