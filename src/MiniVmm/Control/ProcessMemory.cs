@@ -26,7 +26,7 @@ internal sealed record ProcessMemory
     /// <summary>HugetlbPages.</summary>
     public long? HugetlbBytes { get; init; }
 
-    /// <summary>Pages of this process that KSM has merged with others (Linux 6.1).</summary>
+    /// <summary>Pages of this process that KSM has merged with others (Linux 5.19).</summary>
     public long? KsmMergingPages { get; init; }
 
     /// <summary>The numbers of ksm_stat, by the kernel's names (Linux 6.1; more in later ones).</summary>
