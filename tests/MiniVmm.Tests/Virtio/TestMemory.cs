@@ -18,7 +18,7 @@ public sealed unsafe class TestMemory : IDisposable
     {
     }
 
-    public TestMemory(params ReadOnlySpan<(ulong Start, int Length)> slots)
+    public TestMemory(params (ulong Start, int Length)[] slots)
     {
         foreach ((ulong start, int length) in slots)
         {
