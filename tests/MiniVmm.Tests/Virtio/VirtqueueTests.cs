@@ -349,7 +349,7 @@ public sealed class VirtqueueTests : IDisposable
         });
         int good = 0;
         int bad = 0;
-        for (int i = 0; i < 100_000 || good == 0 || bad == 0; i++)
+        for (int i = 0; i < 20_000 || good == 0 || bad == 0; i++)
         {
             driver.AvailableIndex++;
             if (queue.TryTake(chain))
@@ -364,9 +364,9 @@ public sealed class VirtqueueTests : IDisposable
             }
 
             bad++;
-            Assert.NotEqual(ChainError.None, queue.Error);
-            Assert.True(queue.TryEnable(
-                8, driver.Descriptors, driver.Available, driver.Used, VirtioFeatures.IndirectDescriptors));
+            if (queue.Error == ChainError.None || !queue.TryEnable(
+                8, driver.Descriptors, driver.Available, driver.Used, VirtioFeatures.IndirectDescriptors))
+                Assert.Fail("no chain, and no error");
             driver.AvailableIndex = 0;
         }
 
