@@ -39,6 +39,9 @@ public sealed partial class VmmProcess : IAsyncDisposable
         _errorsEnd = CollectAsync(_process.StandardError, _errors);
     }
 
+    /// <summary>The process' number.</summary>
+    public int Id => _process.Id;
+
     /// <summary>All of standard output so far, without carriage returns.</summary>
     public string Output => Text(_output);
 
