@@ -50,7 +50,8 @@ public sealed class DevicesBoot : IAsyncLifetime
         RandomSource = await guest.RunAsync("cat /sys/class/misc/hw_random/rng_current");
         for (int i = 0; i < Entropy.Length; i++)
         {
-            Entropy[i] = await guest.RunAsync("dd if=/dev/hwrng bs=512 count=8 iflag=fullblock 2>/dev/null | base64 -w 0");
+            Entropy[i] = await guest.RunAsync(
+                "dd if=/dev/hwrng bs=512 count=8 iflag=fullblock 2>/dev/null | base64 -w 0");
         }
 
         await guest.RunAsync("udhcpc -i eth0 -n -q -t 10 -s /lease");
@@ -125,7 +126,8 @@ public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
     public void The_virtio_console_is_hvc0_and_a_shell_runs_on_it() => Assert.Equal("/dev/hvc0", boot.Terminal);
 
     [Fact]
-    public void A_long_line_goes_through_the_virtio_console_both_ways() => Assert.Equal(DevicesBoot.Expected, boot.Typed);
+    public void A_long_line_goes_through_the_virtio_console_both_ways() =>
+        Assert.Equal(DevicesBoot.Expected, boot.Typed);
 
     [Fact]
     public void The_guests_source_of_entropy_is_virtios_and_never_says_the_same_twice()
@@ -143,7 +145,8 @@ public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
     }
 
     [Fact]
-    public void The_guest_fetches_a_file_from_a_server_on_the_host() => Assert.Equal(boot.FetchedExpected, boot.Fetched);
+    public void The_guest_fetches_a_file_from_a_server_on_the_host() =>
+        Assert.Equal(boot.FetchedExpected, boot.Fetched);
 
     [Fact]
     public void A_forwarded_port_of_the_host_reaches_a_server_in_the_guest() =>

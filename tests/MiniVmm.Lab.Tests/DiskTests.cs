@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace MiniVmm.Lab.Tests;
 
 /// <summary>
-/// Three boots from one disk, a qcow2 image over a raw one: the first writes, and ends by powering off; the second reads
-/// back, writes, and is killed; the third reads back.
+/// Three boots from one disk, a qcow2 image over a raw one: the first writes, and ends by powering off; the second
+/// reads back, writes, and is killed; the third reads back.
 /// </summary>
 public sealed class DiskBoots : IAsyncLifetime
 {
@@ -37,7 +37,7 @@ public sealed class DiskBoots : IAsyncLifetime
 
     public string DirectRead { get; private set; } = "";
 
-    /// <summary>KiB that the disk with cache=none takes on the host, before and after the guest discards all of it.</summary>
+    /// <summary>KiB that the disk with cache=none takes on the host, before and after the guest discards it.</summary>
     public long KibibytesBeforeDiscard { get; private set; }
 
     public long KibibytesAfterDiscard { get; private set; }
@@ -67,7 +67,8 @@ public sealed class DiskBoots : IAsyncLifetime
         await CheckAsync(folder);
         await ThirdBootAsync(disks);
         await CheckAsync(folder);
-        ReadOnlyFileIsZeroes = (await LabHost.TryShellAsync($"cmp -n 67108864 {folder}/readonly.img /dev/zero")).Status == 0;
+        ReadOnlyFileIsZeroes =
+            (await LabHost.TryShellAsync($"cmp -n 67108864 {folder}/readonly.img /dev/zero")).Status == 0;
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -94,7 +95,8 @@ public sealed class DiskBoots : IAsyncLifetime
         await guest.RunAsync("mkdir /tmp/direct && mke2fs /dev/vdc && mount -t ext4 /dev/vdc /tmp/direct");
         await guest.RunAsync("dd if=/root/large of=/tmp/direct/file bs=1M count=40 conv=fsync");
         DirectWritten = await guest.RunAsync("dd if=/root/large bs=1M count=40 2>/dev/null | md5sum");
-        await guest.RunAsync("umount /tmp/direct && echo 3 >/proc/sys/vm/drop_caches && mount -t ext4 /dev/vdc /tmp/direct");
+        await guest.RunAsync("umount /tmp/direct && echo 3 >/proc/sys/vm/drop_caches");
+        await guest.RunAsync("mount -t ext4 /dev/vdc /tmp/direct");
         DirectRead = await guest.RunAsync("md5sum </tmp/direct/file");
         KibibytesBeforeDiscard = await KibibytesAsync();
         await guest.RunAsync("umount /tmp/direct && blkdiscard /dev/vdc && sync");
@@ -179,7 +181,8 @@ public sealed class DiskTests(DiskBoots boots) : IClassFixture<DiskBoots>
     public void A_disk_says_its_serial_number() => Assert.Equal("LAB-DIRECT", boots.Serial);
 
     [Fact]
-    public void A_disk_past_the_hosts_cache_keeps_a_file_system() => Assert.Equal(boots.DirectWritten, boots.DirectRead);
+    public void A_disk_past_the_hosts_cache_keeps_a_file_system() =>
+        Assert.Equal(boots.DirectWritten, boots.DirectRead);
 
     [Fact]
     public void What_the_guest_discards_goes_back_to_the_host()

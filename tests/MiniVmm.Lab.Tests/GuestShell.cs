@@ -53,7 +53,8 @@ public sealed class GuestShell : IAsyncDisposable
 
     /// <summary>A figure of the guest's /proc/meminfo, in KiB.</summary>
     public async Task<long> MemoryAsync(string key) =>
-        long.Parse(await RunAsync($"sed -n 's/^{key}: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"), CultureInfo.InvariantCulture);
+        long.Parse(
+            await RunAsync($"sed -n 's/^{key}: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"), CultureInfo.InvariantCulture);
 
     /// <summary>Has the guest power off; the machine must end with status 0.</summary>
     public async Task PowerOffAsync()

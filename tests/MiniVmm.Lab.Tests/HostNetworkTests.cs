@@ -14,7 +14,7 @@ public sealed partial class HostNetworks : IAsyncLifetime
     private const string Tap = "tap-lab";
     private const string HostAddress = "10.77.0.1";
 
-    /// <summary>Of a namespace that only the lab has a route to: what it answers came there from the lab's address.</summary>
+    /// <summary>Of a namespace that knows only the lab's address there: what else comes gets no answer.</summary>
     private const string Outside = "192.0.2.2";
 
     /// <summary>Who pinged whom, at full size, and what ping said.</summary>
@@ -59,7 +59,8 @@ public sealed partial class HostNetworks : IAsyncLifetime
         Before = await SnapshotAsync();
 
         await using (GuestShell first = GuestShell.Start("net-tap-nat", "", Options($"tap={Tap}")))
-        await using (GuestShell second = GuestShell.Start("net-bridge-nat", "", Options($"bridge={Bridge}")))
+        await using (GuestShell second = GuestShell.Start(
+            "net-bridge-nat", "", [.. Options($"bridge={Bridge}"), "--name", "lab-net"]))
         {
             await first.ReadyAsync();
             await second.ReadyAsync();
@@ -170,7 +171,8 @@ public sealed class HostNetworkTests(HostNetworks networks) : IClassFixture<Host
 {
     [Fact]
     public void Guests_on_a_tap_and_on_a_bridge_reach_each_other_and_the_host_with_packets_of_full_size() =>
-        AssertReached("tap to bridge", "bridge to tap", "tap to host", "bridge to host", "host to tap", "host to bridge");
+        AssertReached(
+            "tap to bridge", "bridge to tap", "tap to host", "bridge to host", "host to tap", "host to bridge");
 
     [Fact]
     public void Guests_behind_address_translation_reach_each_other_the_host_and_what_is_beyond_it() =>
@@ -219,6 +221,7 @@ public sealed class HostNetworkTests(HostNetworks networks) : IClassFixture<Host
         Assert.All(ways, way =>
         {
             (int status, string output) = networks.Pings[way];
-            Assert.True(status == 0 && output.Contains(" 0% packet loss", StringComparison.Ordinal), $"{way}: {output}");
+            Assert.True(
+                status == 0 && output.Contains(" 0% packet loss", StringComparison.Ordinal), $"{way}: {output}");
         });
 }

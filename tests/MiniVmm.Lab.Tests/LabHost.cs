@@ -16,11 +16,12 @@ public static class LabHost
 
     public static async Task<(int Status, string Output, string Errors)> TryShellAsync(string line)
     {
-        using Process process = Process.Start(new ProcessStartInfo("bash", ["-c", $"PATH=$PATH:/usr/sbin:/sbin; {line}"])
+        ProcessStartInfo start = new("bash", ["-c", $"PATH=$PATH:/usr/sbin:/sbin; {line}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -33,7 +34,8 @@ public static class LabHost
     /// <summary>Bytes of a process that are resident.</summary>
     public static long ResidentBytes(int process) =>
         1024 * long.Parse(
-            File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+            File.ReadLines($"/proc/{process}/status")
+                .Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
                 .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1],
             CultureInfo.InvariantCulture);
 

@@ -32,7 +32,8 @@ public sealed class OvercommitTests
         long available = await guest.MemoryAsync("MemAvailable");
         await LabHost.MiniVmmAsync("ctl lab-balloon balloon 96M");
         long inflated = await LabHost.UntilAsync(Resident, bytes => bytes < cached - (80 * MiB));
-        Assert.True(inflated < cached - (80 * MiB), $"{cached} bytes were resident before the balloon, {inflated} with it.");
+        Assert.True(
+            inflated < cached - (80 * MiB), $"{cached} bytes were resident before the balloon, {inflated} with it.");
         long taken = available - await guest.MemoryAsync("MemAvailable");
         Assert.InRange(taken, 80 << 10, 112 << 10);
         JsonElement balloon = (await StatisticsAsync("lab-balloon")).GetProperty("memory").GetProperty("balloon");
@@ -58,8 +59,8 @@ public sealed class OvercommitTests
     public async Task Guests_with_the_same_contents_share_pages_and_all_who_count_them_agree()
     {
         await LabHost.ShellAsync($"echo 0 >{Ksm}/run");
-        await using GuestShell first = GuestShell.Start("ksm-1", "", "--mem", "128M", "--mem-merge", "--name", "lab-ksm-1");
-        await using GuestShell second = GuestShell.Start("ksm-2", "", "--mem", "128M", "--mem-merge", "--name", "lab-ksm-2");
+        await using GuestShell first = Start("lab-ksm-1");
+        await using GuestShell second = Start("lab-ksm-2");
         foreach (GuestShell guest in new[] { first, second })
         {
             await guest.ReadyAsync();
@@ -92,6 +93,9 @@ public sealed class OvercommitTests
         Assert.Equal(LabHost.Number($"{Ksm}/pages_shared") + LabHost.Number($"{Ksm}/pages_sharing"), merging);
         await first.PowerOffAsync();
         await second.PowerOffAsync();
+
+        static GuestShell Start(string name) =>
+            GuestShell.Start(name, "", "--mem", "128M", "--mem-merge", "--name", name);
 
         static long FullScans() => LabHost.Number($"{Ksm}/full_scans");
     }
