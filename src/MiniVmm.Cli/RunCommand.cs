@@ -74,8 +74,8 @@ internal sealed class RunCommand : Command
     };
     private readonly Option<string> _console = new("--console")
     {
-        HelpName = "stdio|none|FILE",
-        Description = "Where the serial port goes",
+        HelpName = "stdio|virtio|none|FILE",
+        Description = "Where the serial port goes; virtio: to stdio too, with hvc0 beside it, which gets the keys",
         DefaultValueFactory = _ => "stdio",
     };
     private readonly Option<string[]> _disk = new("--disk")
@@ -229,6 +229,7 @@ internal sealed class RunCommand : Command
             Console = console switch
             {
                 "stdio" => ConsoleKind.Stdio,
+                "virtio" => ConsoleKind.Virtio,
                 "none" => ConsoleKind.None,
                 _ => ConsoleKind.File,
             },

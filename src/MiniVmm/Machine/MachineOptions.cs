@@ -63,6 +63,7 @@ public sealed record MachineOptions
     [
         .. Disks.Select((_, i) => $"disk{i}"),
         .. Nets.Select((_, i) => $"net{i}"),
+        .. Console == ConsoleKind.Virtio ? ["console"] : Array.Empty<string>(),
         .. Balloon is not null ? ["balloon"] : Array.Empty<string>(),
         .. Rng ? ["rng"] : Array.Empty<string>(),
     ];

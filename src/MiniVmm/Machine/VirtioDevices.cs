@@ -1,11 +1,13 @@
 using MiniVmm.Control;
+using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
-using MiniVmm.Network.User;
 using MiniVmm.Storage;
+using MiniVmm.Terminal;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
 using MiniVmm.Virtio.Block;
+using MiniVmm.Virtio.Console;
 using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
 
@@ -21,7 +23,12 @@ internal sealed class VirtioDevices : IDisposable
     /// <exception cref="VmmException">The host has not what an option names.</exception>
     /// <exception cref="Kvm.KvmException">No more files.</exception>
     public VirtioDevices(
-        MachinePlan plan, VirtioBay bay, GuestMemory memory, IPageRelease backing, Action<string> warn)
+        MachinePlan plan,
+        VirtioBay bay,
+        GuestMemory memory,
+        IPageRelease backing,
+        IConsoleSink console,
+        Action<string> warn)
     {
         _bay = bay;
         _slots = new(plan.Virtio);
@@ -33,6 +40,8 @@ internal sealed class VirtioDevices : IDisposable
                 Add(new VirtioBlock(DiskImage.Open(disk), disk, options.Topology.Count, warn));
             for (int i = 0; i < options.Nets.Count; i++)
                 Add(OpenCard(options.Nets[i], options.Name, i));
+            if (options.Console == ConsoleKind.Virtio)
+                Add(Console = new VirtioConsole(console));
             if (options.Balloon is { } balloon)
                 Add(Balloon = new VirtioBalloon(balloon, memory, backing, warn));
             if (options.Rng)
@@ -47,6 +56,8 @@ internal sealed class VirtioDevices : IDisposable
 
     public VirtioBalloon? Balloon { get; }
 
+    public VirtioConsole? Console { get; }
+
     /// <summary>Starts the devices' threads.</summary>
     public void Start() => _bay.Start();
 
@@ -58,29 +69,9 @@ internal sealed class VirtioDevices : IDisposable
 
     private static VirtioNet OpenCard(NetOptions options, string? machine, int index)
     {
-        NetEndpoint endpoint = options.Mode switch
-        {
-            NetMode.User => new UserNetwork(options.User, options.Mtu),
-            NetMode.Tap => TapEndpoint.Open(options.Interface!, options.Queues, options.Mtu),
-            NetMode.Bridge => TapEndpoint.OpenOnBridge(
-                options.Interface!, options.Queues, options.Mtu, $"--net bridge={options.Interface}"),
-            _ => throw new HostLimitException("--net nat: not yet"),
-        };
-        MacAddress mac = options.Mac ?? MacAddress.Default(machine, endpoint.InterfaceName, index, HostId());
-        return new VirtioNet(endpoint, mac, options.Bandwidth);
-    }
-
-    /// <summary>What keeps this host's cards apart from those of another on the same network.</summary>
-    private static string HostId()
-    {
-        try
-        {
-            return File.ReadAllText("/etc/machine-id").Trim();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return Environment.MachineName;
-        }
+        NetEndpoint endpoint = HostNetwork.Open(options);
+        return new VirtioNet(
+            endpoint, HostNetwork.ChooseMac(options, endpoint, machine, index), options.Bandwidth);
     }
 
     private void Add(IVirtioDevice device)

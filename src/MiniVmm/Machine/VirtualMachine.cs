@@ -79,7 +79,7 @@ public sealed class VirtualMachine : IDisposable
             if (plan.Virtio.Count > 0)
             {
                 VirtioBay bay = new(vm, _memory, platform.Memory);
-                _devices = Own(new VirtioDevices(plan, bay, _memory, Backing, warn));
+                _devices = Own(new VirtioDevices(plan, bay, _memory, Backing, _console.Sink, warn));
             }
 
             for (int i = 0; i < options.Topology.Count; i++)
@@ -145,7 +145,16 @@ public sealed class VirtualMachine : IDisposable
     {
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.WaitUntilReady();
-        _console.AttachInput(_serial);
+        if (_devices?.Console is { } console)
+        {
+            _console.FollowSize(console.Resize);
+            _console.AttachInput(console);
+        }
+        else
+        {
+            _console.AttachInput(_serial);
+        }
+
         _milestones.Reach("vCPU threads ready");
         _gate.Arrive();
         _lifecycle.Wait(timeout);

@@ -1,3 +1,5 @@
+using MiniVmm.Network.User;
+
 namespace MiniVmm.Network;
 
 /// <summary>Makes a card's end on the host.</summary>
@@ -11,6 +13,7 @@ public static class HostNetwork
         ArgumentNullException.ThrowIfNull(options);
         return options.Mode switch
         {
+            NetMode.User => new UserNetwork(options.User, options.Mtu),
             NetMode.Tap => TapEndpoint.Open(options.Interface!, options.Queues, options.Mtu),
             NetMode.Bridge => TapEndpoint.OpenOnBridge(
                 options.Interface!, options.Queues, options.Mtu, $"--net bridge={options.Interface}"),

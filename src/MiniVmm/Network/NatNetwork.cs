@@ -15,7 +15,7 @@ namespace MiniVmm.Network;
 internal sealed class NatNetwork : IDisposable
 {
     /// <summary>Where the networks of this host are written down.</summary>
-    public const string DefaultFolder = "/run/minivmm";
+    public const string DefaultFolder = "/run/minivmm-nat";
 
     private const string Prefix = "nat-";
     private const string ForwardingSwitch = "/proc/sys/net/ipv4/ip_forward";
