@@ -1,6 +1,6 @@
 namespace MiniVmm.Memory;
 
-/// <summary>Gives the host back the pages behind guest RAM; the guest's next access finds them there again, zeroed.</summary>
+/// <summary>Gives the host back pages behind guest RAM; the guest's next access finds new ones, zeroed.</summary>
 public interface IPageRelease
 {
     /// <summary>Bytes of the smallest piece that can be given back, a power of two: 4 KiB, or a huge page.</summary>

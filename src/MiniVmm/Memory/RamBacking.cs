@@ -102,8 +102,8 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     /// <summary>
-    /// Gives pages back, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their blocks
-    /// as fallocate(2) does; a full file system or huge page pool may then have none left when the guest wants one again.
+    /// Gives pages back, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their
+    /// blocks as fallocate(2) does; a full file system or huge page pool may have none when the guest wants one again.
     /// </summary>
     public bool TryRelease(nint address, ulong length, out int error)
     {

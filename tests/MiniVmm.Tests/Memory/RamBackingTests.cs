@@ -194,7 +194,7 @@ public sealed unsafe class RamBackingTests : IDisposable
         Assert.True(backing.TryRelease(backing.Address + (nint)MiB, 2 * MiB, out int error), $"errno {error}");
 
         Assert.Equal((4 * MiB, 2 * MiB), (before, Resident(backing)));
-        Assert.Equal(-1, ram.Slice((int)MiB, 2 * (int)MiB).IndexOfAnyExcept((byte)0)); // of a file too: its block is gone
+        Assert.Equal(-1, ram.Slice((int)MiB, 2 * (int)MiB).IndexOfAnyExcept((byte)0)); // a file's blocks are gone too
         Assert.Equal(-1, ram[..(int)MiB].IndexOfAnyExcept((byte)0x5a));
         Assert.Equal(-1, ram[(3 * (int)MiB)..].IndexOfAnyExcept((byte)0x5a));
         ram[2 * (int)MiB] = 1;

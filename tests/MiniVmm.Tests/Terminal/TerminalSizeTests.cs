@@ -12,7 +12,8 @@ public sealed unsafe class TerminalSizeTests
         SetSize(terminal.Fd, 132, 43);
         List<(ushort, ushort)> told = [];
 
-        using TerminalSize? followed = TerminalSize.TryFollow(terminal.Fd, (columns, rows) => told.Add((columns, rows)));
+        using TerminalSize? followed =
+            TerminalSize.TryFollow(terminal.Fd, (columns, rows) => told.Add((columns, rows)));
 
         Assert.NotNull(followed);
         Assert.Equal([(132, 43)], told);

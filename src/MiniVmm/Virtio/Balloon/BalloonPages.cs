@@ -38,7 +38,7 @@ internal sealed unsafe class BalloonPages
     /// <summary>The last errno of a host that took nothing back, or 0.</summary>
     public int Error { get; private set; }
 
-    /// <summary>The guest does without a page of 4 KiB; it goes with its neighbours, or at <see cref="Flush"/>.</summary>
+    /// <summary>The guest does without 4 KiB; they go with their neighbours, or at <see cref="Flush"/>.</summary>
     public void Inflate(uint number)
     {
         if (!TryFind(number, out ulong host, out ulong page))

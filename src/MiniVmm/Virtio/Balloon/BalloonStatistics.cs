@@ -89,7 +89,7 @@ public sealed class BalloonStatistics
         return said;
     }
 
-    /// <summary>Reads entries until the list ends, or the last is not whole. Tags that are not known are passed over.</summary>
+    /// <summary>Reads entries until the list ends, or the last is not whole; passes over tags that are not known.</summary>
     internal static void Read(PieceReader entries, Span<ulong?> values)
     {
         values.Clear();

@@ -93,7 +93,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     /// <summary>Bytes that it does without, as it says.</summary>
     public ulong Actual => Volatile.Read(ref _actual) * PageSize;
 
-    /// <summary>Bytes given back to the host, ever, by balloon and reports; what came again meanwhile included.</summary>
+    /// <summary>Bytes given back to the host, ever, by balloon and reports; what has come again is included.</summary>
     public ulong Released => _pages.Released;
 
     /// <summary>Asks the guest to do without so many bytes, at most all of its RAM. Any thread.</summary>

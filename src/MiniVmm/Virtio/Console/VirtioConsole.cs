@@ -224,7 +224,7 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
         return count;
     }
 
-    /// <summary>Brings what the guest printed to the sink, as far as that has room: then it looks again a little later.</summary>
+    /// <summary>Brings what the guest printed to the sink; where that has no room, it looks again later.</summary>
     private void Print()
     {
         if (_transmit is null)

@@ -44,7 +44,9 @@ public sealed class VirtioRngTests : IDisposable
         ulong[] pieces = [_memory.Allocate(1000), _memory.Allocate(1), _memory.Allocate(333)];
         ulong behind = _memory.Place(new byte[64]);
         ushort head = _driver.Add(
-            TestBuffer.Writable(pieces[0], 1000), TestBuffer.Writable(pieces[1], 1), TestBuffer.Writable(pieces[2], 333));
+            TestBuffer.Writable(pieces[0], 1000),
+            TestBuffer.Writable(pieces[1], 1),
+            TestBuffer.Writable(pieces[2], 333));
 
         _rng.Notify(0);
 
@@ -161,5 +163,6 @@ public sealed class VirtioRngTests : IDisposable
     }
 
     /// <summary>How many of the 256 values occur: of 1000 random bytes about 250, and never close to few.</summary>
-    private int DifferentBytes(ulong address, int length) => _memory.Bytes(address, length).ToArray().Distinct().Count();
+    private int DifferentBytes(ulong address, int length) =>
+        _memory.Bytes(address, length).ToArray().Distinct().Count();
 }
