@@ -131,6 +131,10 @@ internal sealed unsafe class HostInterface(string name, string option)
     /// <summary>Makes another interface a port of this bridge.</summary>
     public void AddPort(HostInterface port)
     {
+        // A bridge without an address of its own has its lowest port's, and none after the last one: what it has now
+        // becomes its own, so that its guests' neighbour keeps its address, and the host sees no difference afterwards.
+        if (!Directory.EnumerateFileSystemEntries($"{SysPath}/brif").Any() && Mac is { IsUnicast: true } mac)
+            Mac = mac;
         InterfaceRequest request = default;
         port.Call(SIOCGIFINDEX, ref request, "ask for its number");
         int index = request.Number;

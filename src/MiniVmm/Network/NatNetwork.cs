@@ -88,15 +88,14 @@ internal sealed class NatNetwork : IDisposable
         {
             using FileLock all = LockAll(_root);
             _use.Dispose();
-            _use = null;
-            Sweep(_root, _option);
+            TrySweep();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostLimitException)
+        catch (IOException)
         {
-            // The next start tries again; this machine's end is not the moment to fail.
-            _use?.Dispose();
-            _use = null;
+            _use.Dispose(); // no lock, no removal: as if the machine had been killed
         }
+
+        _use = null;
     }
 
     /// <summary>Bridges are called by their subnet, so that its name says all: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
@@ -141,6 +140,19 @@ internal sealed class NatNetwork : IDisposable
             new NatNetwork(root, "", option).RestoreForwarding();
     }
 
+    /// <summary>Removes what it can; the next start tries again, and says what is in the way.</summary>
+    private void TrySweep()
+    {
+        try
+        {
+            Sweep(_root, _option);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostLimitException)
+        {
+            // A machine's end is not the moment to fail, and a failure before it is the one to tell of.
+        }
+    }
+
     private void Enter()
     {
         _use = FileLock.Share(Users);
@@ -178,9 +190,9 @@ internal sealed class NatNetwork : IDisposable
         }
         catch
         {
-            Remove();
             _use.Dispose();
             _use = null;
+            TrySweep();
             throw;
         }
     }

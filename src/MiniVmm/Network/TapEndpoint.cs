@@ -112,7 +112,7 @@ public sealed class TapEndpoint : NetEndpoint
             HostInterface port = new(tap.Name, option);
             port.DisableIpv6();
 
-            // A bridge has the lowest address of its ports: one of fe:… leaves it as it is.
+            // A bridge may have the lowest address of its ports: one of fe:… leaves it as it is.
             port.Mac = new MacAddress((port.Mac.Value & 0x00ff_ffff_ffff) | 0xfe00_0000_0000);
             port.Mtu = mtu ?? host.Mtu;
             host.AddPort(port);
