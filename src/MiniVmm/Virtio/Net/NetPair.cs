@@ -39,6 +39,10 @@ internal sealed class NetPair : IDisposable
 
     private int Fd => _endpoint.Descriptors[_index];
 
+    public NetCounts Received => _receiver.Counts;
+
+    public NetCounts Sent => _transmitter.Counts;
+
     public void Attach(IVirtioInterrupt interrupt, IDeviceLoop loop)
     {
         _interrupt = interrupt;
@@ -138,12 +142,6 @@ internal sealed class NetPair : IDisposable
 
     private void Ready(Readiness now)
     {
-        if (!_receiver.WantsFrames && !_transmitter.WantsRoom)
-        {
-            Lose(); // nothing was asked for: an error, or a hang-up
-            return;
-        }
-
         if (now.HasFlag(Readiness.Read) && _receiver.WantsFrames)
             Receive();
         if (now.HasFlag(Readiness.Write) && _transmitter.WantsRoom)

@@ -55,6 +55,8 @@ internal sealed unsafe class NetReceiver : IDisposable
         _spill = (byte*)_spillStorage.Pin().Pointer;
     }
 
+    public NetCounts Counts { get; } = new();
+
     /// <summary>Whether a frame's coming is news: there is room, and no limit in the way.</summary>
     public bool WantsFrames { get; private set; }
 
@@ -132,7 +134,11 @@ internal sealed unsafe class NetReceiver : IDisposable
             }
 
             if (_frame > _capacity && !CanGrow)
-                _frame = 0; // no room for it, ever: dropped
+            {
+                _frame = 0; // no room for it, ever
+                Counts.AddDropped();
+            }
+
             if (_frame == 0 || _frame > _capacity)
                 continue;
             if (_frame > _spillAt)
@@ -250,6 +256,7 @@ internal sealed unsafe class NetReceiver : IDisposable
         }
 
         FinishHeader((ushort)buffers);
+        Counts.Add((long)_frame - VirtioNet.HeaderLength);
         for (int i = 0; i < buffers; i++)
             queue.CompleteLater(_held[i].Head, _held[i].Length);
         queue.Publish();

@@ -37,6 +37,8 @@ internal sealed unsafe class NetTransmitter : IDisposable
         _pieces = (IoVector*)_storage.Pin().Pointer;
     }
 
+    public NetCounts Counts { get; } = new();
+
     /// <summary>Whether there is more to do as soon as the descriptor takes frames.</summary>
     public bool WantsRoom { get; private set; }
 
@@ -129,7 +131,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
     {
         uint frame = chain.ReadableLength - VirtioNet.HeaderLength;
         if (Drops || chain.ReadableLength < VirtioNet.HeaderLength + VirtioNet.EthernetHeader || frame > _mostBytes)
-            return true;
+            return Drop();
 
         ReadOnlySpan<IoVector> readable = chain.Readable;
         uint skip = _hasHeader ? 0u : VirtioNet.HeaderLength;
@@ -149,10 +151,17 @@ internal sealed unsafe class NetTransmitter : IDisposable
             if (error == Errno.EAGAIN)
                 return false;
             if (error != Errno.EINTR)
-                return true; // dropped: a header that makes no sense, an interface that is down
+                return Drop(); // a header that makes no sense, an interface that is down
         }
 
+        Counts.Add(frame);
         _limit?.Spend(frame);
+        return true;
+    }
+
+    private bool Drop()
+    {
+        Counts.AddDropped();
         return true;
     }
 }

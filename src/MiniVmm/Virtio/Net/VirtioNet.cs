@@ -7,7 +7,7 @@ namespace MiniVmm.Virtio.Net;
 /// A network card (virtio 1.2, 5.1) on an endpoint of the host's. Each pair of queues has a thread of its own; frames go
 /// between guest RAM and the endpoint's descriptors without a copy.
 /// </summary>
-public sealed class VirtioNet : IVirtioDevice
+public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 {
     /// <summary>struct virtio_net_hdr_v1 (5.1.6).</summary>
     internal const int HeaderLength = 12;
@@ -68,6 +68,18 @@ public sealed class VirtioNet : IVirtioDevice
 
     /// <summary>One line for people.</summary>
     public string Description => $"{_endpoint.Description}, {Mac}";
+
+    public string Kind => "net";
+
+    public IReadOnlyDictionary<string, long> ReadCounters() => new Dictionary<string, long>
+    {
+        ["received"] = _pairs.Sum(pair => pair.Received.Frames),
+        ["receivedBytes"] = _pairs.Sum(pair => pair.Received.Bytes),
+        ["receiveDrops"] = _pairs.Sum(pair => pair.Received.Dropped),
+        ["sent"] = _pairs.Sum(pair => pair.Sent.Frames),
+        ["sentBytes"] = _pairs.Sum(pair => pair.Sent.Bytes),
+        ["sendDrops"] = _pairs.Sum(pair => pair.Sent.Dropped),
+    };
 
     public int ThreadOf(int queue) => queue / 2 < _pairs.Length ? queue / 2 : 0;
 
@@ -160,7 +172,7 @@ public sealed class VirtioNet : IVirtioDevice
     {
         if (!Negotiated(NetFeatures.CtrlMacAddr))
             return false;
-        Volatile.Write(ref _mac, (BinaryPrimitives.ReadUInt64BigEndian([0, 0, .. bytes[..MacAddress.Length]])));
+        Volatile.Write(ref _mac, BinaryPrimitives.ReadUInt64BigEndian([0, 0, .. bytes[..MacAddress.Length]]));
         return true;
     }
 

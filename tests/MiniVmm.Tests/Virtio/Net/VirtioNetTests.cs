@@ -185,6 +185,25 @@ public sealed class VirtioNetTests
     }
 
     [Fact]
+    public void What_passes_is_counted_both_ways()
+    {
+        using Card card = new();
+        card.Send(Card.Frame(60));
+        card.Send(Card.Frame(70));
+        card.Send(Card.Frame(3)); // no frame
+        card.AddRx(2000);
+        card.Device.Notify(0);
+        card.Endpoint.Send(Card.Frame(80));
+        card.Loops[0].Poll(0);
+
+        IReadOnlyDictionary<string, long> counts = card.Device.ReadCounters();
+
+        Assert.Equal((2, 130, 1), (counts["sent"], counts["sentBytes"], counts["sendDrops"]));
+        Assert.Equal((1, 80, 0), (counts["received"], counts["receivedBytes"], counts["receiveDrops"]));
+        Assert.Equal("net", card.Device.Kind);
+    }
+
+    [Fact]
     public void Disposing_of_the_card_disposes_of_its_endpoint()
     {
         Card card = new();
