@@ -10,6 +10,11 @@ internal sealed unsafe class SlirpLibrary
 {
     internal const string FileName = "libslirp.so.0";
 
+    private const string GLib = "libglib-2.0.so.0";
+
+    // G_LOG_LEVEL_CRITICAL down to _DEBUG; an error ends the process, and is said.
+    private const int LogLevels = 8 | 16 | 32 | 64 | 128;
+
     // libslirp keeps its clock, and the host's name servers, in variables of the library: one thread at a time.
     internal static readonly Lock Gate = new();
 
@@ -46,10 +51,33 @@ internal sealed unsafe class SlirpLibrary
 
     /// <summary>Loads the library; once loaded it stays for the life of the process.</summary>
     /// <exception cref="HostLimitException">Not installed, or older than 4.1.</exception>
-    public static SlirpLibrary Load(string fileName = FileName) =>
-        NativeLibrary.TryLoad(fileName, out nint library)
-            ? new(library)
-            : throw new HostLimitException($"--net user: {fileName} is not installed; apt-get install libslirp0");
+    public static SlirpLibrary Load(string fileName = FileName)
+    {
+        if (!NativeLibrary.TryLoad(fileName, out nint library))
+            throw new HostLimitException($"--net user: {fileName} is not installed; apt-get install libslirp0");
+        SlirpLibrary loaded = new(library);
+        Silence();
+        return loaded;
+    }
+
+    /// <summary>
+    /// libslirp complains of a guest's packets on standard error, by GLib: a guest could fill the terminal.
+    /// </summary>
+    private static void Silence()
+    {
+        if (!NativeLibrary.TryLoad(GLib, out nint glib)
+            || !NativeLibrary.TryGetExport(glib, "g_log_set_handler", out nint function))
+            return;
+        var setHandler = (delegate* unmanaged<byte*, int, delegate* unmanaged<byte*, int, byte*, nint, void>, nint, uint>)
+            function;
+        fixed (byte* domain = "Slirp\0"u8)
+            _ = setHandler(domain, LogLevels, &Drop, 0);
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Drop(byte* domain, int level, byte* message, nint opaque)
+    {
+    }
 
     private static nint Find(nint library, string function) =>
         NativeLibrary.TryGetExport(library, function, out nint address)

@@ -155,7 +155,7 @@ internal sealed unsafe class SlirpStack : IDisposable
             byte* frame = _port.Receive(out int length);
             if (frame == null)
                 return;
-            if (length != 0)
+            if (length != 0 && FrameFilter.Admits(new Span<byte>(frame, length)))
                 _library.Input(_slirp, frame, length);
         }
     }

@@ -15,6 +15,9 @@ public sealed unsafe class UserNetwork : NetEndpoint
     /// <summary>IF_MTU_MAX of libslirp: 64 KiB less the Ethernet header.</summary>
     public const ushort MostMtu = 65521;
 
+    // IPv6 needs that much of every link (RFC 8200, 5); libslirp's own packets, too.
+    private const ushort LeastIp6Mtu = 1280;
+
     private const int EADDRINUSE = 98;
     private const int EADDRNOTAVAIL = 99;
 
@@ -97,7 +100,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
 
     private static Ipv4Address DnsOf(UserNetOptions options) => options.Dns ?? options.Network.Host(3);
 
-    private static SlirpStack MakeStack(SlirpLibrary library, GuestPort port, UserNetOptions options, ushort mtu)
+    internal static SlirpStack MakeStack(SlirpLibrary library, GuestPort port, UserNetOptions options, ushort mtu)
     {
         byte[]? hostname = options.Hostname is null ? null : Encoding.UTF8.GetBytes(options.Hostname + '\0');
         fixed (byte* name = hostname)
@@ -110,7 +113,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
                 vnetwork = SlirpStack.Wire(options.Network.Address),
                 vnetmask = SlirpStack.Wire(options.Network.Mask),
                 vhost = SlirpStack.Wire(HostOf(options)),
-                in6_enabled = 1,
+                in6_enabled = (byte)(mtu >= LeastIp6Mtu ? 1 : 0),
                 vprefix_addr6 = SiteLocal(0),
                 vprefix_len = 64,
                 vhost6 = SiteLocal(2),

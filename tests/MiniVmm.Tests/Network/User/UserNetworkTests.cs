@@ -217,6 +217,15 @@ public sealed class UserNetworkTests
     }
 
     [Fact]
+    public void Frames_allocate_nothing()
+    {
+        long few = AllocatedFor(frames: 200);
+        long many = AllocatedFor(frames: 5200);
+
+        Assert.Equal(few, many);
+    }
+
+    [Fact]
     public void Two_networks_do_not_meet()
     {
         using UserNetwork one = new(new UserNetOptions());
@@ -316,6 +325,33 @@ public sealed class UserNetworkTests
             "--net user: the installed libslirp has no slirp_new; MiniVmm needs libslirp 4.1 or newer", refused.Message);
     }
 
+    /// <returns>Bytes that the network's loop allocated while it answered so many pings.</returns>
+    private static long AllocatedFor(int frames)
+    {
+        using CardOnly card = new();
+        GuestWire wire = new(card);
+        using SlirpStack stack = UserNetwork.MakeStack(SlirpLibrary.Load(), card.Port, new UserNetOptions(), 1500);
+        long allocated = 0;
+        Thread loop = new(() =>
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            stack.Run();
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+        loop.Start();
+        wire.Send(GuestWire.ArpFrame(1, GuestWire.Guest, [], GuestWire.Host));
+        Assert.NotNull(wire.Receive());
+        for (int i = 0; i < frames; i++)
+        {
+            wire.Send(GuestWire.PingFrame(GuestWire.Host, 1, new byte[100]));
+            Assert.NotNull(wire.Receive());
+        }
+
+        card.Port.Stop();
+        loop.Join();
+        return allocated;
+    }
+
     private static UserNetOptions Forwarding(ushort port) => new()
     {
         HostForwards = [new HostForward(false, s_loopback, port, Ipv4Address.Any, 22)],
@@ -346,5 +382,21 @@ public sealed class UserNetworkTests
         for (int i = Start + 240; answer[i] != 255; i += 2 + answer[i + 1])
             found.Add(answer[i], answer[(i + 2)..(i + 2 + answer[i + 1])]);
         return (GuestWire.Read32(answer, Start + 16), found);
+    }
+
+    /// <summary>A card's end without a network behind it.</summary>
+    private sealed class CardOnly : NetEndpoint
+    {
+        public GuestPort Port { get; } = new();
+
+        public override IReadOnlyList<int> Descriptors => [Port.Card];
+
+        public override bool HasVnetHeader => false;
+
+        public override ushort Mtu => 1500;
+
+        public override string Description => "a card";
+
+        protected override void Dispose(bool disposing) => Port.Dispose();
     }
 }
