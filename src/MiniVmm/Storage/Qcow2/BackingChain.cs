@@ -1,0 +1,107 @@
+using MiniVmm.Kvm;
+
+namespace MiniVmm.Storage.Qcow2;
+
+/// <summary>
+/// Opens what an image names as its backing file: read-only, with a lock that others may share, and nothing but a local
+/// file whose format is sure.
+/// </summary>
+/// <remarks>
+/// An image that does not say its backing file's format leaves it to a look at that file. It is taken for qcow2 if it
+/// begins so, but must then not have a backing file itself: a guest that once wrote it as a raw disk could have made such a
+/// header, to read any file of the host.
+/// </remarks>
+internal sealed class BackingChain
+{
+    /// <summary>Most images on top of each other.</summary>
+    public const int MaxDepth = 32;
+
+    private readonly List<string> _paths = [];
+    private readonly DiskCache _cache;
+    private bool _mayHaveBacking = true;
+
+    /// <param name="path">The topmost image.</param>
+    /// <param name="cache">How the backing files are read, too.</param>
+    public BackingChain(string path, DiskCache cache)
+    {
+        _paths.Add(FullPath(path));
+        _cache = cache;
+    }
+
+    /// <summary>Opens the next image down.</summary>
+    /// <param name="name">As the one above has it.</param>
+    /// <param name="format">As the one above has it; null for none.</param>
+    /// <param name="subject">What errors start with.</param>
+    /// <exception cref="BadInputException">It cannot be opened, or must not be.</exception>
+    public IDiskImage Open(string name, string? format, string subject)
+    {
+        if (!_mayHaveBacking)
+        {
+            throw new BadInputException($"{subject}: has a backing file, and is itself one whose format is only guessed; "
+                + "say the format by `qemu-img rebase -u -F qcow2 -b FILE OVERLAY`");
+        }
+
+        string path = Resolve(name, subject);
+        if (_paths.Contains(path))
+            throw new BadInputException($"{subject}: its backing files form a loop: {path} is its own");
+        if (_paths.Count > MaxDepth)
+            throw new BadInputException($"{subject}: more than {MaxDepth} backing files on top of each other");
+        _paths.Add(path);
+        string below = $"{subject}, backing file {path}";
+        DiskFile file = DiskFile.Open(path, readOnly: true, _cache, below);
+        try
+        {
+            bool isQcow2 = format switch
+            {
+                "qcow2" => true,
+                "raw" => false,
+                null => HasMagic(file),
+                _ => throw new BadInputException(
+                    $"{below}: has the format {format}; only raw and qcow2 are known, `qemu-img convert` makes one of others"),
+            };
+            if (!isQcow2)
+                return new RawImage(file, probed: false);
+            _mayHaveBacking = format != null;
+            return Qcow2Image.Open(new HostImageFile(file), Open, null);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The file's absolute path, links followed where there are.</summary>
+    private static string FullPath(string path)
+    {
+        string full = Path.GetFullPath(path);
+        try
+        {
+            return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return full;
+        }
+    }
+
+    private static bool HasMagic(DiskFile file)
+    {
+        Span<byte> start = stackalloc byte[4];
+        int errno = file.Read(0, start);
+        return errno == 0
+            ? DiskImage.HasQcow2Magic(start)
+            : throw new BadInputException($"{file.Subject}: cannot be read: {Errno.Explain(errno)}");
+    }
+
+    /// <summary>Names are relative to the image that has them. Whatever is no plain file name is refused.</summary>
+    private string Resolve(string name, string subject)
+    {
+        string plain = name.StartsWith("file:", StringComparison.Ordinal) ? name["file:".Length..] : name;
+        int colon = plain.IndexOf(':', StringComparison.Ordinal);
+        int slash = plain.IndexOf('/', StringComparison.Ordinal);
+        if (plain.Length == 0 || (colon >= 0 && (slash < 0 || colon < slash)))
+            throw new BadInputException($"{subject}: has the backing file {name}, which is not the name of a local file");
+        return FullPath(Path.Combine(Path.GetDirectoryName(_paths[^1]) ?? "/", plain));
+    }
+}
