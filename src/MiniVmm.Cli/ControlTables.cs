@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace MiniVmm.Cli;
 
-/// <summary>Answers of control sockets, for people. What an older or newer machine leaves out is left out here.</summary>
+/// <summary>Answers of control sockets, for people. What an older or newer machine leaves out is left out.</summary>
 internal static class ControlTables
 {
     private const int PageSize = 4096;

@@ -168,7 +168,11 @@ public sealed unsafe class ControlClient : IDisposable
         while (line.WrittenCount <= MaxAnswer)
         {
             if (!_socket.Wait(POLLIN, Patience))
-                throw new HostLimitException($"machine {Name} does not answer; it may be stopped, or its host too busy");
+            {
+                throw new HostLimitException(
+                    $"machine {Name} does not answer; it may be stopped, or its host too busy");
+            }
+
             int got = _socket.Receive(_buffer);
             if (got <= 0)
                 throw Gone();

@@ -44,7 +44,7 @@ public sealed unsafe partial class ControlDirectory : IDisposable
     ];
 
     /// <summary>Opens the user's directory; null if there is none yet.</summary>
-    /// <exception cref="HostLimitException">It is not what it should be: another user's, a link, open to others.</exception>
+    /// <exception cref="HostLimitException">It is a link, another user's, or open to others.</exception>
     public static ControlDirectory? Open() => Open(Locate());
 
     /// <summary>The same, and makes it if there is none, with mode 0700.</summary>
@@ -60,7 +60,7 @@ public sealed unsafe partial class ControlDirectory : IDisposable
         return Open(path) ?? throw new HostLimitException($"{path}: removed while it was being made");
     }
 
-    /// <summary>The path of a machine's socket, which fits into an address however long that of the directory is.</summary>
+    /// <summary>A machine's socket; fits into an address however long the directory's own path is.</summary>
     internal string Socket(string name) => $"/proc/self/fd/{_fd}/{name}{Suffix}";
 
     /// <summary>Keeps other MiniVmms from adding and removing sockets until it is disposed of.</summary>
@@ -130,7 +130,11 @@ public sealed unsafe partial class ControlDirectory : IDisposable
         if (fstat(_fd, &status) != 0)
             throw Unusable(Path, Errno.Explain(errno), "see to that");
         if ((uint)status.st_uid != (uint)geteuid())
-            throw Unusable(Path, $"it belongs to user {(uint)status.st_uid}", "set XDG_RUNTIME_DIR to a directory of yours");
+        {
+            throw Unusable(
+                Path, $"it belongs to user {(uint)status.st_uid}", "set XDG_RUNTIME_DIR to a directory of yours");
+        }
+
         uint mode = (uint)status.st_mode & 0x1ff;
         if ((mode & 0x3f) != 0)
             throw Unusable(Path, $"others can get at it (mode {Convert.ToString(mode, 8)})", $"chmod 700 {Path}");
@@ -151,7 +155,7 @@ public sealed unsafe partial class ControlDirectory : IDisposable
         return IsOwn(login, uid) ? $"{login}/minivmm" : $"/tmp/minivmm-{uid}";
     }
 
-    /// <summary>Whether it is a directory of this user's; root often still has the variable of whom it came from.</summary>
+    /// <summary>Whether it is a directory of this user's: root often has the variable of whom it was before.</summary>
     private static bool IsOwn(string path, uint uid)
     {
         stat status = default;

@@ -81,6 +81,10 @@ internal sealed class ControlProtocol(string name, IControlledMachine machine, H
         {
             return Refusal(e.Message, id);
         }
+        catch (ObjectDisposedException)
+        {
+            return Refusal("the machine is ending", id);
+        }
     }
 
     private byte[] Stop(JsonElement id)

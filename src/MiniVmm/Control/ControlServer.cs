@@ -36,7 +36,7 @@ public sealed unsafe class ControlServer : IDisposable
 
     public string Name { get; }
 
-    /// <summary>Takes the name and answers from now on. A socket that a killed machine left behind is replaced.</summary>
+    /// <summary>Takes the name and answers from now on. A killed machine's socket is replaced.</summary>
     /// <exception cref="BadInputException">Not a name, or a running machine has it.</exception>
     /// <exception cref="HostLimitException">No place for the socket, or no thread.</exception>
     public static ControlServer Listen(string name, IControlledMachine machine)

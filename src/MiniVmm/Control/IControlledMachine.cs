@@ -10,11 +10,11 @@ public interface IControlledMachine
     /// <summary>The balloon as it is now; null for a machine without one.</summary>
     BalloonState? Balloon { get; }
 
-    /// <summary>Looks at everything that counts; may wait a second for the guest's own figures, and no longer.</summary>
+    /// <summary>Looks at all that counts; may wait a second for the guest's own figures, and no longer.</summary>
     MachineStatistics ReadStatistics();
 
     /// <summary>Asks the guest to give up so much, or to take back what is over it; returns at once.</summary>
-    /// <param name="bytes">At most <see cref="MachineInfo.MemoryBytes"/>; what is no whole page is rounded down.</param>
+    /// <param name="bytes">At most <see cref="MachineInfo.MemoryBytes"/>; rounded down to whole pages.</param>
     /// <remarks>Only called where <see cref="Balloon"/> is not null.</remarks>
     void SetBalloon(ulong bytes);
 

@@ -25,7 +25,7 @@ public static class MachineName
             return name;
         string shown = name.Length > MaxLength ? $"{name.AsSpan(0, MaxLength)}…" : name;
         throw new BadInputException(
-            $"{option} {shown}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or digit "
-            + "first");
+            $"{option} {shown}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or "
+            + "digit first");
     }
 }

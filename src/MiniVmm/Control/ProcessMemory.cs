@@ -17,7 +17,7 @@ internal sealed record ProcessMemory
         "full_scans", "ksm_zero_pages", "general_profit",
     ];
 
-    /// <summary>VmRSS: guest RAM that the guest has touched, and MiniVmm's own. Without huge pages of hugetlbfs.</summary>
+    /// <summary>VmRSS: what the guest has touched of its RAM, and MiniVmm's own. Without hugetlbfs' pages.</summary>
     public long? ResidentBytes { get; init; }
 
     /// <summary>VmSwap.</summary>

@@ -142,7 +142,8 @@ public sealed class ControlDirectoryTests : IDisposable
 
     private static string Refusal()
     {
-        string atStart = Assert.Throws<HostLimitException>(() => ControlServer.Listen("web", new FakeMachine())).Message;
+        string atStart =
+            Assert.Throws<HostLimitException>(() => ControlServer.Listen("web", new FakeMachine())).Message;
         Assert.Equal(atStart, Assert.Throws<HostLimitException>(RunningMachines.List).Message);
         return atStart;
     }

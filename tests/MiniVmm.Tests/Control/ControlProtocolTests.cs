@@ -101,7 +101,9 @@ public sealed class ControlProtocolTests
     [InlineData("null")]
     public void A_size_that_no_balloon_can_have_is_refused_and_changes_nothing(string bytes)
     {
-        Assert.StartsWith("bytes: ", Refused($$"""{"command":"balloon","bytes":{{bytes}}}"""), StringComparison.Ordinal);
+        string error = Refused($$"""{"command":"balloon","bytes":{{bytes}}}""");
+
+        Assert.StartsWith("bytes: ", error, StringComparison.Ordinal);
         Assert.Equal(new BalloonState(0, 0), _machine.Balloon);
     }
 
@@ -182,10 +184,11 @@ public sealed class ControlProtocolTests
     {
         byte[][] good =
         [
-            .. ((string[])["{\"command\":\"info\",\"id\":12}", "{\"command\":\"balloon\",\"bytes\":4096,\"id\":\"ab\"}"])
-                .Select(Encoding.UTF8.GetBytes),
+            [.. """{"command":"info","id":12}"""u8],
+            [.. """{"command":"balloon","bytes":4096,"id":"ab"}"""u8],
         ];
-        Gen<byte[]> bent = Gen.Select(Gen.Int[0, 1], Gen.Select(Gen.Int[0, 60], Gen.Byte).Array[1, 4], (which, changes) =>
+        Gen<(int At, byte Value)> change = Gen.Select(Gen.Int[0, 60], Gen.Byte);
+        Gen<byte[]> bent = Gen.Select(Gen.Int[0, 1], change.Array[1, 4], (which, changes) =>
         {
             byte[] line = [.. good[which]];
             foreach ((int at, byte value) in changes)

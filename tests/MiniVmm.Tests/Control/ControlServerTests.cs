@@ -70,7 +70,13 @@ public sealed class ControlServerTests : IDisposable
         using ControlServer server = ControlServer.Listen("web", _machine);
         using TestClient client = new(_runtime.Socket("web"));
 
-        client.Send("{\"command\":\"info\",\"id\":1}\n{\"command\":\"balloon\",\"id\":2}\n{\"command\":\"x\",\"id\":3}\n");
+        client.Send(
+            """
+            {"command":"info","id":1}
+            {"command":"balloon","id":2}
+            {"command":"x","id":3}
+
+            """);
 
         Assert.Equal([1, 2, 3], Enumerable.Range(0, 3).Select(_ => (int)JsonNode.Parse(client.ReadLine())!["id"]!));
     }
