@@ -7,7 +7,7 @@ namespace MiniVmm.Lab.Tests;
 [Trait(LabKind.Trait, LabKind.NoKvm)]
 public sealed class NetworkSetupTests : IDisposable
 {
-    private const string State = "/run/minivmm";
+    private const string State = "/run/minivmm-nat";
     private readonly string _before = HostState();
     private readonly Stack<string> _cleanUp = new();
 

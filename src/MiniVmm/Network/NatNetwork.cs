@@ -8,7 +8,7 @@ namespace MiniVmm.Network;
 /// DHCP and DNS. All machines that ask for the same one share it; the last one out removes it.
 /// </summary>
 /// <remarks>
-/// What exists is written down first, in a folder under /run/minivmm, whose file users each machine keeps locked. The
+/// What exists is written down first, in a folder under /run/minivmm-nat, whose file users each machine keeps locked. The
 /// kernel unlocks it with the process: a folder that nobody locks is what a killed machine left, and whoever comes next
 /// removes all of that before doing anything else.
 /// </remarks>
