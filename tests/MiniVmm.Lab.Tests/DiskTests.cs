@@ -51,9 +51,9 @@ public sealed class DiskBoots : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string folder = await LabHost.MakeDiskFolderAsync(1536);
-        await LabHost.ShellAsync($"cd {folder} && cp --sparse=always {Lab.Guest("root.img")} base.img && " +
-            "qemu-img create -q -f qcow2 -b base.img -F raw root.qcow2 && truncate -s 64M readonly.img direct.img");
+        string folder = await LabHost.MakeDiskFolderAsync(1024);
+        await LabHost.ShellAsync($"cd {folder} && truncate -s 64M readonly.img direct.img && " +
+            $"qemu-img create -q -f qcow2 -b {Lab.Guest("root.img")} -F raw root.qcow2");
         string[] disks =
         [
             "--smp", "2", "--mem", "512M", "--disk", $"{folder}/root.qcow2,format=qcow2",
