@@ -1,0 +1,103 @@
+using System.Runtime.CompilerServices;
+
+namespace MiniVmm.Tests.Virtio.Fuzz;
+
+public sealed class FuzzTests
+{
+    private const int Runs = 500;
+
+    public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(target => target.Name)];
+
+    public static TheoryData<string> Corpus =>
+        [.. Directory.EnumerateFiles(Folder, "*.txt").Select(path => Path.GetFileName(path)).Order()];
+
+    private static string Folder => Path.Combine(SourceFolder(), "..", "Corpus");
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void A_device_keeps_to_what_it_was_given_whatever_its_driver_does(string name)
+    {
+        FuzzTarget target = FuzzTarget.Named(name);
+        FuzzCounts sum = default;
+        for (int seed = 0; seed < Runs; seed++)
+        {
+            FuzzCounts counts = Play(target, Bytes(seed), $"seed {seed}");
+            sum = new FuzzCounts(
+                sum.Steps + counts.Steps, sum.Starts + counts.Starts, sum.Completed + counts.Completed,
+                sum.Broken + counts.Broken);
+        }
+
+        // Most of it has to get somewhere, or nothing is tested.
+        Assert.InRange(sum.Steps, 100 * Runs, long.MaxValue);
+        Assert.InRange(sum.Starts, Runs, long.MaxValue);
+        Assert.InRange(sum.Completed, sum.Steps / 50, long.MaxValue);
+        Assert.InRange(sum.Broken, Runs / 20, long.MaxValue);
+    }
+
+    /// <summary>Each a string that found something once, or gets to where little else does.</summary>
+    [Theory]
+    [MemberData(nameof(Corpus))]
+    public void What_was_found_once_is_not_found_again(string file)
+    {
+        string text = string.Concat(File.ReadLines(Path.Combine(Folder, file)).Where(line => !line.StartsWith('#')));
+        byte[] input = Convert.FromHexString(text);
+        string name = file[..file.IndexOf('-', StringComparison.Ordinal)];
+        foreach (FuzzTarget target in FuzzTarget.All.Where(target => name == "any" || target.Name == name))
+            Play(target, input, file);
+    }
+
+    private static FuzzCounts Play(FuzzTarget target, byte[] input, string origin)
+    {
+        try
+        {
+            return DeviceFuzzer.Run(target, input);
+        }
+        catch (Exception failure)
+        {
+            byte[] shortest = Shorten(target, input);
+            throw new FuzzException(
+                $"{target.Name}, {origin}: {failure.Message}\nKeep as Corpus/{target.Name}-WHAT.txt:\n"
+                + $"{Convert.ToHexStringLower(shortest)}\n{failure}");
+        }
+    }
+
+    /// <summary>Cuts from the end, then takes pieces out, for as long as it still fails.</summary>
+    private static byte[] Shorten(FuzzTarget target, byte[] input)
+    {
+        for (int piece = input.Length / 2; piece > 0; piece /= 2)
+        {
+            for (int at = input.Length - piece; at >= 0; at -= piece)
+            {
+                byte[] less = [.. input[..at], .. input[Math.Min(at + piece, input.Length)..]];
+                if (Fails(target, less))
+                    input = less;
+                at = Math.Min(at, input.Length);
+            }
+        }
+
+        return input;
+    }
+
+    private static bool Fails(FuzzTarget target, byte[] input)
+    {
+        try
+        {
+            DeviceFuzzer.Run(target, input);
+            return false;
+        }
+        catch (Exception)
+        {
+            return true;
+        }
+    }
+
+    private static byte[] Bytes(int seed)
+    {
+        Random random = new(seed);
+        byte[] bytes = new byte[random.Next(500, 12_000)];
+        random.NextBytes(bytes);
+        return bytes;
+    }
+
+    private static string SourceFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+}
