@@ -204,11 +204,12 @@ internal sealed class RunCommand : Command
 
     private MachineOptions ReadOptions(ParseResult line)
     {
+        string kernel = ReadKernel(line);
         CpuTopology topology = CpuTopology.Parse(line.GetValue(_smp)!);
         string console = line.GetValue(_console)!;
         return new MachineOptions
         {
-            Kernel = ReadKernel(line),
+            Kernel = kernel,
             Initrd = line.GetValue(_initrd),
             CommandLine = line.GetValue(_append) ?? "",
             Decompression = line.GetValue(_decompress) switch
@@ -251,7 +252,9 @@ internal sealed class RunCommand : Command
 
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
     {
-        (null, null) => throw new BadInputException("no kernel given; write minivmm run KERNEL"),
+        (null, null) => throw new BadInputException(line.GetValue(_balloon) is { Length: > 0 } size && !char.IsAsciiDigit(size[0])
+            ? $"no kernel given; if it is {size}, write the kernel first, as --balloon takes a size"
+            : "no kernel given; write minivmm run KERNEL"),
         (['-', ..] option, null) => throw new BadInputException($"unknown option {option}; see minivmm run --help"),
         (string argument, null) => argument,
         (null, string option) => option,

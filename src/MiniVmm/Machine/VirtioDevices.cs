@@ -37,7 +37,7 @@ internal sealed class VirtioDevices : IDisposable
         {
             // In the order of MachineOptions.VirtioDevices.
             foreach (DiskOptions disk in options.Disks)
-                Add(new VirtioBlock(DiskImage.Open(disk), disk, options.Topology.Count, warn));
+                Add(new VirtioBlock(DiskImage.Open(disk, warn), disk, options.Topology.Count, warn));
             for (int i = 0; i < options.Nets.Count; i++)
                 Add(OpenCard(options.Nets[i], options.Name, i));
             if (options.Console == ConsoleKind.Virtio)

@@ -27,6 +27,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly HostConsole _console;
     private readonly Serial16550 _serial;
     private readonly VirtioDevices? _devices;
+    private readonly ControlServer? _control;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
     {
@@ -94,9 +95,9 @@ public sealed class VirtualMachine : IDisposable
 
             milestones.Reach("vCPUs created");
 
-            // Last, so that whoever asks finds a whole machine, and goes first at the end.
+            // Last, so that whoever asks finds a whole machine.
             if (options.Name is { } name)
-                Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
+                _control = Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
         }
         catch
         {
@@ -159,7 +160,9 @@ public sealed class VirtualMachine : IDisposable
         _gate.Arrive();
         _lifecycle.Wait(timeout);
         JoinAll();
-        _devices?.Dispose(); // before the console, which one of them may write to
+        _control?.Dispose(); // nobody asks for figures of devices that are going
+        _console.DetachInput(); // of keys that a device would get
+        _devices?.Dispose(); // which may still have something to print
         _console.Dispose();
 
         long[] first = [.. _vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];

@@ -1,4 +1,5 @@
 using MiniVmm.Kvm;
+using MiniVmm.Storage.Qcow2;
 
 namespace MiniVmm.Storage;
 
@@ -6,8 +7,10 @@ namespace MiniVmm.Storage;
 public static class DiskImage
 {
     /// <summary>Opens, locks and checks what an option names.</summary>
+    /// <param name="options">The option.</param>
+    /// <param name="warn">Takes a line for the user where an image turns out to be damaged.</param>
     /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted, corrupt.</exception>
-    public static IDiskImage Open(DiskOptions options)
+    public static IDiskImage Open(DiskOptions options, Action<string> warn)
     {
         ArgumentNullException.ThrowIfNull(options);
         DiskFile file = DiskFile.Open(options.File, options.ReadOnly, options.Cache);
@@ -18,7 +21,7 @@ public static class DiskImage
             DiskFormat format = options.Format ?? Probe(file);
             return format == DiskFormat.Raw
                 ? new RawImage(file, probed: options.Format == null)
-                : throw new BadInputException($"{file.Subject}: qcow2 is not there yet");
+                : Qcow2Image.Open(file, warn);
         }
         catch
         {

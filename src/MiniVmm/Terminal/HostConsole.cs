@@ -77,13 +77,21 @@ internal sealed unsafe class HostConsole : IDisposable
     public void FollowSize(Action<ushort, ushort> resize) =>
         _size ??= TerminalSize.TryFollow(StandardOutput, resize);
 
+    /// <summary>Carries nothing more to the guest: its devices may go.</summary>
+    public void DetachInput()
+    {
+        _size?.Dispose();
+        _size = null;
+        _input?.Dispose();
+        _input = null;
+    }
+
     public void Dispose()
     {
         if (_disposed)
             return;
         _disposed = true;
-        _size?.Dispose();
-        _input?.Dispose();
+        DetachInput();
         _output?.Dispose();
         _terminal?.Dispose();
     }
