@@ -173,12 +173,19 @@ public sealed class NetworkSetupTests : IDisposable
     /// <summary>Everything that a network on the host could have changed.</summary>
     private static string HostState()
     {
-        string links = string.Join('\n', Directory.GetFileSystemEntries("/sys/class/net").Select(Path.GetFileName).Order());
+        string links = string.Join(
+            '\n', Directory.GetFileSystemEntries("/sys/class/net").Select(Path.GetFileName).Order());
         string networks = Directory.Exists(State)
             ? string.Join('\n', Directory.GetFileSystemEntries(State).Where(path => Path.GetFileName(path) != "lock"))
             : "";
         return string.Join(
-            "\n--\n", links, Shell("ip address show up"), Shell("nft list ruleset"), Shell("ip route"), Forwarding(), networks);
+            "\n--\n",
+            links,
+            Shell("ip address show up"),
+            Shell("nft list ruleset"),
+            Shell("ip route"),
+            Forwarding(),
+            networks);
     }
 
     private static string Forwarding() => File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim();

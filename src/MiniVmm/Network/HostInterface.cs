@@ -115,7 +115,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         Set(SIOCSIFBRDADDR, network.Broadcast, $"give it the broadcast address {network.Broadcast}");
     }
 
-    /// <summary>Keeps the host from having an IPv6 address of its own there. Where there is no IPv6, nothing to do.</summary>
+    /// <summary>Keeps the host from having an IPv6 address there. Without IPv6, nothing to do.</summary>
     public void DisableIpv6()
     {
         try

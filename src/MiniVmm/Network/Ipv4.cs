@@ -33,7 +33,7 @@ public readonly record struct Ipv4Address(uint Value)
     public override string ToString() => $"{Value >> 24}.{(byte)(Value >> 16)}.{(byte)(Value >> 8)}.{(byte)Value}";
 }
 
-/// <summary>A network: all addresses whose first <see cref="PrefixLength"/> bits are those of <see cref="Address"/>.</summary>
+/// <summary>All addresses whose first <see cref="PrefixLength"/> bits are those of <see cref="Address"/>.</summary>
 /// <param name="Address">Its lowest address; the other bits are 0.</param>
 /// <param name="PrefixLength">0 to 32.</param>
 public readonly record struct Ipv4Network(Ipv4Address Address, int PrefixLength)

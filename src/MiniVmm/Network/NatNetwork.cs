@@ -8,8 +8,8 @@ namespace MiniVmm.Network;
 /// DHCP and DNS. All machines that ask for the same one share it; the last one out removes it.
 /// </summary>
 /// <remarks>
-/// What exists is written down first, in a folder under /run/minivmm-nat, whose file users each machine keeps locked. The
-/// kernel unlocks it with the process: a folder that nobody locks is what a killed machine left, and whoever comes next
+/// What exists is written down first, in a folder under /run/minivmm-nat, whose file users each machine keeps locked.
+/// The kernel unlocks it with the process: a folder that nobody locks is what a killed machine left, and whoever comes next
 /// removes all of that before doing anything else.
 /// </remarks>
 internal sealed class NatNetwork : IDisposable
@@ -98,7 +98,7 @@ internal sealed class NatNetwork : IDisposable
         _use = null;
     }
 
-    /// <summary>Bridges are called by their subnet, so that its name says all: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
+    /// <summary>Bridges are called by their subnet, as it is given: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
     internal static string BridgeName(Ipv4Network? subnet) =>
         subnet is { } given ? $"mvn-{given.Address.Value:x8}-{given.PrefixLength:x2}" : "mvnat";
 
@@ -167,13 +167,14 @@ internal sealed class NatNetwork : IDisposable
         if (_bridge.Exists)
         {
             throw new HostLimitException(
-                $"{_option}: there is an interface {Bridge} already that no machine uses; `ip link del {Bridge}` removes it");
+                $"{_option}: there is an interface {Bridge} that no machine uses; `ip link del {Bridge}` removes it");
         }
 
         if (wanted is { } given && routes.Conflict(given) is { } conflict)
             throw new BadInputException($"{_option}: the host has {conflict}; choose another network");
         Subnet = wanted ?? routes.FindFree()
-            ?? throw new HostLimitException($"{_option}: no 192.168.x.0/24 is free; choose a network, as in nat=10.77.0.0/24");
+            ?? throw new HostLimitException(
+                $"{_option}: no 192.168.x.0/24 is free; choose a network, as in nat=10.77.0.0/24");
 
         Directory.CreateDirectory(Folder);
         _use = FileLock.Share(Users);

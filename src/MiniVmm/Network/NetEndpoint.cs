@@ -10,24 +10,24 @@ public abstract class NetEndpoint : IDisposable
     public abstract IReadOnlyList<int> Descriptors { get; }
 
     /// <summary>
-    /// Whether each frame has a struct virtio_net_hdr_v1 (12 bytes, virtio 1.2, 5.1.6) in front of it on the descriptors:
-    /// without it the device adds one of zeroes, and takes none but that.
+    /// Whether each frame has a struct virtio_net_hdr_v1 (12 bytes, virtio 1.2, 5.1.6) in front of it on the
+    /// descriptors: without it the device adds one of zeroes, and takes none but that.
     /// </summary>
     public abstract bool HasVnetHeader { get; }
 
-    /// <summary>VIRTIO_NET_F_* bits of checksum and segmentation offload that the host can do; needs the header.</summary>
+    /// <summary>VIRTIO_NET_F_* bits of checksum and segmentation offload that the host has; needs the header.</summary>
     public virtual ulong Offloads => 0;
 
     /// <summary>Largest packet without the Ethernet header, in bytes, for the guest's VIRTIO_NET_F_MTU.</summary>
     public abstract ushort Mtu { get; }
 
-    /// <summary>Tells the host which offloads the guest takes on frames to it (TUNSETOFFLOAD); the bits negotiated.</summary>
+    /// <summary>Tells the host which offloads the guest takes on frames to it (TUNSETOFFLOAD).</summary>
     public virtual void SetGuestOffloads(ulong features)
     {
     }
 
     /// <summary>
-    /// Has frames go to a pair's descriptor, or not any more (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first one
+    /// Has frames go to a pair's descriptor, or not any more (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first
     /// gets any; that one always does. On the thread that reads the descriptor, which does not while it gets none.
     /// </summary>
     public virtual void SetPairActive(int pair, bool active)

@@ -9,7 +9,7 @@ internal sealed class RouteTable
     private const int MaskColumn = 7;
     private readonly List<(Ipv4Network Network, string Interface)> _routes = [];
 
-    /// <param name="text">The contents of /proc/net/route (proc(5)); lines that say something else are left out.</param>
+    /// <param name="text">The contents of /proc/net/route (proc(5)); other lines are left out.</param>
     public RouteTable(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -28,7 +28,7 @@ internal sealed class RouteTable
 
     public static RouteTable OfHost() => new(File.ReadAllText("/proc/net/route"));
 
-    /// <summary>What has some of the network's addresses, as "192.168.0.0/16 on eth0"; null where nothing has.</summary>
+    /// <summary>What has some of the network's addresses, as "192.168.0.0/16 on eth0"; null if nothing has.</summary>
     public string? Conflict(Ipv4Network network)
     {
         foreach ((Ipv4Network other, string name) in _routes)
@@ -40,7 +40,7 @@ internal sealed class RouteTable
         return null;
     }
 
-    /// <summary>The first of 192.168.100.0/24 to 192.168.254.0/24 that nothing else has; null where all are taken.</summary>
+    /// <summary>The first of 192.168.100.0/24 to 192.168.254.0/24 that is free; null where all are taken.</summary>
     public Ipv4Network? FindFree()
     {
         for (uint i = 100; i < 255; i++)

@@ -105,7 +105,7 @@ public sealed class TapEndpoint : NetEndpoint
         }
 
         if (!host.IsBridge)
-            throw new BadInputException($"{option}: this interface is no bridge; `ip link show type bridge` lists them");
+            throw new BadInputException($"{option}: it is no bridge; `ip link show type bridge` lists them");
         TapDevice tap = TapDevice.Open(OwnName, queues, queues > 1, option);
         try
         {

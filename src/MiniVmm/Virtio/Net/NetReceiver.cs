@@ -6,8 +6,8 @@ using MiniVmm.Network;
 namespace MiniVmm.Virtio.Net;
 
 /// <summary>
-/// The host's frames on their way to the guest: readv(2) puts each where the driver wants it. Buffers are taken before the
-/// frame is there, and kept for the next one where it does not fill them. On its pair's thread.
+/// The host's frames on their way to the guest: readv(2) puts each where the driver wants it. Buffers are taken before
+/// the frame is there, and kept for the next one where it does not fill them. On its pair's thread.
 /// </summary>
 internal sealed unsafe class NetReceiver : IDisposable
 {
@@ -63,7 +63,7 @@ internal sealed unsafe class NetReceiver : IDisposable
     /// <summary>The descriptor gives no frames any more.</summary>
     public bool IsGone { get; private set; }
 
-    /// <summary>The driver gave a buffer without room for the header, or thousands of tiny ones: it has to reset.</summary>
+    /// <summary>The driver gave a buffer without room for the header, or too many tiny ones: it has to reset.</summary>
     public bool IsBroken { get; private set; }
 
     /// <summary>Whether the host sends frames that it put together (VIRTIO_NET_F_GUEST_TSO*).</summary>
@@ -268,7 +268,7 @@ internal sealed unsafe class NetReceiver : IDisposable
         new Span<IoVector>(_pieces + pieces, _pieceCount).CopyTo(new Span<IoVector>(_pieces, _pieceCount));
     }
 
-    /// <summary>Writes what the host left out of struct virtio_net_hdr_v1 (5.1.6): all of it, or only num_buffers.</summary>
+    /// <summary>Writes what the host left out of the header (5.1.6): all of it, or only num_buffers.</summary>
     private void FinishHeader(ushort buffers)
     {
         if (!_hasHeader)

@@ -6,7 +6,8 @@ using MiniVmm.Network;
 namespace MiniVmm.Virtio.Net;
 
 /// <summary>
-/// The guest's frames on their way to the host: each goes to writev(2) where it lies in guest RAM. On its pair's thread.
+/// The guest's frames on their way to the host: each goes to writev(2) where it lies in guest RAM. On its pair's
+/// thread.
 /// </summary>
 internal sealed unsafe class NetTransmitter : IDisposable
 {

@@ -4,8 +4,8 @@ using MiniVmm.Network;
 namespace MiniVmm.Virtio.Net;
 
 /// <summary>
-/// A network card (virtio 1.2, 5.1) on an endpoint of the host's. Each pair of queues has a thread of its own; frames go
-/// between guest RAM and the endpoint's descriptors without a copy.
+/// A network card (virtio 1.2, 5.1) on an endpoint of the host's. Each pair of queues has a thread of its own; frames
+/// go between guest RAM and the endpoint's descriptors without a copy.
 /// </summary>
 public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 {

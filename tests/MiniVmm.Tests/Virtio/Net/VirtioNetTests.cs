@@ -65,7 +65,8 @@ public sealed class VirtioNetTests
     [Fact]
     public void Offloads_change_at_run_time_within_what_was_negotiated()
     {
-        using Card card = new(hasHeader: true, NetFeatures.CtrlVq | NetFeatures.CtrlGuestOffloads | NetFeatures.GuestCsum);
+        using Card card = new(
+            hasHeader: true, NetFeatures.CtrlVq | NetFeatures.CtrlGuestOffloads | NetFeatures.GuestCsum);
 
         Assert.Equal(1, card.Command(5, 0, 0x80, 0, 0, 0, 0, 0, 0, 0)); // GUEST_TSO4 was not
         Assert.Equal((ulong)NetFeatures.GuestCsum, card.Endpoint.GuestOffloads);
@@ -224,7 +225,10 @@ public sealed class VirtioNetTests
                     foreach (int length in buffers)
                         waiting.Enqueue((card.AddRx(length), length));
                     for (int i = 0; i < frames.Length; i++)
-                        Assert.True(card.Endpoint.Send([.. new byte[hasHeader ? 12 : 0], .. Card.Frame(frames[i], (byte)i)]));
+                    {
+                        byte[] header = new byte[hasHeader ? 12 : 0];
+                        Assert.True(card.Endpoint.Send([.. header, .. Card.Frame(frames[i], (byte)i)]));
+                    }
 
                     card.Device.Notify(0);
                     while (card.Loops[0].Poll(0) != 0)
