@@ -40,6 +40,7 @@ internal sealed class BlockConfiguration
 
     public BlockConfiguration(IDiskImage image, int queues)
     {
+        IsReadOnly = image.IsReadOnly;
         Sectors = image.Length / IDiskImage.SectorSize;
         Features = BlockFeatures.SegmentsMax | BlockFeatures.BlockSize | BlockFeatures.Topology | BlockFeatures.Flush
             | BlockFeatures.ConfigWce
@@ -73,6 +74,8 @@ internal sealed class BlockConfiguration
     }
 
     public BlockFeatures Features { get; }
+
+    public bool IsReadOnly { get; }
 
     /// <summary>Of the disk, each of 512 bytes.</summary>
     public ulong Sectors { get; }

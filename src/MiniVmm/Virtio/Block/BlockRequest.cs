@@ -95,7 +95,7 @@ internal sealed unsafe class BlockRequest : IDisposable
             case BlockOperation.Read:
                 TakeData(Chain.Writable, 0, Chain.WritableLength - 1);
                 return CheckRange(configuration, sector, Chain.WritableLength - 1);
-            case BlockOperation.Write when configuration.Features.HasFlag(BlockFeatures.ReadOnly):
+            case BlockOperation.Write when configuration.IsReadOnly:
                 return BlockStatus.IoError;
             case BlockOperation.Write:
                 TakeData(Chain.Readable, HeaderSize, outLength);
@@ -106,11 +106,11 @@ internal sealed unsafe class BlockRequest : IDisposable
             case BlockOperation.Flush:
                 return BlockStatus.Ok;
             case BlockOperation.Discard or BlockOperation.WriteZeroes
-                when configuration.Features.HasFlag(BlockFeatures.ReadOnly):
+                when configuration.IsReadOnly:
                 return BlockStatus.IoError;
-            case BlockOperation.Discard when negotiated.HasFlag(BlockFeatures.Discard):
+            case BlockOperation.Discard when (negotiated & BlockFeatures.Discard) != 0:
                 return TakeSegments(configuration, ref cursor, outLength, BlockConfiguration.MostDiscardSectors, 0);
-            case BlockOperation.WriteZeroes when negotiated.HasFlag(BlockFeatures.WriteZeroes):
+            case BlockOperation.WriteZeroes when (negotiated & BlockFeatures.WriteZeroes) != 0:
                 return TakeSegments(
                     configuration, ref cursor, outLength, BlockConfiguration.MostZeroSectors, BlockSegment.Unmap);
             default:

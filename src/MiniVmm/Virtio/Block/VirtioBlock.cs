@@ -184,7 +184,7 @@ public sealed class VirtioBlock : IVirtioDevice
     {
         Virtqueue queue = _queues[index];
         bool more = true;
-        long completedAt = 0; // the first one that the driver was not told of
+        long completedAt = long.MaxValue; // the first one that the driver was not told of
         lock (_gates[index])
             queue.SuppressNotifications();
         for (int i = 0; i < MostPerTurn && more; i++)
@@ -212,16 +212,16 @@ public sealed class VirtioBlock : IVirtioDevice
 
             left--;
             request.Queue = index;
-            if (TryDoNow(queue, request, out long now) && completedAt == 0)
-                completedAt = now;
-            if (completedAt != 0 && now - completedAt > InterruptNanoseconds)
+            if (TryDoNow(queue, request, out long now))
+                completedAt = Math.Min(completedAt, now);
+            if (completedAt != long.MaxValue && now - completedAt > InterruptNanoseconds)
             {
                 Interrupt(index, queue);
-                completedAt = 0;
+                completedAt = long.MaxValue;
             }
         }
 
-        if (completedAt != 0)
+        if (completedAt != long.MaxValue)
             Interrupt(index, queue);
         if (queue.Error != ChainError.None)
             _interrupt!.NeedsReset();
