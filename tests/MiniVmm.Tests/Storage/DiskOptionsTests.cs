@@ -1,0 +1,82 @@
+using MiniVmm.Storage;
+
+namespace MiniVmm.Tests.Storage;
+
+public sealed class DiskOptionsTests
+{
+    [Fact]
+    public void A_file_alone_is_a_disk_to_write_through_the_page_cache()
+    {
+        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskOptions.Parse("disk.img"));
+        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskOptions.Parse("file=disk.img"));
+    }
+
+    [Fact]
+    public void Every_option_is_taken()
+    {
+        DiskOptions expected = new()
+        {
+            File = "/a/b.qcow2",
+            ReadOnly = true,
+            Serial = "S 1",
+            Cache = DiskCache.None,
+            Format = DiskFormat.Qcow2,
+            Iops = 100,
+            BytesPerSecond = 10 << 20,
+        };
+
+        Assert.Equal(
+            expected, DiskOptions.Parse("/a/b.qcow2,ro,serial=S 1,cache=none,format=qcow2,iops=100,bw=10M"));
+        Assert.Equal(
+            expected, DiskOptions.Parse("bw=10,iops=100,format=qcow2,cache=none,serial=S 1,ro,file=/a/b.qcow2"));
+    }
+
+    [Theory]
+    [InlineData("writeback", DiskCache.WriteBack)]
+    [InlineData("none", DiskCache.None)]
+    [InlineData("unsafe", DiskCache.Unsafe)]
+    public void Caches_have_QEMUs_names(string text, DiskCache cache) =>
+        Assert.Equal(cache, DiskOptions.Parse($"x,cache={text}").Cache);
+
+    [Theory]
+    [InlineData("a,,b.img", "a,b.img")]
+    [InlineData("a,,,,b", "a,,b")]
+    [InlineData("a,,", "a,")]
+    [InlineData("a=b.img", "a=b.img")]
+    [InlineData("ro", "ro")]
+    [InlineData("file=ro=1,,2", "ro=1,2")]
+    [InlineData("file=x=y,ro", "x=y")]
+    public void A_name_may_have_commas_and_equals_signs(string text, string file) =>
+        Assert.Equal(file, DiskOptions.Parse(text).File);
+
+    [Theory]
+    [InlineData("", "no file is named")]
+    [InlineData("file=", "no file is named")]
+    [InlineData("serial=x", "no file is named; it comes first")]
+    [InlineData("x,", "nothing between two commas")]
+    [InlineData("x,ro,ro", "ro is given twice")]
+    [InlineData("x,file=y", "file is given twice")]
+    [InlineData("x,ro=1", "ro takes no value")]
+    [InlineData("x,rw", "rw is none of ro,")]
+    [InlineData("x,cache=writethrough", "cache=writethrough is none of")]
+    [InlineData("x,cache", "cache= is none of")]
+    [InlineData("x,format=vmdk", "format=vmdk is neither")]
+    [InlineData("x,serial=123456789012345678901", "has 21 characters; 20 fit")]
+    [InlineData("x,serial=é", "not printable ASCII")]
+    [InlineData("x,serial=a\u0001", "not printable ASCII")]
+    [InlineData("x,serial=", "wants a text")]
+    [InlineData("x,iops=0", "iops=0 is not a number")]
+    [InlineData("x,iops=-1", "iops=-1 is not a number")]
+    [InlineData("x,iops", "iops= is not a number")]
+    [InlineData("x,bw=0", "bw=0 would let nothing through")]
+    [InlineData("x,bw=fast", "bw fast: not a size")]
+    [InlineData("x\0y", "NUL")]
+    public void A_mistake_is_one_clear_line(string text, string expected)
+    {
+        BadInputException error = Assert.Throws<BadInputException>(() => DiskOptions.Parse(text));
+
+        Assert.StartsWith($"--disk {text}: ", error.Message);
+        Assert.Contains(expected, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+}
