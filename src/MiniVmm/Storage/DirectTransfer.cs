@@ -5,8 +5,9 @@ using static MiniVmm.Storage.FileCalls;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// What O_DIRECT asks of a transfer, and the detour of what does not meet it: through aligned buffers, and through a read of
-/// the blocks that are only partly written. From any thread; allocates nothing once there are as many buffers as threads.
+/// What O_DIRECT asks of a transfer, and the detour of what does not meet it: through aligned buffers, and through a
+/// read of the blocks that are only partly written. From any thread; allocates nothing once there are as many buffers
+/// as threads.
 /// </summary>
 internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint blockSize) : IDisposable
 {
@@ -20,7 +21,9 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
     /// <summary>Offsets and lengths on the device are multiples of this.</summary>
     public uint BlockSize => blockSize;
 
-    /// <summary>The alignments of an open file: statx(2) where it says them (Linux 6.1), else what suits every disk.</summary>
+    /// <summary>
+    /// The alignments of an open file: statx(2) where it says them (Linux 6.1), else what suits every disk.
+    /// </summary>
     public static DirectTransfer? Of(int fd, in statx_buffer status)
     {
         if ((status.stx_mask & STATX_DIOALIGN) == 0)
@@ -85,7 +88,9 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         try
         {
             var cursor = new PieceCursor(pieces);
-            return writes ? Write(offset, end, ref cursor, buffer, out done) : Read(offset, end, ref cursor, buffer, out done);
+            return writes
+                ? Write(offset, end, ref cursor, buffer, out done)
+                : Read(offset, end, ref cursor, buffer, out done);
         }
         finally
         {

@@ -184,7 +184,11 @@ public sealed unsafe class DiskFile : IDisposable
         {
             errno = 0;
             for (ulong done = 0; done < length && errno == 0; done += ZeroBlock)
-                errno = Write(offset + done, new ReadOnlySpan<byte>((void*)made, (int)Math.Min(ZeroBlock, length - done)));
+            {
+                int count = (int)Math.Min(ZeroBlock, length - done);
+                errno = Write(offset + done, new ReadOnlySpan<byte>((void*)made, count));
+            }
+
             return errno;
         }
         finally
@@ -193,7 +197,9 @@ public sealed unsafe class DiskFile : IDisposable
         }
     }
 
-    /// <summary>Says that bytes are not needed: they read as zeroes or as before. 0 also where the host cannot.</summary>
+    /// <summary>
+    /// Says that bytes are not needed: they read as zeroes or as before. 0 also where the host cannot.
+    /// </summary>
     public int Discard(ulong offset, ulong length)
     {
         if (DiscardGranularity == 0 || !IsAddressable(offset, length))
@@ -227,7 +233,8 @@ public sealed unsafe class DiskFile : IDisposable
         _direct?.Dispose();
     }
 
-    private static bool IsMissing(int errno) => errno is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.ENOTTY or Errno.EINVAL;
+    private static bool IsMissing(int errno) =>
+        errno is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.ENOTTY or Errno.EINVAL;
 
     private static bool IsAddressable(ulong offset, ulong length) =>
         offset <= long.MaxValue && length <= long.MaxValue - offset;

@@ -14,14 +14,14 @@ public enum DiskFormat
 }
 
 /// <summary>
-/// One <c>--disk FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
-/// a name is doubled, as with QEMU; <c>file=FILE</c> means the same as FILE.
+/// One <c>--disk FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A
+/// comma in a name is doubled, as with QEMU; <c>file=FILE</c> means the same as FILE.
 /// </summary>
 /// <remarks>
-/// Without a format the file's first bytes say it. A guest could then make its raw disk another kind, and with a backing
-/// file read any file of the host at the next start: a disk found to be raw in that way refuses to have the mark of qcow2
-/// written to its start, as QEMU's does. With <c>format=raw</c> the guest may write what it likes, and then the format has
-/// to be given at every later start too.
+/// Without a format the file's first bytes say it. A guest could then make its raw disk another kind, and with a
+/// backing file read any file of the host at the next start: a disk found to be raw in that way refuses to have the
+/// mark of qcow2 written to its start, as QEMU's does. With <c>format=raw</c> the guest may write what it likes, and
+/// then the format has to be given at every later start too.
 /// </remarks>
 public sealed record DiskOptions
 {
@@ -34,7 +34,9 @@ public sealed record DiskOptions
     /// <summary>Whether the guest can only read it.</summary>
     public bool ReadOnly { get; init; }
 
-    /// <summary>What the guest sees as the disk's serial number: up to 20 printable ASCII characters; null for none.</summary>
+    /// <summary>
+    /// What the guest sees as the disk's serial number: up to 20 printable ASCII characters; null for none.
+    /// </summary>
     public string? Serial { get; init; }
 
     public DiskCache Cache { get; init; } = DiskCache.WriteBack;
@@ -66,7 +68,8 @@ public sealed record DiskOptions
             string key = equals < 0 ? part : part[..equals];
             string? value = equals < 0 ? null : part[(equals + 1)..];
 
-            // Whatever is no option of ours is a file's name, with = or without; behind the first place it is a mistake.
+            // Whatever is no option of ours is a file's name, with = or without; behind the first place it is a
+            // mistake.
             if (first && (value == null || !IsKey(key)))
                 (key, value) = ("file", part);
             first = false;
@@ -130,9 +133,10 @@ public sealed record DiskOptions
             ? number
             : throw Wrong(text, $"iops={value} is not a number of requests a second, 1 or more");
 
-    private static ulong Rate(string text, string? value) => ByteSize.Parse(value ?? "", $"--disk {text}: bw") is > 0 and ulong rate
-        ? rate
-        : throw Wrong(text, $"bw={value} would let nothing through; leave it out for no limit");
+    private static ulong Rate(string text, string? value) =>
+        ByteSize.Parse(value ?? "", $"--disk {text}: bw") is > 0 and ulong rate
+            ? rate
+            : throw Wrong(text, $"bw={value} would let nothing through; leave it out for no limit");
 
     private DiskOptions With(string text, string key, string? value) => key switch
     {
@@ -155,7 +159,7 @@ public sealed record DiskOptions
             {
                 "raw" => DiskFormat.Raw,
                 "qcow2" => DiskFormat.Qcow2,
-                _ => throw Wrong(text, $"format={value} is neither raw nor qcow2; qemu-img convert makes one of others"),
+                _ => throw Wrong(text, $"format={value} is neither raw nor qcow2; `qemu-img convert` makes one"),
             },
         },
         "iops" => this with { Iops = Number(text, value) },

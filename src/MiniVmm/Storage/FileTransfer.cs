@@ -5,7 +5,9 @@ using static MiniVmm.Storage.FileCalls;
 
 namespace MiniVmm.Storage;
 
-/// <summary>preadv(2) and pwritev(2) until all is done: they may stop at any byte, and take so many pieces at most.</summary>
+/// <summary>
+/// preadv(2) and pwritev(2) until all is done: they may stop at any byte, and take so many pieces at most.
+/// </summary>
 internal static unsafe class FileTransfer
 {
     /// <summary>Bytes of all pieces.</summary>
@@ -47,10 +49,13 @@ internal static unsafe class FileTransfer
     /// <param name="offset">First byte; the last one's is below 2^63.</param>
     /// <param name="pieces">In order.</param>
     /// <param name="writes">To the file, or from it.</param>
-    /// <param name="blockSize">What a transfer that stops midway still is a multiple of, except at the file's end.</param>
+    /// <param name="blockSize">
+    /// What a transfer that stops midway still is a multiple of, except at the file's end.
+    /// </param>
     /// <param name="done">Bytes moved.</param>
     /// <returns>0 or the errno.</returns>
-    public static int Move(int fd, ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, uint blockSize, out ulong done)
+    public static int Move(
+        int fd, ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, uint blockSize, out ulong done)
     {
         done = 0;
         fixed (IoVector* first = pieces)

@@ -6,10 +6,12 @@ namespace MiniVmm.Storage;
 
 /// <summary>
 /// The lock that keeps two machines off one image: QEMU's scheme of single bytes under open file description locks
-/// (fcntl(2)), so that QEMU, qemu-img and this program exclude each other. A byte from 100 on is held, shared, for what its
-/// owner does; a byte from 200 on for what it does not suffer others to do. Whoever finds the opposite byte held is out.
+/// (fcntl(2)), so that QEMU, qemu-img and this program exclude each other. A byte from 100 on is held, shared, for
+/// what its owner does; a byte from 200 on for what it does not suffer others to do. Whoever finds the opposite byte
+/// held is out.
 /// </summary>
-/// <remarks>The kernel drops it with the last descriptor of the open file: no way out of the program leaves it behind.</remarks>
+/// <remarks>The kernel drops it with the last descriptor of the open file: no way out of the program leaves it
+/// behind.</remarks>
 internal static unsafe class ImageLock
 {
     private const int Doing = 100;

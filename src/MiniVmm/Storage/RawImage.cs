@@ -4,8 +4,8 @@ using MiniVmm.Virtio;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// A disk whose file is its contents, byte by byte. A length that is no whole number of sectors is rounded up, as QEMU does:
-/// what is missing of the last one reads as zeroes, and writing it makes the file longer.
+/// A disk whose file is its contents, byte by byte. A length that is no whole number of sectors is rounded up, as
+/// QEMU does: what is missing of the last one reads as zeroes, and writing it makes the file longer.
 /// </summary>
 /// <param name="file">Disposed with it.</param>
 /// <param name="probed">
@@ -25,7 +25,9 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces) => file.Read(offset, pieces, _fileLength);
 
     /// <inheritdoc/>
-    /// <returns>0, an errno; EPERM for what would make a probed disk look like qcow2; EIO for a file that shrank.</returns>
+    /// <returns>
+    /// 0, an errno; EPERM for what would make a probed disk look like qcow2; EIO for a file that shrank.
+    /// </returns>
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
         if (IsShorter)
@@ -44,7 +46,9 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
 
     private bool IsShorter => file.Length < _fileLength;
 
-    /// <summary>Writes the first sector from a copy, which the guest cannot change once it was looked at; then the rest.</summary>
+    /// <summary>
+    /// Writes the first sector from a copy, which the guest cannot change once it was looked at; then the rest.
+    /// </summary>
     private int WriteStart(ReadOnlySpan<IoVector> pieces)
     {
         byte* sector = stackalloc byte[IDiskImage.SectorSize];

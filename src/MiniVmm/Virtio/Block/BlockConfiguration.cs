@@ -80,7 +80,9 @@ internal sealed class BlockConfiguration
     /// <summary>Of the disk, each of 512 bytes.</summary>
     public ulong Sectors { get; }
 
-    /// <summary>Whether a write may stay in caches until a flush; else each is flushed before it is completed.</summary>
+    /// <summary>
+    /// Whether a write may stay in caches until a flush; else each is flushed before it is completed.
+    /// </summary>
     public bool WriteBack
     {
         get => _writeBack;

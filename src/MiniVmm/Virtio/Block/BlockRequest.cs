@@ -31,9 +31,9 @@ internal readonly record struct BlockSegment(ulong Sector, uint Sectors, uint Fl
 }
 
 /// <summary>
-/// One request of a driver: the place where what it wrote is looked at. The header is copied once; no boundary between two
-/// descriptors means anything (virtio 1.2, 2.7.4): the header is the first 16 bytes to read, the status the last one to
-/// write. Made once and used over and over.
+/// One request of a driver: the place where what it wrote is looked at. The header is copied once; no boundary
+/// between two descriptors means anything (virtio 1.2, 2.7.4): the header is the first 16 bytes to read, the status
+/// the last one to write. Made once and used over and over.
 /// </summary>
 internal sealed unsafe class BlockRequest : IDisposable
 {
@@ -119,7 +119,9 @@ internal sealed unsafe class BlockRequest : IDisposable
     }
 
     /// <summary>Writes the status, and zeroes where the driver might expect data that it did not get.</summary>
-    /// <returns>Bytes for <see cref="Virtqueue.Complete"/>: all that are writable, so that none is promised in vain.</returns>
+    /// <returns>
+    /// Bytes for <see cref="Virtqueue.Complete"/>: all that are writable, so that none is promised in vain.
+    /// </returns>
     public uint Finish(BlockStatus status)
     {
         ReadOnlySpan<IoVector> writable = Chain.Writable;

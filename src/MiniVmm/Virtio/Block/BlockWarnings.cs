@@ -3,8 +3,8 @@ using MiniVmm.Kvm;
 namespace MiniVmm.Virtio.Block;
 
 /// <summary>
-/// Tells the user that the host's disk fails, once for each thing that fails in each way: a guest repeats its requests, and
-/// each is a failure again.
+/// Tells the user that the host's disk fails, once for each thing that fails in each way: a guest repeats its
+/// requests, and each is a failure again.
 /// </summary>
 /// <param name="subject">What the lines start with.</param>
 /// <param name="warn">Takes a line; called by one thread at a time.</param>
@@ -16,8 +16,10 @@ internal sealed class BlockWarnings(string subject, Action<string> warn)
     {
         lock (_told)
         {
-            if (_told.Add((operation, errno)))
-                warn($"{subject}: {What(operation, offset)} failed: {Why(operation, errno)}; the guest gets an I/O error");
+            if (!_told.Add((operation, errno)))
+                return;
+            string what = What(operation, offset);
+            warn($"{subject}: {what} failed: {Why(operation, errno)}; the guest gets an I/O error");
         }
     }
 

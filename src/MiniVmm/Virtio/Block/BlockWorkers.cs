@@ -1,8 +1,8 @@
 namespace MiniVmm.Virtio.Block;
 
 /// <summary>
-/// The threads on which a disk's requests wait for the host. None is there before there is something to do; each stays, and
-/// nothing is allocated to hand it a request.
+/// The threads on which a disk's requests wait for the host. None is there before there is something to do; each
+/// stays, and nothing is allocated to hand it a request.
 /// </summary>
 /// <param name="name">Of the threads; the kernel shows 15 bytes.</param>
 /// <param name="most">Threads.</param>

@@ -6,8 +6,9 @@ using MiniVmm.Storage;
 namespace MiniVmm.Virtio.Block;
 
 /// <summary>
-/// A disk (virtio 1.2, 5.2). Its own thread takes the requests from the queues; what the page cache answers at once it does
-/// right there, and what waits for the host's disk it hands to threads that complete it, so that many are in flight.
+/// A disk (virtio 1.2, 5.2). Its own thread takes the requests from the queues; what the page cache answers at once
+/// it does right there, and what waits for the host's disk it hands to threads that complete it, so that many are in
+/// flight.
 /// </summary>
 /// <remarks>
 /// Whether the next one waits is judged by how long the last one of its kind took: a hand-over costs about as much as a
@@ -52,7 +53,9 @@ public sealed class VirtioBlock : IVirtioDevice
     /// <param name="image">The contents; disposed with the device.</param>
     /// <param name="options">Serial number, cache and rate limits.</param>
     /// <param name="queues">One a vCPU; more than 64 are not made.</param>
-    /// <param name="warn">Takes a line for the user when the host's disk fails, once a kind of failure; on any thread.</param>
+    /// <param name="warn">
+    /// Takes a line for the user when the host's disk fails, once a kind of failure; on any thread.
+    /// </param>
     public VirtioBlock(IDiskImage image, DiskOptions options, int queues, Action<string> warn)
         : this(image, options, queues, warn, static () => Stopwatch.GetElapsedTime(0).Ticks * 100)
     {

@@ -25,7 +25,10 @@ public sealed class VirtioBlockFlightTests
         MemoryImage image = new(DiskLength);
         using BlockFixture disk = new(image, Waiting);
         image.Gate.Reset();
-        (ulong Data, ulong Status)[] requests = [.. Enumerable.Range(0, 8).Select(i => disk.Add(In, (ulong)i, room: 512))];
+        (ulong Data, ulong Status)[] requests =
+        [
+            .. Enumerable.Range(0, 8).Select(i => disk.Add(In, (ulong)i, room: 512)),
+        ];
 
         disk.Kick();
         WaitFor(() => image.Busy == 8);
@@ -129,7 +132,8 @@ public sealed class VirtioBlockFlightTests
                         switch (kind)
                         {
                             case 0 or 1:
-                                (ulong data, ulong status) = disk.Add(In, (ulong)sector, room: count * 512, queue: queue);
+                                (ulong data, ulong status) =
+                                    disk.Add(In, (ulong)sector, room: count * 512, queue: queue);
                                 reads.Add((data, model[bytes]));
                                 statuses.Add(status);
                                 break;
@@ -264,8 +268,10 @@ public sealed class VirtioBlockFlightTests
         long allocated = 0;
         for (int i = 0; i < count; i++)
         {
-            driver.Add(TestBuffer.Readable(write, 16), TestBuffer.Readable(data, 4096), TestBuffer.Writable(status, 1));
-            driver.Add(TestBuffer.Readable(read, 16), TestBuffer.Writable(data, 4096), TestBuffer.Writable(status + 1, 1));
+            driver.Add(
+                TestBuffer.Readable(write, 16), TestBuffer.Readable(data, 4096), TestBuffer.Writable(status, 1));
+            driver.Add(
+                TestBuffer.Readable(read, 16), TestBuffer.Writable(data, 4096), TestBuffer.Writable(status + 1, 1));
             long before = GC.GetAllocatedBytesForCurrentThread();
             disk.Device.Notify(0);
             allocated += GC.GetAllocatedBytesForCurrentThread() - before;

@@ -350,7 +350,8 @@ public sealed class VirtioBlockTests
         Assert.True(image.IsDisposed);
     }
 
-    internal static byte[] Pattern(int length) => [.. Enumerable.Range(0, length).Select(i => (byte)((i * 7) + (i >> 8)))];
+    internal static byte[] Pattern(int length) =>
+        [.. Enumerable.Range(0, length).Select(i => (byte)((i * 7) + (i >> 8)))];
 
     private static MemoryImage Image() => new(DiskLength);
 
