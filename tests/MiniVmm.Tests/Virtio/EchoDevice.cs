@@ -35,6 +35,9 @@ public sealed class EchoDevice(params IReadOnlyList<ushort> queueSizes) : IVirti
     /// <summary>Runs at the start of each notification.</summary>
     public Action<int>? Notified { get; set; }
 
+    /// <summary>Does something else with a chain, and says how many bytes it wrote.</summary>
+    public Func<DescriptorChain, uint>? Serve { get; init; }
+
     public void Attach(IVirtioInterrupt interrupt, IReadOnlyList<IDeviceLoop> threads) => _interrupt = interrupt;
 
     public void ReadConfiguration(uint offset, Span<byte> data)
@@ -71,7 +74,7 @@ public sealed class EchoDevice(params IReadOnlyList<ushort> queueSizes) : IVirti
         do
         {
             while (left-- > 0 && at.TryTake(chain))
-                at.Complete(chain.Head, Copy(chain));
+                at.Complete(chain.Head, Serve?.Invoke(chain) ?? Copy(chain));
         }
         while (at.ResumeNotifications() && left > 0);
         if (at.ShouldInterrupt())

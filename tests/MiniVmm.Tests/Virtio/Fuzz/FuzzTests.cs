@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio.Fuzz;
 
@@ -34,6 +35,19 @@ public sealed class FuzzTests
         Assert.InRange(sum.Broken, Runs / 20, long.MaxValue);
     }
 
+    public static TheoryData<string> Faults => ["reads", "runs on", "boasts", "throws"];
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void A_device_that_does_what_it_must_not_is_found(string fault)
+    {
+        FuzzTarget target = FuzzTarget.Named("echo") with
+        {
+            Make = _ => new EchoDevice(16, 8) { Serve = chain => Misbehave(chain, fault) },
+        };
+        Assert.Contains(Enumerable.Range(0, 3), seed => Fails(target, Bytes(seed)));
+    }
+
     /// <summary>Each a string that found something once, or gets to where little else does.</summary>
     [Theory]
     [MemberData(nameof(Corpus))]
@@ -44,6 +58,25 @@ public sealed class FuzzTests
         string name = file[..file.IndexOf('-', StringComparison.Ordinal)];
         foreach (FuzzTarget target in FuzzTarget.All.Where(target => name == "any" || target.Name == name))
             Play(target, input, file);
+    }
+
+    private static unsafe uint Misbehave(DescriptorChain chain, string fault)
+    {
+        switch (fault)
+        {
+            case "reads" when chain.Readable.Length > 0:
+                chain.Readable[0].Base[0]++;
+                return 0;
+            case "runs on" when chain.Writable.Length > 0:
+                chain.Writable[^1].Base[chain.Writable[^1].Length]++;
+                return 0;
+            case "boasts":
+                return chain.WritableLength + 1;
+            case "throws":
+                throw new InvalidOperationException(fault);
+            default:
+                return 0;
+        }
     }
 
     private static FuzzCounts Play(FuzzTarget target, byte[] input, string origin)
