@@ -14,7 +14,7 @@ namespace MiniVmm.Virtio.Block;
 /// Whether the next one waits is judged by how long the last one of its kind took: a hand-over costs about as much as a
 /// short request itself. A flush always waits, and so never holds up what comes behind it.
 /// </remarks>
-public sealed class VirtioBlock : IVirtioDevice
+public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
 {
     private const int MostQueues = 64;
     private const int MostWorkers = 16;
@@ -33,6 +33,7 @@ public sealed class VirtioBlock : IVirtioDevice
     private readonly BlockConfiguration _configuration;
     private readonly BlockWarnings _warnings;
     private readonly BlockWorkers _workers;
+    private readonly BlockCounters _counters = new();
     private readonly byte[] _serial = new byte[DiskOptions.MaxSerial];
     private readonly Func<long> _clock;
     private readonly TokenBucket? _iops;
@@ -80,6 +81,8 @@ public sealed class VirtioBlock : IVirtioDevice
         QueueSizes = [.. Enumerable.Repeat(BlockConfiguration.QueueSize, queues)];
         _gates = [.. Enumerable.Range(0, queues).Select(_ => new Lock())];
     }
+
+    public string Kind => "blk";
 
     public uint DeviceType => 2;
 
@@ -161,6 +164,8 @@ public sealed class VirtioBlock : IVirtioDevice
             request.Dispose();
         _made = 0;
     }
+
+    public IReadOnlyDictionary<string, long> ReadCounters() => _counters.Read();
 
     private static TokenBucket? Limit(ulong rate) =>
         rate == 0 ? null : new TokenBucket(rate, Math.Max(1, rate * BurstSeconds));
@@ -266,6 +271,7 @@ public sealed class VirtioBlock : IVirtioDevice
 
     private void Complete(Virtqueue queue, BlockRequest request, BlockStatus status)
     {
+        _counters.Count(request, status);
         uint written = request.Finish(status);
         lock (_gates[request.Queue])
             queue.Complete(request.Chain.Head, written);

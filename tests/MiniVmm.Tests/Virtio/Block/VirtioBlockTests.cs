@@ -27,6 +27,21 @@ public sealed class VirtioBlockTests
     }
 
     [Fact]
+    public void Requests_and_bytes_are_counted_by_kind()
+    {
+        using BlockFixture disk = new(Image());
+        disk.Do(Out, 8, Pattern(4096));
+        disk.Read(8, 512);
+        disk.Read(DiskSectors, 512);
+
+        IReadOnlyDictionary<string, long> counters = disk.Device.ReadCounters();
+
+        Assert.Equal((1L, 4096L), (counters["writes"], counters["writtenBytes"]));
+        Assert.Equal((1L, 512L), (counters["reads"], counters["readBytes"]));
+        Assert.Equal(1, counters["failures"]);
+    }
+
+    [Fact]
     public void A_write_reports_the_status_byte_as_all_that_was_written()
     {
         using BlockFixture disk = new(Image());
