@@ -120,9 +120,9 @@ public sealed unsafe class DiskImageTests : IDisposable
         Directory.CreateDirectory(Name);
         Assert.Contains("is a directory", Refusal());
         Assert.Contains("is a directory", Refusal(readOnly: true));
-        Assert.Contains(
-            "neither a file nor a block device",
-            Assert.Throws<BadInputException>(() => DiskImage.Open(new DiskOptions { File = "/dev/null" })).Message);
+        DiskOptions device = new() { File = "/dev/null" };
+        string message = Assert.Throws<BadInputException>(() => DiskImage.Open(device, Assert.Fail)).Message;
+        Assert.Contains("neither a file nor a block device", message);
     }
 
     [Fact]
@@ -202,7 +202,9 @@ public sealed unsafe class DiskImageTests : IDisposable
     private void Make(int length) => File.WriteAllBytes(Name, Random(length, 42));
 
     private IDiskImage Open(bool readOnly = false, DiskCache cache = DiskCache.WriteBack, DiskFormat? format = null) =>
-        DiskImage.Open(new DiskOptions { File = Name, ReadOnly = readOnly, Cache = cache, Format = format });
+        DiskImage.Open(
+            new DiskOptions { File = Name, ReadOnly = readOnly, Cache = cache, Format = format },
+            Assert.Fail);
 
     private string Refusal(bool readOnly = false)
     {
