@@ -2,7 +2,7 @@ using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio;
 
-/// <summary>A device that copies what it reads to where it may write, and counts what its transport does to it.</summary>
+/// <summary>A device that copies what it reads to where it may write, and counts what its transport does.</summary>
 public sealed class EchoDevice(params IReadOnlyList<ushort> queueSizes) : IVirtioDevice
 {
     private const int Bound = 64;

@@ -9,7 +9,8 @@ public sealed class FakeThreads(IVirtioDevice device) : IDeviceThreads
     private int _parked;
 
     /// <summary>What the device is attached to.</summary>
-    public IReadOnlyList<FakeLoop> Loops { get; } = [.. Enumerable.Range(0, device.Threads).Select(_ => new FakeLoop())];
+    public IReadOnlyList<FakeLoop> Loops { get; } =
+        [.. Enumerable.Range(0, device.Threads).Select(_ => new FakeLoop())];
 
     /// <summary>How often they were parked so far.</summary>
     public int Parkings { get; private set; }

@@ -4,8 +4,8 @@ using MiniVmm.Virtio;
 namespace MiniVmm.Tests.Virtio;
 
 /// <summary>
-/// A device behind its memory-mapped registers, and the driver in front of them: the steps of virtio 1.2, 3.1.1 and 4.2.3,
-/// with threads that run when the test says so.
+/// A device behind its memory-mapped registers, and the driver in front of them: the steps of virtio 1.2, 3.1.1 and
+/// 4.2.3, with threads that run when the test says so.
 /// </summary>
 public sealed class RegisterDriver : IDisposable
 {

@@ -2,7 +2,7 @@ using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio;
 
-/// <summary>A driver and a device on two threads: each sleeps until it is told, so that one lost wake-up hangs them.</summary>
+/// <summary>A driver and a device on two threads: each sleeps until it is told; one lost wake-up hangs them.</summary>
 public sealed class VirtqueueStressTests : IDisposable
 {
     private static readonly TimeSpan Lost = TimeSpan.FromSeconds(20);

@@ -110,7 +110,8 @@ public sealed class VirtqueueTests : IDisposable
     [InlineData(0x1000, 0x2000, 0x3002, false)]
     [InlineData(0x1000, 0x2000, ulong.MaxValue - 3, false)]
     [InlineData(0x20000, 0x1000, 0x21000, true)] // each in a slot of its own
-    public void Every_ring_lies_in_one_slot_to_its_last_byte(ulong descriptors, ulong available, ulong used, bool good) =>
+    public void Every_ring_lies_in_one_slot_to_its_last_byte(
+        ulong descriptors, ulong available, ulong used, bool good) =>
         Assert.Equal(
             good, new Virtqueue(_memory.Memory, 8).TryEnable(8, descriptors, available, used, VirtioFeatures.None));
 

@@ -9,8 +9,8 @@ public record struct FuzzCounts(long Steps, long Starts, long Completed, long Br
 
 /// <summary>
 /// A driver, mostly well behaved, of any device: it goes through the device's registers and through rings, with every
-/// decision read from a string of bytes. After each step that lets the device run, the bytes of guest RAM that are in no
-/// used ring and in no buffer that the device may write are what they were.
+/// decision read from a string of bytes. After each step that lets the device run, the bytes of guest RAM that are in
+/// no used ring and in no buffer that the device may write are what they were.
 /// </summary>
 public sealed class DeviceFuzzer : IDisposable
 {
