@@ -67,7 +67,9 @@ public sealed class FuzzRing
         _memory.MarkStructure(Available, 6 + (2 * (ulong)Size));
         _memory.MarkStructure(Descriptors, 16 * (ulong)Size);
         _memory.TryRead(Available + 2, out ushort index);
-        while (_seen != index && _pending.Count < Size)
+
+        // Not only until the queue is full: a device's worker may complete something before the device looks.
+        for (int i = 0; _seen != index && i < Size && _pending.Count < 4 * Size; i++)
         {
             _memory.TryRead(Available + 4 + (2 * (ulong)(_seen % Size)), out ushort head);
             _pending.Add(new Chain { Head = head });
