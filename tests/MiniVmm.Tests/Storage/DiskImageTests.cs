@@ -146,12 +146,12 @@ public sealed unsafe class DiskImageTests : IDisposable
     {
         string? qemu = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
             .Select(path => Path.Combine(path, "qemu-io")).FirstOrDefault(File.Exists);
-        Assert.SkipWhen(qemu == null, "qemu-io is not installed");
+        Assert.True(qemu is not null, "qemu-io is not installed; apt-get install qemu-utils");
         Make(4096);
         using (Open())
-            Assert.Contains("lock", QemuIo(qemu, "quit"));
+            Assert.Contains("lock", QemuIo(qemu!, "quit"));
 
-        ProcessStartInfo start = new(qemu, ["-f", "raw", Name])
+        ProcessStartInfo start = new(qemu!, ["-f", "raw", Name])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
