@@ -5,7 +5,7 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 
 public sealed class FuzzTests
 {
-    private const int Runs = 500;
+    private const int Runs = 1000;
 
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(target => target.Name)];
 
@@ -29,7 +29,7 @@ public sealed class FuzzTests
         }
 
         // Most of it has to get somewhere, or nothing is tested.
-        Assert.InRange(sum.Steps, 100 * Runs, long.MaxValue);
+        Assert.InRange(sum.Steps, 500 * Runs, long.MaxValue);
         Assert.InRange(sum.Starts, Runs, long.MaxValue);
         Assert.InRange(sum.Completed, sum.Steps / 50, long.MaxValue);
         Assert.InRange(sum.Broken, Runs / 20, long.MaxValue);
