@@ -9,7 +9,11 @@ namespace MiniVmm.Machine;
 /// A machine's virtio devices, each wired to KVM: doorbells by ioeventfd, so that a notification costs no exit to user
 /// space, and the interrupt by irqfd, so that it needs no vCPU to come out.
 /// </summary>
-internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus) : IDisposable
+/// <param name="vm">Where doorbells and interrupts go.</param>
+/// <param name="memory">Guest RAM.</param>
+/// <param name="bus">Gets the devices' registers.</param>
+/// <param name="warn">Takes a line where a device fails.</param>
+internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus, Action<string> warn) : IDisposable
 {
     private readonly List<Bay> _bays = [];
 
@@ -22,6 +26,11 @@ internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus) : IDispos
         bay.Threads = new DeviceThreads($"virtio {slot.Name}", device);
         bay.Interrupt = new IrqFdTrigger(vm, slot.Gsi);
         bay.Transport = new VirtioMmio(device, bay.Threads, memory, bay.Interrupt);
+        bay.Threads.Failed = failure =>
+        {
+            warn($"{slot.Name} stopped, and waits for its driver to reset it: {failure.Message}");
+            bay.Transport.NeedsReset();
+        };
         device.Attach(bay.Transport, bay.Threads.Loops);
         bus.Add(bay.Transport, slot.Name, slot.Address, VirtioMmio.Length);
 

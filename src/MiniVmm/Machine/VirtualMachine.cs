@@ -79,7 +79,7 @@ public sealed class VirtualMachine : IDisposable
             _serial = platform.Serial;
             if (plan.Virtio.Count > 0)
             {
-                VirtioBay bay = new(vm, _memory, platform.Memory);
+                VirtioBay bay = new(vm, _memory, platform.Memory, warn);
                 _devices = Own(new VirtioDevices(plan, bay, _memory, Backing, _console.Sink, warn));
             }
 
@@ -158,6 +158,9 @@ public sealed class VirtualMachine : IDisposable
 
         _milestones.Reach("vCPU threads ready");
         _gate.Arrive();
+
+        // While the guest begins: half of what this process has in memory was for its start.
+        ProgramImage.ReleaseTouched();
         _lifecycle.Wait(timeout);
         JoinAll();
         _control?.Dispose(); // nobody asks for figures of devices that are going
