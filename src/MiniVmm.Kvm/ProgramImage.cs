@@ -16,30 +16,67 @@ public static unsafe partial class ProgramImage
     /// one by one, those of the start never do, and are not this process' memory any more. Any thread, while others run.
     /// </summary>
     /// <remarks>
-    /// Only segments that nobody can write: their pages are the files', and nothing is lost (madvise(2),
-    /// MADV_DONTNEED on a private file mapping). A debugger's breakpoints would be, so set them later.
+    /// Only pages that are the files' own (madvise(2), MADV_DONTNEED on a private file mapping, loses nothing there), so that
+    /// a debugger's breakpoints stay. Not under the JIT compiler, whose runtime patches its own code at any time.
     /// </remarks>
-    public static void ReleaseTouched() => _ = IteratePhdr(&ReleaseObject, null);
+    public static void ReleaseTouched()
+    {
+        if (RuntimeFeature.IsDynamicCodeSupported)
+            return;
+        int pagemap;
+        fixed (byte* path = "/proc/self/pagemap\0"u8)
+            pagemap = LibC.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC);
+        if (pagemap < 0)
+            return;
+        _ = IteratePhdr(&ReleaseObject, &pagemap);
+        _ = LibC.close(pagemap);
+    }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int ReleaseObject(dl_phdr_info* info, nuint size, void* data)
+    private static int ReleaseObject(dl_phdr_info* info, nuint size, int* pagemap)
     {
         for (int i = 0; i < info->dlpi_phnum; i++)
         {
             ref readonly Elf64_Phdr segment = ref info->dlpi_phdr[i];
-            if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0)
-                continue;
-            ulong start = (info->dlpi_addr + segment.p_vaddr) & ~(Page - 1);
-            ulong end = (info->dlpi_addr + segment.p_vaddr + segment.p_filesz + Page - 1) & ~(Page - 1);
-            _ = LibC.madvise((void*)start, (size_t)(end - start), LibC.MADV_DONTNEED);
+            if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0)
+            {
+                ulong start = info->dlpi_addr + segment.p_vaddr;
+                Release(*pagemap, start / Page, (start + segment.p_filesz + Page - 1) / Page);
+            }
         }
 
         return 0;
     }
 
+    /// <summary>Gives back runs of pages that are present and a file's (Documentation/admin-guide/mm/pagemap.rst).</summary>
+    private static void Release(int pagemap, ulong first, ulong end)
+    {
+        const ulong FilePage = (1UL << 63) | (1UL << 61);
+        const int Batch = 256;
+        ulong* entries = stackalloc ulong[Batch];
+        for (ulong page = first; page < end; page += Batch)
+        {
+            ulong count = Math.Min(Batch, end - page);
+            if ((long)LibC.pread(pagemap, entries, (size_t)(count * 8), (long)(page * 8)) != (long)(count * 8))
+                return;
+            for (ulong i = 0, run = 0; i <= count; i++)
+            {
+                if (i < count && (entries[i] & FilePage) == FilePage)
+                {
+                    run++;
+                }
+                else if (run > 0)
+                {
+                    _ = LibC.madvise((void*)((page + i - run) * Page), (size_t)(run * Page), LibC.MADV_DONTNEED);
+                    run = 0;
+                }
+            }
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "dl_iterate_phdr")]
     private static partial int IteratePhdr(
-        delegate* unmanaged[Cdecl]<dl_phdr_info*, nuint, void*, int> callback, void* data);
+        delegate* unmanaged[Cdecl]<dl_phdr_info*, nuint, int*, int> callback, int* data);
 
     // link.h; only the beginning, which never changed.
     [StructLayout(LayoutKind.Sequential)]

@@ -55,6 +55,9 @@ internal sealed partial class MinivmmProcess : IDisposable
         Errors = new Transcript(_process.StandardError.BaseStream);
     }
 
+    /// <summary>The process' number.</summary>
+    public int Id => _process.Id;
+
     public Transcript Output { get; }
 
     public Transcript Errors { get; }
