@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using MiniVmm.Boot;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
@@ -161,11 +160,14 @@ internal sealed class RunCommand : Command
             return ExitStatus.Success;
         }
 
+        // A network is set up on the host while the machine is built. Without one, signals can wait until the vCPUs'
+        // threads start, beside which they take no time.
+        using StopSignals? signals = options.Nets.Count > 0 ? new StopSignals() : null;
         StopReason reason;
         using (VirtualMachine machine = VirtualMachine.Create(plan, _milestones, Messages.Warning))
         {
             plan.Dispose(); // the files are in guest memory now
-            reason = RunUntilStopped(machine, timeout, out string? crash);
+            reason = RunUntilStopped(machine, signals, timeout, out string? crash);
             Report(machine, line.GetValue(_stats), crash);
             if (reason is { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit })
                 Messages.Error($"--console {options.ConsolePath}: cannot be written any more: {Errno.Explain((int)reason.Value)}");
@@ -174,25 +176,17 @@ internal sealed class RunCommand : Command
         return reason.Status;
     }
 
-    private static StopReason RunUntilStopped(VirtualMachine machine, TimeSpan? timeout, out string? crash)
+    private static StopReason RunUntilStopped(
+        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out string? crash)
     {
         // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
         machine.Start();
-        using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, machine);
-        using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, machine);
-        using PosixSignalRegistration hangUp = Watch(PosixSignal.SIGHUP, machine);
-        using PosixSignalRegistration quit = Watch(PosixSignal.SIGQUIT, machine);
+        using StopSignals signals = early ?? new StopSignals();
+        signals.Attach(machine);
         StopReason reason = machine.WaitForEnd(timeout);
         crash = reason.Kind == StopKind.Crash ? machine.ExplainCrash() : null;
         return reason;
     }
-
-    private static PosixSignalRegistration Watch(PosixSignal signal, VirtualMachine machine) =>
-        PosixSignalRegistration.Create(signal, context =>
-        {
-            context.Cancel = true;
-            machine.Stop(new(StopKind.Interrupted));
-        });
 
     private void Report(VirtualMachine machine, bool statistics, string? crash)
     {

@@ -94,7 +94,7 @@ public sealed partial class HostNetworks : IAsyncLifetime
 
     private static string[] Options(string network) => ["--mem", "192M", "--net", network, "--net", "nat"];
 
-    private static Task<string> SnapshotAsync() => LabHost.ShellAsync("""
+    internal static Task<string> SnapshotAsync() => LabHost.ShellAsync("""
         for i in /sys/class/net/*; do echo "${i##*/} $(basename "$(readlink "$i/master")")"; done
         ip -o -4 address show | awk '{ print $2, $4 }'
         nft list ruleset
@@ -205,6 +205,26 @@ public sealed class HostNetworkTests(HostNetworks networks) : IClassFixture<Host
     {
         Assert.Equal(ExitStatus.Interrupted, networks.StatusAfterSigterm);
         Assert.Equal(networks.Before, networks.AfterPowerOffAndSigterm);
+    }
+
+    [Fact]
+    public async Task A_SIGTERM_while_the_machine_is_being_built_ends_it_as_it_does_later()
+    {
+        string before = await HostNetworks.SnapshotAsync();
+        VmmProcess vmm;
+        using (new FileStream("/run/minivmm-nat/lock", FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            vmm = VmmProcess.Run("net-early", "--net", "nat", Lab.Guest("crash.elf"), "--append", "hlt");
+            long waits = await LabHost.UntilAsync(
+                () => File.ReadAllText("/proc/locks").Contains("-> FLOCK", StringComparison.Ordinal) ? 1 : 0,
+                seen => seen == 1);
+            Assert.Equal(1, waits);
+            vmm.Signal(VmmProcess.SIGTERM);
+        }
+
+        await using (vmm)
+            Assert.Equal(ExitStatus.Interrupted, await vmm.WaitForExitAsync());
+        Assert.Equal(before, await HostNetworks.SnapshotAsync());
     }
 
     [Fact]

@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+using MiniVmm.Execution;
+using MiniVmm.Machine;
+
+namespace MiniVmm.Cli;
+
+/// <summary>
+/// The signals that end a machine in order, from now on until it is disposed of. One that comes while the machine is
+/// being built ends it as soon as it is there, so that what was set up on the host is undone; a second one does not wait.
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly PosixSignalRegistration[] _registrations;
+    private VirtualMachine? _machine;
+    private bool _came;
+
+    public StopSignals()
+    {
+        PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
+        _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
+    }
+
+    /// <summary>Names the machine to end.</summary>
+    public void Attach(VirtualMachine machine)
+    {
+        lock (_lock)
+        {
+            _machine = machine;
+            if (_came)
+                Stop(machine);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+    }
+
+    private static void Stop(VirtualMachine machine) => machine.Stop(new(StopKind.Interrupted));
+
+    private void Handle(PosixSignalContext context)
+    {
+        lock (_lock)
+        {
+            context.Cancel = _machine is not null || !_came;
+            _came = true;
+            if (_machine is not null)
+                Stop(_machine);
+        }
+    }
+}
