@@ -40,6 +40,22 @@ public sealed class NetworkSetupTests : IDisposable
     }
 
     [Fact]
+    public void A_tap_of_somebody_elses_has_another_MTU_only_while_it_is_in_use()
+    {
+        const string Facts = "cat /sys/class/net/mvt0/mtu /sys/class/net/mvt0/flags";
+        Make("ip tuntap add dev mvt0 mode tap", "ip tuntap del dev mvt0 mode tap");
+        string before = Shell(Facts);
+
+        using (NetEndpoint tap = Open("tap=mvt0,mtu=9000"))
+        {
+            Assert.Equal(9000, tap.Mtu);
+            Assert.StartsWith("9000\n", Shell(Facts));
+        }
+
+        Assert.Equal(before, Shell(Facts));
+    }
+
+    [Fact]
     public void A_tap_of_several_queues_has_a_descriptor_for_each()
     {
         Make("ip tuntap add dev mvt0 mode tap multi_queue", "ip tuntap del dev mvt0 mode tap multi_queue");

@@ -15,16 +15,16 @@ public sealed class TapEndpoint : NetEndpoint
     private const string OwnName = "mvm%d";
 
     private readonly TapDevice _tap;
-    private readonly HostInterface? _takeDown;
+    private readonly Action? _putBack;
     private readonly IDisposable? _network;
 
     private TapEndpoint(
-        TapDevice tap, ushort mtu, string description, HostInterface? takeDown = null, IDisposable? network = null)
+        TapDevice tap, ushort mtu, string description, Action? putBack = null, IDisposable? network = null)
     {
         _tap = tap;
         Mtu = mtu;
         Description = description;
-        _takeDown = takeDown;
+        _putBack = putBack;
         _network = network;
     }
 
@@ -40,7 +40,7 @@ public sealed class TapEndpoint : NetEndpoint
 
     public override string Description { get; }
 
-    /// <summary>Opens a tap that exists; brings it up, if it is not, for as long as it is in use.</summary>
+    /// <summary>Opens a tap that exists; for as long as it is in use it is up, and has the MTU asked for.</summary>
     /// <exception cref="BadInputException">There is none of that name, or not for so many queues.</exception>
     /// <exception cref="HostLimitException">No permission, or another process has it.</exception>
     public static TapEndpoint Open(string name, int queues, ushort? mtu)
@@ -66,12 +66,10 @@ public sealed class TapEndpoint : NetEndpoint
         TapDevice tap = TapDevice.Open(name, queues, multiQueue, option);
         try
         {
-            bool down = !link.IsUp;
-            if (mtu is { } wanted && wanted != link.Mtu)
+            int mtuBefore = link.Mtu;
+            if (mtu is { } wanted && wanted != mtuBefore)
                 link.Mtu = wanted;
-            if (down)
-                link.SetUp(true);
-            return new TapEndpoint(tap, Whole(link.Mtu), $"tap {name}", down ? link : null);
+            return new TapEndpoint(tap, Whole(link.Mtu), $"tap {name}", BringUp(link, mtuBefore));
         }
         catch
         {
@@ -142,7 +140,7 @@ public sealed class TapEndpoint : NetEndpoint
             return;
         try
         {
-            _takeDown?.SetUp(false);
+            _putBack?.Invoke();
         }
         catch (HostLimitException)
         {
@@ -151,6 +149,36 @@ public sealed class TapEndpoint : NetEndpoint
 
         _tap.Dispose();
         _network?.Dispose();
+    }
+
+    /// <returns>What makes the interface again what it was.</returns>
+    private static Action BringUp(HostInterface link, int mtuBefore)
+    {
+        int mtu = link.Mtu;
+        try
+        {
+            bool down = !link.IsUp;
+            if (down)
+                link.SetUp(true);
+            return () =>
+            {
+                PutMtuBack();
+                if (down)
+                    link.SetUp(false);
+            };
+        }
+        catch
+        {
+            PutMtuBack();
+            throw;
+        }
+
+        // Unless somebody else has given it another one since.
+        void PutMtuBack()
+        {
+            if (mtu != mtuBefore && link.Mtu == mtu)
+                link.Mtu = mtuBefore;
+        }
     }
 
     private static ushort Whole(int mtu) => (ushort)Math.Clamp(mtu, NetOptions.LeastMtu, ushort.MaxValue);
