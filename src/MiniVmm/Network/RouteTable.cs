@@ -2,11 +2,15 @@ using System.Globalization;
 
 namespace MiniVmm.Network;
 
-/// <summary>The networks that the host has routes to, but for the default one.</summary>
+/// <summary>The networks that the host has routes to, but for the default one, whole or in two halves.</summary>
 internal sealed class RouteTable
 {
     private const int DestinationColumn = 1;
     private const int MaskColumn = 7;
+
+    // 0.0.0.0/1 and 128.0.0.0/1 are how a VPN takes the default route's place.
+    private const int LeastPrefix = 2;
+
     private readonly List<(Ipv4Network Network, string Interface)> _routes = [];
 
     /// <param name="text">The contents of /proc/net/route (proc(5)); other lines are left out.</param>
@@ -18,10 +22,10 @@ internal sealed class RouteTable
             string[] columns = line.Split('\t', StringSplitOptions.TrimEntries);
             if (columns.Length > MaskColumn
                 && TryParse(columns[DestinationColumn], out uint destination)
-                && TryParse(columns[MaskColumn], out uint mask) && mask != 0)
+                && TryParse(columns[MaskColumn], out uint mask)
+                && int.CreateChecked(uint.PopCount(mask)) is >= LeastPrefix and var length)
             {
-                Ipv4Network network = new(new Ipv4Address(destination & mask), int.CreateChecked(uint.PopCount(mask)));
-                _routes.Add((network, columns[0]));
+                _routes.Add((new Ipv4Network(new Ipv4Address(destination & mask), length), columns[0]));
             }
         }
     }

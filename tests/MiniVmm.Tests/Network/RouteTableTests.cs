@@ -28,6 +28,16 @@ public sealed class RouteTableTests
         Assert.Equal("192.168.102.0/24", new RouteTable(Text).FindFree().ToString());
 
     [Fact]
+    public void The_two_halves_that_a_VPN_puts_before_the_default_route_leave_room_for_others()
+    {
+        RouteTable routes = new(Header
+            + "tun0\t00000000\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n"
+            + "tun0\t00000080\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n");
+
+        Assert.Equal("192.168.100.0/24", routes.FindFree().ToString());
+    }
+
+    [Fact]
     public void With_all_of_192_168_taken_none_is_free() =>
         Assert.Null(new RouteTable(Header + "eth0\t0000A8C0\t0\t1\t0\t0\t0\t0000FFFF\t0\t0\t0\n").FindFree());
 
