@@ -1,4 +1,5 @@
 using MiniVmm.Boot;
+using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Memory;
 using MiniVmm.Network;
@@ -42,6 +43,9 @@ public sealed record MachineOptions
 
     /// <summary>What <c>minivmm ps</c> and <c>ctl</c> call it; null for a machine that nobody can ask.</summary>
     public string? Name { get; init; }
+
+    /// <summary>The name where it is the same at each start: what is made of it then is, too.</summary>
+    public string? LastingName => Name == MachineName.Default ? null : Name;
 
     /// <summary>The disks, in the order that the guest numbers them.</summary>
     public IReadOnlyList<DiskOptions> Disks { get; init; } = [];

@@ -39,7 +39,7 @@ internal sealed class VirtioDevices : IDisposable
             foreach (DiskOptions disk in options.Disks)
                 Add(new VirtioBlock(DiskImage.Open(disk, warn), disk, options.Topology.Count, warn));
             for (int i = 0; i < options.Nets.Count; i++)
-                Add(OpenCard(options.Nets[i], options.Name, i));
+                Add(OpenCard(options.Nets[i], options.LastingName, i));
             if (options.Console == ConsoleKind.Virtio)
                 Add(Console = new VirtioConsole(console));
             if (options.Balloon is { } balloon)
