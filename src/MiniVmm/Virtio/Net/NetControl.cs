@@ -5,7 +5,8 @@ namespace MiniVmm.Virtio.Net;
 /// <summary>The control queue's commands (virtio 1.2, 5.1.6.5), of those that the driver may give.</summary>
 internal sealed class NetControl(VirtioNet device) : IDisposable
 {
-    private const int MostPerPass = 64;
+    // Several times what any queue of a card's holds.
+    private const int MostPerPass = 1024;
 
     // Class, command, and as much of the data as any command is looked at for.
     private const int MostBytes = 2 + sizeof(ulong);

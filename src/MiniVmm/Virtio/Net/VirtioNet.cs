@@ -37,9 +37,10 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
     private int _controlQueue = -1;
     private volatile bool _linkLost;
 
-    /// <param name="endpoint">The host's end; the card's from now on, also to dispose of.</param>
+    /// <param name="endpoint">The host's end; the card's from now on, also to dispose of, also where this fails.</param>
     /// <param name="mac">The card's address.</param>
     /// <param name="bandwidth">Bytes a second in each direction, over all queues; null is no limit.</param>
+    /// <exception cref="Kvm.KvmException">No more files.</exception>
     public VirtioNet(NetEndpoint endpoint, MacAddress mac, ulong? bandwidth = null)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -49,8 +50,17 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         NetRateLimit? received = bandwidth is { } down ? new NetRateLimit(down) : null;
         NetRateLimit? sent = bandwidth is { } up ? new NetRateLimit(up) : null;
         _pairs = new NetPair[endpoint.Descriptors.Count];
-        for (int i = 0; i < _pairs.Length; i++)
-            _pairs[i] = new NetPair(endpoint, i, received, sent, LoseLink);
+        try
+        {
+            for (int i = 0; i < _pairs.Length; i++)
+                _pairs[i] = new NetPair(endpoint, i, received, sent, LoseLink);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
         _queueSizes = [.. Enumerable.Repeat(QueueSize, 2 * _pairs.Length), ControlSize];
         Features = (ulong)Offered(endpoint, _pairs.Length);
     }
@@ -160,8 +170,8 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 
     public void Dispose()
     {
-        foreach (NetPair pair in _pairs)
-            pair.Dispose();
+        foreach (NetPair? pair in _pairs)
+            pair?.Dispose();
         _control.Dispose();
         _endpoint.Dispose();
     }

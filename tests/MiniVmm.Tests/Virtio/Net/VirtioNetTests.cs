@@ -1,4 +1,6 @@
 using CsCheck;
+using MiniVmm.Kvm;
+using MiniVmm.Network;
 using MiniVmm.Virtio.Net;
 
 namespace MiniVmm.Tests.Virtio.Net;
@@ -119,6 +121,31 @@ public sealed class VirtioNetTests
 
         Assert.Equal(2, card.Control.UsedIndex);
         Assert.Equal(1, card.Memory.Read<byte>(answer));
+    }
+
+    [Fact]
+    public void A_control_queue_full_of_commands_is_answered_whole()
+    {
+        using Card card = new();
+        ulong answer = card.Memory.Allocate(1);
+        ulong command = card.Memory.Allocate(3);
+        for (int i = 0; i < card.Control.Size; i++)
+            card.Control.AddIndirect(TestBuffer.Readable(command, 3), TestBuffer.Writable(answer, 1));
+
+        card.Device.Notify(2);
+
+        Assert.Equal(card.Control.Size, card.Control.UsedIndex);
+        Assert.Equal(0, card.Interrupt.Resets);
+    }
+
+    [Fact]
+    public void A_card_that_cannot_be_made_disposes_of_its_endpoint_nevertheless()
+    {
+        using FailingEndpoint endpoint = new();
+
+        Assert.Throws<KvmException>(() => new VirtioNet(endpoint, Card.Mac));
+
+        Assert.True(endpoint.IsDisposed);
     }
 
     [Fact]
@@ -256,4 +283,22 @@ public sealed class VirtioNetTests
                         Assert.True(waiting.Sum(buffer => buffer.Length) < frames[arrived] + 12);
                 },
                 iter: 300, seed: "0000KOIq3kB2", threads: 1);
+
+    /// <summary>The second of its pairs meets the limit of open files.</summary>
+    private sealed class FailingEndpoint : NetEndpoint
+    {
+        private int _asked;
+
+        public bool IsDisposed { get; private set; }
+
+        public override IReadOnlyList<int> Descriptors { get; } = [-1, -1];
+
+        public override bool HasVnetHeader => false;
+
+        public override ushort Mtu => _asked++ < 2 ? (ushort)1500 : throw new KvmException("eventfd", 24);
+
+        public override string Description => "none";
+
+        protected override void Dispose(bool disposing) => IsDisposed = true;
+    }
 }
