@@ -47,6 +47,11 @@ internal static class CommandLine
             Messages.Error(e.Message); // help on its way to a full disk or a closed descriptor, say
             return ExitStatus.HostLimit;
         }
+        catch (TypeInitializationException e) when (e.InnerException is IOException inner)
+        {
+            Messages.Error(inner.Message); // no file left for the runtime's own pipe, by which it hears of signals
+            return ExitStatus.HostLimit;
+        }
         catch (OutOfMemoryException)
         {
             Messages.Error("the host has no memory or no thread left for MiniVmm itself");

@@ -49,6 +49,21 @@ public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
         Assert.Contains("No space left", run.With(ExitStatus.HostLimit).OnlyLine());
     }
 
+    [Fact]
+    public async Task As_many_files_as_it_needs()
+    {
+        int status = ExitStatus.HostLimit;
+        for (int files = 9; status != ExitStatus.Success; files++)
+        {
+            Assert.True(files < 64, "no number of files is enough");
+            MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+                "prlimit", $"--nofile={files}", Built.MiniVmm, "run", "--name", "few-files", Hello);
+            status = run.Status;
+            if (status != ExitStatus.Success)
+                Assert.Contains("oo many open files", run.With(ExitStatus.HostLimit).OnlyLine());
+        }
+    }
+
     [Theory]
     [InlineData("2>/dev/full")]
     [InlineData("2>&-")]
