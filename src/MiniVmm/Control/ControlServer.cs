@@ -14,6 +14,9 @@ public sealed unsafe class ControlServer : IDisposable
     /// <summary>Clients at a time. One more, and the one that has been silent longest is dropped.</summary>
     public const int MostClients = 16;
 
+    /// <summary>How soon to look again after a client that could not be accepted, in milliseconds.</summary>
+    private const int AcceptAgain = 100;
+
     private readonly ControlDirectory _directory;
     private readonly UnixSocket _listener;
     private readonly ulong _inode;
@@ -161,8 +164,12 @@ public sealed unsafe class ControlServer : IDisposable
                     Serve(_clients[i]);
             }
 
-            if (ready[1].revents != 0)
-                Accept();
+            if (ready[1].revents != 0 && !Accept())
+            {
+                // No more files, say. Whoever waits there goes on doing so, and would have us turn round and round.
+                pollfd stop = ready[0];
+                _ = poll(&stop, 1, AcceptAgain);
+            }
         }
     }
 
@@ -173,23 +180,25 @@ public sealed unsafe class ControlServer : IDisposable
             Drop(client);
     }
 
-    private void Accept()
+    /// <returns>False where there was nobody, or no room for one more.</returns>
+    private bool Accept()
     {
         UnixSocket? socket = _listener.Accept();
         if (socket is null)
-            return;
+            return false;
 
         // The directory keeps others out already; this is for a directory that somebody opened up since.
         uint uid = socket.Peer.Uid;
         if (uid != 0 && uid != (uint)geteuid())
         {
             socket.Dispose();
-            return;
+            return true;
         }
 
         if (_clients.Count == MostClients)
             Drop(_clients.MinBy(client => client.LastServed)!);
         _clients.Add(new ControlConnection(socket) { LastServed = ++_served });
+        return true;
     }
 
     private void Drop(ControlConnection client)
