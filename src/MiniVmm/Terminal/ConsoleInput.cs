@@ -16,11 +16,20 @@ public sealed unsafe class ConsoleInput : IDisposable
     /// <summary>How soon to look again when the guest's queue is full, in milliseconds.</summary>
     private const int RetryDelay = 10;
 
+    /// <summary>How long a guest takes nothing before it is thought to hang, in milliseconds.</summary>
+    private const int Patience = 500;
+
+    /// <summary>Bytes of one read, and of those that wait for the guest.</summary>
+    private const int MostAtOnce = 256;
+
     private readonly int _fd;
     private readonly IConsoleKeys _console;
     private readonly EscapeKeys? _keys;
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
+    private readonly byte[] _waiting = new byte[MostAtOnce];
+    private int _count;
+    private long _lastTaken;
 
     /// <param name="fd">Where it is typed; stays open.</param>
     /// <param name="console">The device it goes to.</param>
@@ -48,17 +57,24 @@ public sealed unsafe class ConsoleInput : IDisposable
 
     private void Carry(Lifecycle lifecycle)
     {
-        byte* buffer = stackalloc byte[256];
+        byte* buffer = stackalloc byte[MostAtOnce];
         pollfd* fds = stackalloc pollfd[2];
         while (true)
         {
-            fds[0] = new pollfd { fd = _fd, events = POLLIN };
+            // What the guest has no room for waits here, and whoever writes waits, too. But a terminal is read again
+            // once the guest seems to hang: one of the keys may be meant to end it.
+            bool full = !Flush();
+            bool waits = full && (_keys is null || Environment.TickCount64 - _lastTaken < Patience);
+            fds[0] = new pollfd { fd = waits ? -1 : _fd, events = POLLIN };
             fds[1] = new pollfd { fd = _stop.Fd, events = POLLIN };
-            if (poll(fds, 2, -1) < 0)
+            int ready = poll(fds, 2, full ? RetryDelay : -1);
+            if (ready <= 0)
                 continue;
             if (fds[1].revents != 0)
                 return;
-            long got = read(_fd, buffer, 256);
+            if (fds[0].revents == 0)
+                continue;
+            long got = read(_fd, buffer, MostAtOnce);
             if (got < 0 && (errno == EINTR || errno == EAGAIN))
                 continue;
             if (got <= 0)
@@ -77,8 +93,11 @@ public sealed unsafe class ConsoleInput : IDisposable
         switch (_keys?.Press(key) ?? EscapeAction.Send)
         {
             case EscapeAction.Send:
-                return Send(key);
+                if (_count < MostAtOnce) // else lost: the guest hangs
+                    _waiting[_count++] = key;
+                return true;
             case EscapeAction.Break:
+                _ = Flush();
                 _console.SendBreak();
                 return true;
             case EscapeAction.Help:
@@ -87,6 +106,7 @@ public sealed unsafe class ConsoleInput : IDisposable
                     _ = write(2, text, help.Length);
                 return true;
             case EscapeAction.End:
+                _ = Flush();
                 lifecycle.Stop(new(StopKind.Interrupted));
                 return false;
             default:
@@ -94,15 +114,14 @@ public sealed unsafe class ConsoleInput : IDisposable
         }
     }
 
-    private bool Send(byte key)
+    /// <returns>Whether the guest has taken all that there was.</returns>
+    private bool Flush()
     {
-        while (_console.Receive(new ReadOnlySpan<byte>(ref key)) == 0)
-        {
-            pollfd stop = new() { fd = _stop.Fd, events = POLLIN };
-            if (poll(&stop, 1, RetryDelay) > 0)
-                return false;
-        }
-
-        return true;
+        int taken = _count == 0 ? 0 : _console.Receive(_waiting.AsSpan(0, _count));
+        if (taken > 0 || _count == 0)
+            _lastTaken = Environment.TickCount64;
+        _count -= taken;
+        _waiting.AsSpan(taken, _count).CopyTo(_waiting);
+        return _count == 0;
     }
 }

@@ -59,6 +59,16 @@ public sealed class ConsoleInputTests : IDisposable
     }
 
     [Fact]
+    public void On_a_terminal_Ctrl_A_x_ends_a_machine_that_takes_no_keys()
+    {
+        using ConsoleInput input = new(_pipe.Reader, _serial, _lifecycle, terminal: true);
+        _pipe.Write(new byte[10_000]);
+        _pipe.Write("\u0001x"u8);
+
+        Assert.Equal(StopKind.Interrupted, _lifecycle.Wait(null).Kind);
+    }
+
+    [Fact]
     public void On_a_terminal_Ctrl_A_b_sends_a_break()
     {
         using ConsoleInput input = new(_pipe.Reader, _serial, _lifecycle, terminal: true);
