@@ -180,8 +180,8 @@ internal sealed record Qcow2Header
         uint length = U32(start, 16);
         if (offset == 0)
             return null;
-        if (length is 0 or > MaxBackingName || offset < (ulong)headerLength
-            || offset > Math.Min(clusterSize, (ulong)start.Length) - length)
+        ulong end = Math.Min(clusterSize, (ulong)start.Length);
+        if (length is 0 or > MaxBackingName || offset < (ulong)headerLength || offset > end || length > end - offset)
         {
             throw Damaged(subject, $"names its backing file by {length} bytes at {offset}, outside of the header's cluster");
         }

@@ -103,6 +103,19 @@ public sealed class Qcow2HeaderTests
             Assert.StartsWith("--disk test.qcow2: ", Refusal(image[..length]), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1023u, 200ul)]
+    [InlineData(1023u, 0x7fff_ff00ul)]
+    [InlineData(600u, ulong.MaxValue)]
+    [InlineData(513u, 104ul)]
+    public void A_backing_file_whose_name_is_longer_than_a_cluster_is_refused(uint length, ulong offset)
+    {
+        byte[] image = BlankImage.Create(1 << 14, clusterBits: 9);
+        BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan(8), offset);
+        BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(16), length);
+        Assert.Contains("names its backing file", Refusal(image), StringComparison.Ordinal);
+    }
+
     private static Qcow2Image Open(byte[] image, bool readOnly) => Qcow2Image.Open(
         new MemoryImageFile(image, readOnly), (_, _, _) => throw new InvalidOperationException(), null);
 
