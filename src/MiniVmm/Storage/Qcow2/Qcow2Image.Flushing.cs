@@ -30,12 +30,13 @@ public sealed unsafe partial class Qcow2Image
         {
             int errno;
             bool takes;
-            int before;
             lock (_update)
             {
                 errno = WriteBack();
-                before = _epoch;
-                takes = errno == 0 && _waiting.Count == 0 && _retired.Count > 0;
+
+                // Two epochs have counters: the next one begins when nothing of the last but one is in flight.
+                takes = errno == 0 && _waiting.Count == 0 && _retired.Count > 0
+                    && Volatile.Read(ref _dataInFlight[_epoch ^ 1]) == 0;
                 if (takes)
                 {
                     // Whoever looks at the tables from now on does not find what was replaced.

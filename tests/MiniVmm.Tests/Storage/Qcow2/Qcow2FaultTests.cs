@@ -1,3 +1,4 @@
+using MiniVmm.Kvm;
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
 using MiniVmm.Virtio;
@@ -7,6 +8,43 @@ namespace MiniVmm.Tests.Storage.Qcow2;
 /// <summary>What goes wrong below an image, and at which moment.</summary>
 public sealed class Qcow2FaultTests
 {
+    private const int Cluster = 4096;
+
+    [Fact]
+    public void A_cluster_is_not_given_back_while_it_is_read_even_after_a_flush_that_failed()
+    {
+        byte[] data = new byte[Cluster];
+        data.AsSpan().Fill(0x55);
+        var memory = new MemoryImageFile(BlankImage.Create(16 * Cluster, clusterBits: 12));
+        using var file = new StubbornImageFile(memory);
+        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), null))
+        {
+            Assert.Equal(0, ModelDisk.Write(disk, 0, data));
+            Assert.Equal(0, disk.Flush());
+
+            // A read finds where the cluster is, and waits for the host; meanwhile it is discarded.
+            byte[] found = new byte[Cluster];
+            file.HoldsReads = true;
+            var reader = new Thread(() => ModelDisk.Read(disk, 0, found));
+            reader.Start();
+            file.WaitForRead();
+            Assert.Equal(0, disk.Discard(0, Cluster));
+            file.FlushesLeft = 1;
+            Assert.Equal(Errno.EIO, disk.Flush());
+            file.FlushesLeft = int.MaxValue;
+            Assert.Equal(0, disk.Flush());
+            Assert.Equal(0, disk.Flush());
+            file.LetGo();
+            reader.Join();
+
+            Assert.Equal(data, found);
+        }
+
+        (List<string> errors, int leaks) = Qcow2Checker.Check(memory.AfterKill());
+        Assert.Empty(errors);
+        Assert.Equal(0, leaks);
+    }
+
     [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
@@ -48,6 +86,51 @@ public sealed class Qcow2FaultTests
                 pieces[i] = new IoVector(bytes + (i * 2), 2);
             pieces[253] = new IoVector(bytes + 506, (ulong)into.Length - 506);
             return disk.Read(0, pieces);
+        }
+    }
+
+    /// <summary>A file whose reads are held, and whose flushes fail, when a test says so.</summary>
+    private sealed class StubbornImageFile(MemoryImageFile file) : IImageFile
+    {
+        private readonly ManualResetEventSlim _arrived = new();
+        private readonly ManualResetEventSlim _goes = new();
+
+        public bool HoldsReads { get; set; }
+
+        public int FlushesLeft { get; set; } = int.MaxValue;
+
+        public string Subject => file.Subject;
+
+        public bool IsReadOnly => false;
+
+        public ulong Length => file.Length;
+
+        public void WaitForRead() => _arrived.Wait();
+
+        public void LetGo() => _goes.Set();
+
+        public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected)
+        {
+            if (HoldsReads)
+            {
+                HoldsReads = false;
+                _arrived.Set();
+                _goes.Wait();
+            }
+
+            return file.Read(offset, pieces, expected);
+        }
+
+        public int Write(ulong offset, ReadOnlySpan<IoVector> pieces) => file.Write(offset, pieces);
+
+        public int Flush() => FlushesLeft-- > 0 ? file.Flush() : Errno.EIO;
+
+        public int Discard(ulong offset, ulong length) => file.Discard(offset, length);
+
+        public void Dispose()
+        {
+            _arrived.Dispose();
+            _goes.Dispose();
         }
     }
 }
