@@ -1,3 +1,4 @@
+using MiniVmm.Kvm;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Storage.Qcow2;
@@ -29,22 +30,53 @@ internal interface IImageFile : IDisposable
     int Discard(ulong offset, ulong length);
 }
 
-/// <summary>A disk's file on the host.</summary>
+/// <summary>
+/// A disk's file on the host. What was there at first, or was written since, does not go away by itself: once the file is
+/// shorter than that, what is missing is no zeroes, and nothing is written or called durable any more.
+/// </summary>
 internal sealed class HostImageFile(DiskFile file) : IImageFile
 {
+    private ulong _end = file.Length;
+
     public string Subject => file.Subject;
 
     public bool IsReadOnly => file.IsReadOnly;
 
     public ulong Length => file.Length;
 
-    public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected) => file.Read(offset, pieces, expected);
+    private bool IsShorter
+    {
+        get
+        {
+            // In this order: it may become longer in between, and then both do.
+            ulong end = Volatile.Read(ref _end);
+            return file.Length < end;
+        }
+    }
 
-    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces) => file.Write(offset, pieces);
+    public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected) =>
+        file.Read(offset, pieces, Math.Max(expected, Volatile.Read(ref _end)));
 
-    public int Flush() => file.Flush();
+    public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
+    {
+        if (IsShorter)
+            return Errno.EIO;
+        int errno = file.Write(offset, pieces);
+        if (errno != 0)
+            return errno;
+        ulong written = offset + PieceSlicer.Total(pieces);
+        for (ulong end = Volatile.Read(ref _end); end < written;)
+        {
+            ulong seen = Interlocked.CompareExchange(ref _end, written, end);
+            end = seen == end ? written : seen;
+        }
 
-    public int Discard(ulong offset, ulong length) => file.Discard(offset, length);
+        return 0;
+    }
+
+    public int Flush() => IsShorter && !IsReadOnly ? Errno.EIO : file.Flush();
+
+    public int Discard(ulong offset, ulong length) => IsShorter ? Errno.EIO : file.Discard(offset, length);
 
     public void Dispose() => file.Dispose();
 }

@@ -46,6 +46,34 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void A_file_that_loses_what_was_appended_to_it_gives_errors_and_not_zeroes()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            byte[] image = BlankImage.Create(16 * Cluster, clusterBits: 12);
+            File.WriteAllBytes(path, image);
+            byte[] data = new byte[Cluster];
+            data.AsSpan().Fill(0x55);
+            using Qcow2Image disk = Qcow2Image.Open(DiskFile.Open(path, readOnly: false, DiskCache.WriteBack));
+            Assert.Equal(0, ModelDisk.Write(disk, 0, data));
+            Assert.Equal(0, disk.Flush());
+            Assert.Equal(0, ModelDisk.Read(disk, 0, new byte[Cluster]));
+            using (FileStream other = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+                other.SetLength(image.Length);
+
+            Assert.Equal(Errno.EIO, ModelDisk.Read(disk, 0, new byte[Cluster]));
+            Assert.Equal(Errno.EIO, ModelDisk.Write(disk, Cluster, data));
+            Assert.Equal(Errno.EIO, disk.Flush());
+            Assert.Equal(image.Length, new FileInfo(path).Length);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
