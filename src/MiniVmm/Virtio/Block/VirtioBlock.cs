@@ -115,8 +115,9 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     {
         _negotiated = (BlockFeatures)features & _configuration.Features;
 
-        // A driver that knows no flush wants each write kept when it is told that it is done (5.2.6.2).
-        _configuration.WriteBack = (_negotiated & (BlockFeatures.Flush | BlockFeatures.ConfigWce)) != 0;
+        // A driver that knows no flush wants each write kept when it is told that it is done (5.2.6.2), also one that
+        // could choose (5.2.5.2).
+        _configuration.WriteBack = _negotiated.HasFlag(BlockFeatures.Flush);
         _queues = queues;
     }
 

@@ -219,6 +219,20 @@ public sealed class VirtioBlockTests
     }
 
     [Fact]
+    public void A_driver_that_sets_the_cache_but_knows_no_flush_starts_without_a_write_cache()
+    {
+        MemoryImage image = Image();
+        using BlockFixture disk = new(image, features: (ulong)BlockFeatures.ConfigWce);
+        byte[] mode = new byte[1];
+        disk.Device.ReadConfiguration(32, mode);
+
+        Assert.Equal(Ok, disk.Do(Out, 0, Pattern(512)));
+
+        Assert.Equal([0], mode);
+        Assert.Equal(1, image.Flushes);
+    }
+
+    [Fact]
     public void Discards_and_zeroes_come_in_segments()
     {
         MemoryImage image = Image();
