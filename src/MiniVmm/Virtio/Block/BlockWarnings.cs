@@ -10,18 +10,30 @@ namespace MiniVmm.Virtio.Block;
 /// <param name="warn">Takes a line; called by one thread at a time.</param>
 internal sealed class BlockWarnings(string subject, Action<string> warn)
 {
+    private const int Unexpected = -1; // no errno
     private readonly HashSet<(BlockOperation Operation, int Errno)> _told = [];
 
     public void Failed(BlockOperation operation, ulong offset, int errno)
     {
         lock (_told)
         {
-            if (!_told.Add((operation, errno)))
-                return;
-            string what = What(operation, offset);
-            warn($"{subject}: {what} failed: {Why(operation, errno)}; the guest gets an I/O error");
+            if (_told.Add((operation, errno)))
+                Tell(operation, offset, Why(operation, errno));
         }
     }
+
+    /// <summary>Where something failed in a way that no errno stands for.</summary>
+    public void Threw(BlockOperation operation, ulong offset, Exception failure)
+    {
+        lock (_told)
+        {
+            if (_told.Add((operation, Unexpected)))
+                Tell(operation, offset, failure.Message);
+        }
+    }
+
+    private void Tell(BlockOperation operation, ulong offset, string why) =>
+        warn($"{subject}: {What(operation, offset)} failed: {why}; the guest gets an I/O error");
 
     private static string What(BlockOperation operation, ulong offset) => operation switch
     {

@@ -289,6 +289,28 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
 
     private BlockStatus Execute(BlockRequest request)
     {
+        int errno;
+        try
+        {
+            errno = Ask(request);
+        }
+        catch (Exception failure)
+        {
+            // No image should throw, but a request that never came back would hold up every reset, and the machine's
+            // end; and nobody is above a worker.
+            _warnings.Threw(request.Operation, request.Offset, failure);
+            return BlockStatus.IoError;
+        }
+
+        if (errno == 0)
+            return BlockStatus.Ok;
+        _warnings.Failed(request.Operation, request.Offset, errno);
+        return errno == Errno.EOPNOTSUPP ? BlockStatus.Unsupported : BlockStatus.IoError;
+    }
+
+    /// <summary>Has the image do it; 0 or the errno.</summary>
+    private int Ask(BlockRequest request)
+    {
         int errno = 0;
         switch (request.Operation)
         {
@@ -316,10 +338,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
             errno = _image.Flush();
         }
 
-        if (errno == 0)
-            return BlockStatus.Ok;
-        _warnings.Failed(request.Operation, request.Offset, errno);
-        return errno == Errno.EOPNOTSUPP ? BlockStatus.Unsupported : BlockStatus.IoError;
+        return errno;
     }
 
     private int DoSegments(BlockRequest request)
@@ -402,10 +421,12 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
             _starved = _made == MostInFlight;
             if (_starved)
                 return false;
-            _made++;
         }
 
+        // Counted once it is there: a reset waits for all that are.
         request = new BlockRequest(_queues[0].LongestChain);
+        lock (_requests)
+            _made++;
         return true;
     }
 

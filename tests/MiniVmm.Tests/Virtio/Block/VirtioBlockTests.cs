@@ -232,6 +232,23 @@ public sealed class VirtioBlockTests
         Assert.Equal(1, image.Flushes);
     }
 
+    [Theory]
+    [InlineData(DiskCache.WriteBack)]
+    [InlineData(DiskCache.None)]
+    public void An_image_that_throws_gives_an_error_here_or_on_a_worker_and_holds_up_no_reset(DiskCache cache)
+    {
+        MemoryImage image = Image();
+        using BlockFixture disk = new(image, new DiskOptions { File = "test.img", Cache = cache });
+        image.Called = () => throw new InvalidOperationException("no such day");
+
+        Assert.Equal(IoError, disk.Do(In, 0, room: 512));
+        Assert.Equal(IoError, disk.Do(In, 0, room: 512));
+        disk.Device.Reset();
+
+        string line = Assert.Single(disk.Warnings);
+        Assert.Equal("--disk test.img: a read at byte 0 failed: no such day; the guest gets an I/O error", line);
+    }
+
     [Fact]
     public void Discards_and_zeroes_come_in_segments()
     {
