@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+using MiniVmm.Kvm;
+using MiniVmm.Storage;
+
+namespace MiniVmm.Tests.Storage;
+
+/// <summary>The host's limits.</summary>
+public sealed partial class DiskFileTests
+{
+    private const int RLIMIT_FSIZE = 1;
+
+    [Fact]
+    public void A_write_beyond_the_limit_for_files_is_an_error_and_not_the_end_of_the_process()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        File.WriteAllBytes(path, new byte[4096]);
+        Assert.Equal(0, GetLimit(RLIMIT_FSIZE, out Limit before));
+
+        // So high that it is no limit to the tests beside this one.
+        Limit lower = before with { Soft = 1UL << 60 };
+        try
+        {
+            using var file = DiskFile.Open(path, readOnly: false, DiskCache.WriteBack);
+            Assert.Equal(0, SetLimit(RLIMIT_FSIZE, lower));
+
+            Assert.Equal(Errno.EFBIG, file.Write(1UL << 61, "too far"u8));
+        }
+        finally
+        {
+            SetLimit(RLIMIT_FSIZE, before);
+            File.Delete(path);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    private static partial int GetLimit(int resource, out Limit limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit")]
+    private static partial int SetLimit(int resource, in Limit limit);
+
+    private readonly record struct Limit(ulong Soft, ulong Hard);
+}
