@@ -84,6 +84,10 @@ internal sealed unsafe class SlirpStack : IDisposable
                 _port.SeeRoom();
             lock (SlirpLibrary.Gate)
             {
+                // It looks at the clock only here; by an old one it would end a UDP socket as soon as it is made. With an
+                // error for a result it looks at no socket.
+                _library.PollFdsPoll(_slirp, 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
+
                 // Frames first: the other call also sends what waited for an answer among them.
                 if ((_polls.Result(card) & PollFd.POLLIN) != 0)
                     TakeFrames();
