@@ -142,7 +142,8 @@ public sealed class ControlClientTests : IDisposable
             using Socket client = listener.Accept();
             client.Receive(new byte[1]);
             client.Send(Encoding.UTF8.GetBytes(answer));
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
         return listener;
     }
 }
