@@ -233,6 +233,7 @@ public sealed unsafe class DiskFile : IDisposable
         if (_closed)
             return;
         _closed = true;
+        ImageLock.Drop(_fd);
         _ = Close(_fd);
         _direct?.Dispose();
     }

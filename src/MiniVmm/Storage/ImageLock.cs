@@ -36,7 +36,18 @@ internal static unsafe class ImageLock
         if (free)
             return;
         string owner = LockOwner.Find(fd) ?? "another process";
+        Drop(fd);
         throw new BadInputException($"{subject}: is locked by {owner}; end that first, or use a copy of the image");
+    }
+
+    /// <summary>
+    /// Gives it up at once. Closing is not enough where another thread has just forked: until its child starts a program,
+    /// that has the open file too.
+    /// </summary>
+    public static void Drop(int fd)
+    {
+        flock_x86_64 all = new() { l_type = F_UNLCK };
+        _ = FCntl(fd, F_OFD_SETLK, &all);
     }
 
     /// <returns>False only where someone has locked the byte for himself, outside of the scheme.</returns>

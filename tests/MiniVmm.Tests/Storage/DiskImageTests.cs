@@ -164,6 +164,23 @@ public sealed unsafe class DiskImageTests : IDisposable
         Open().Dispose();
     }
 
+    [Fact]
+    public void A_closed_image_is_free_though_a_child_has_its_descriptor_still()
+    {
+        Make(4096);
+        IDiskImage image = Open();
+        int fd = int.Parse(
+            Path.GetFileName(Directory.GetFiles("/proc/self/fd").First(
+                link => new FileInfo(link).LinkTarget == Path.GetFullPath(Name))),
+            System.Globalization.CultureInfo.InvariantCulture);
+        int copy = Tmds.Linux.LibC.dup(fd);
+
+        image.Dispose();
+
+        Open().Dispose();
+        _ = Tmds.Linux.LibC.close(copy);
+    }
+
     private static byte[] Random(int length, int seed)
     {
         byte[] bytes = new byte[length];
