@@ -22,7 +22,7 @@ internal sealed class BlockWorkers(string name, int most, Action<BlockRequest> w
     {
         lock (_gate)
         {
-            if (_idle == 0 && _threads.Count < most && !TryStart() && _threads.Count == 0)
+            if (_idle == 0 && !(_threads.Count < most && TryStart()) && _threads.Count == 0)
                 return false;
             request.Next = null;
             if (_last == null)

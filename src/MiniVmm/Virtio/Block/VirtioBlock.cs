@@ -63,7 +63,13 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     }
 
     /// <param name="clock">Monotonic, in nanoseconds.</param>
-    internal VirtioBlock(IDiskImage image, DiskOptions options, int queues, Action<string> warn, Func<long> clock)
+    internal VirtioBlock(
+        IDiskImage image,
+        DiskOptions options,
+        int queues,
+        Action<string> warn,
+        Func<long> clock,
+        int workers = MostWorkers)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(options);
@@ -73,7 +79,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
         _clock = clock;
         _configuration = new BlockConfiguration(image, queues);
         _warnings = new BlockWarnings(options.Subject, warn);
-        _workers = new BlockWorkers("disk-io", MostWorkers, Work);
+        _workers = new BlockWorkers("disk-io", workers, Work);
         Encoding.ASCII.GetBytes(options.Serial ?? "", _serial);
         _iops = Limit(options.Iops);
         _bytes = Limit(options.BytesPerSecond);
