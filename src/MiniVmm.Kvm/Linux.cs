@@ -64,6 +64,14 @@ public static unsafe partial class Linux
             throw new KvmException("timerfd_settime", Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>flock: shared, exclusive, do not wait, give up (sys/file.h).</summary>
+    public const int LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8;
+
+    /// <summary>Locks an open file or directory as a whole (flock(2)).</summary>
+    /// <returns>0, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int FLock(int fd, int operation);
+
     /// <summary>Waits until one of the descriptors is ready (poll(2)).</summary>
     /// <param name="milliseconds">-1: as long as it takes.</param>
     /// <returns>How many are; or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using MiniVmm.Kvm;
 using Tmds.Linux;
@@ -10,12 +9,9 @@ namespace MiniVmm.Control;
 /// Where the machines of one user have their sockets. The directory is opened once and checked then: everything later
 /// goes by the open directory, so that nobody can put another in its place.
 /// </summary>
-public sealed unsafe partial class ControlDirectory : IDisposable
+public sealed unsafe class ControlDirectory : IDisposable
 {
     private const string Suffix = ".sock";
-    private const int LOCK_EX = 2;
-    private const int LOCK_NB = 4;
-    private const int LOCK_UN = 8;
 
     /// <summary>How long others may hold the lock, in milliseconds: they only bind or unlink under it.</summary>
     private const int LongestLock = 2000;
@@ -68,7 +64,7 @@ public sealed unsafe partial class ControlDirectory : IDisposable
     internal DirectoryLock Lock()
     {
         long end = Environment.TickCount64 + LongestLock;
-        while (FLock(_fd, LOCK_EX | LOCK_NB) != 0)
+        while (Linux.FLock(_fd, Linux.LOCK_EX | Linux.LOCK_NB) != 0)
         {
             if (Environment.TickCount64 > end)
                 throw new HostLimitException($"{Path}: locked by another process for {LongestLock / 1000} s");
@@ -169,12 +165,9 @@ public sealed unsafe partial class ControlDirectory : IDisposable
 
     private static byte[] Bytes(string path) => Encoding.UTF8.GetBytes(path + '\0');
 
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int FLock(int fd, int operation);
-
     /// <summary>The lock on a directory, given back when it is disposed of, or with the process.</summary>
     internal readonly struct DirectoryLock(int fd) : IDisposable
     {
-        public void Dispose() => _ = FLock(fd, LOCK_UN);
+        public void Dispose() => _ = Linux.FLock(fd, Linux.LOCK_UN);
     }
 }

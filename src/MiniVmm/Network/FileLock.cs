@@ -6,11 +6,8 @@ using Tmds.Linux;
 namespace MiniVmm.Network;
 
 /// <summary>A file under flock(2): the kernel lets go of it with the process, however that ends.</summary>
-internal sealed unsafe partial class FileLock : IDisposable
+internal sealed unsafe class FileLock : IDisposable
 {
-    private const int LOCK_SH = 1;
-    private const int LOCK_EX = 2;
-    private const int LOCK_NB = 4;
 
     private int _fd;
 
@@ -18,16 +15,16 @@ internal sealed unsafe partial class FileLock : IDisposable
 
     /// <summary>Waits until nobody else has it.</summary>
     /// <exception cref="IOException">The file cannot be made or locked.</exception>
-    public static FileLock Take(string path) => Open(path, LOCK_EX)!;
+    public static FileLock Take(string path) => Open(path, Linux.LOCK_EX)!;
 
     /// <summary>Has it together with others who share it.</summary>
     /// <exception cref="IOException">The file cannot be made or locked, or somebody has it alone.</exception>
     public static FileLock Share(string path) =>
-        Open(path, LOCK_SH | LOCK_NB) ?? throw new IOException($"{path} is locked");
+        Open(path, Linux.LOCK_SH | Linux.LOCK_NB) ?? throw new IOException($"{path} is locked");
 
     /// <returns>Null where anybody has it.</returns>
     /// <exception cref="IOException">The file cannot be made or locked.</exception>
-    public static FileLock? TryTake(string path) => Open(path, LOCK_EX | LOCK_NB);
+    public static FileLock? TryTake(string path) => Open(path, Linux.LOCK_EX | Linux.LOCK_NB);
 
     public void Dispose()
     {
@@ -43,7 +40,7 @@ internal sealed unsafe partial class FileLock : IDisposable
             fd = LibC.open(text, LibC.O_RDWR | LibC.O_CREAT | LibC.O_CLOEXEC, 0x180); // 0600
         if (fd < 0)
             throw Failed(path, Marshal.GetLastPInvokeError());
-        while (Lock(fd, operation) != 0)
+        while (Linux.FLock(fd, operation) != 0)
         {
             int error = Marshal.GetLastPInvokeError();
             if (error == Errno.EINTR)
@@ -56,7 +53,4 @@ internal sealed unsafe partial class FileLock : IDisposable
     }
 
     private static IOException Failed(string path, int error) => new($"{path}: {Errno.Explain(error)}");
-
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int Lock(int fd, int operation);
 }

@@ -129,9 +129,7 @@ public sealed class VirtioBalloon : IVirtioDevice
         BinaryPrimitives.WriteUInt32LittleEndian(all, Volatile.Read(ref _target));
         BinaryPrimitives.WriteUInt32LittleEndian(all[4..], Volatile.Read(ref _actual));
         BinaryPrimitives.WriteUInt32LittleEndian(all[12..], Volatile.Read(ref _poison));
-        data.Clear();
-        if (offset < all.Length)
-            all.Slice((int)offset, Math.Min(all.Length - (int)offset, data.Length)).CopyTo(data);
+        ConfigurationSpace.Read(all, offset, data);
     }
 
     public void WriteConfiguration(uint offset, ReadOnlySpan<byte> data)

@@ -103,9 +103,7 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
         Span<byte> all = stackalloc byte[ConfigurationLength];
         all.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(all, Volatile.Read(ref _size));
-        data.Clear();
-        if (offset < ConfigurationLength)
-            all[(int)offset..Math.Min(ConfigurationLength, (int)offset + data.Length)].CopyTo(data);
+        ConfigurationSpace.Read(all, offset, data);
     }
 
     public void WriteConfiguration(uint offset, ReadOnlySpan<byte> data)

@@ -109,12 +109,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         BinaryPrimitives.WriteUInt16LittleEndian(configuration[6..], _linkLost ? (ushort)0 : LinkUp);
         BinaryPrimitives.WriteUInt16LittleEndian(configuration[8..], (ushort)_pairs.Length);
         BinaryPrimitives.WriteUInt16LittleEndian(configuration[10..], _endpoint.Mtu);
-        data.Clear();
-        if (offset < ConfigurationLength)
-        {
-            Span<byte> rest = configuration[(int)offset..];
-            rest[..Math.Min(rest.Length, data.Length)].CopyTo(data);
-        }
+        ConfigurationSpace.Read(configuration, offset, data);
     }
 
     public void WriteConfiguration(uint offset, ReadOnlySpan<byte> data)
