@@ -7,9 +7,6 @@ namespace MiniVmm.Guest.Tests;
 /// <summary>Machines with a name: what <c>minivmm ps</c> and <c>minivmm ctl</c> see of them and do to them.</summary>
 public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
 {
-    private const int SIGCONT = 18;
-    private const int SIGSTOP = 19;
-
     private static readonly string Crash = Built.Guest("crash.elf");
     private readonly TemporaryFolder _runtime = new();
 
@@ -135,11 +132,11 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     {
         using MinivmmProcess web = await StartHangingAsync("web");
         using MinivmmProcess database = await StartHangingAsync("db");
-        web.Signal(SIGSTOP);
+        await web.SuspendAsync();
 
         MinivmmResult list = await RunAsync("ps");
         MinivmmResult info = await RunAsync("ctl", "web", "info");
-        web.Signal(SIGCONT);
+        web.Resume();
 
         Assert.Equal(["name", "db"], Names(list));
         Assert.Contains("web does not answer", list.Errors, StringComparison.Ordinal);

@@ -85,6 +85,35 @@ internal sealed partial class MinivmmProcess : IDisposable
 
     public void Signal(int signal) => Assert.Equal(0, kill(_process.Id, signal));
 
+    /// <summary>Stops it, and waits until each of its threads stands still: kill(2) returns before that.</summary>
+    public async Task SuspendAsync()
+    {
+        const int SIGSTOP = 19;
+        Signal(SIGSTOP);
+        while (Directory.EnumerateDirectories($"/proc/{_process.Id}/task").Any(thread => !Stopped(thread)))
+            await Task.Delay(1);
+
+        // proc_pid_stat(5): the state follows the name, which may hold parentheses itself.
+        static bool Stopped(string thread)
+        {
+            try
+            {
+                string stat = File.ReadAllText($"{thread}/stat");
+                return stat[stat.LastIndexOf(')') + 2] == 'T';
+            }
+            catch (IOException)
+            {
+                return true; // it has ended since it was listed
+            }
+        }
+    }
+
+    public void Resume()
+    {
+        const int SIGCONT = 18;
+        Signal(SIGCONT);
+    }
+
     /// <summary>Puts text into its standard input, which stays open.</summary>
     public async Task TypeAsync(string text)
     {
