@@ -430,7 +430,7 @@ public sealed class DeviceFuzzer : IDisposable
             if (_tangled)
                 queue.Forget();
             else
-                wrong ??= queue.Reap(ref completed);
+                wrong ??= queue.Reap(ref completed, ref _tangled);
         }
 
         _counts.Completed += completed;

@@ -86,9 +86,23 @@ public sealed class FuzzRing
     }
 
     /// <summary>Takes what the device gave back; says what is wrong with that.</summary>
-    public string? Reap(ref long completed)
+    /// <param name="tangled">Becomes true where that cannot be told.</param>
+    public string? Reap(ref long completed, ref bool tangled)
     {
         _memory.TryRead(Used + 2, out ushort index);
+        int given = (ushort)(index - _reaped);
+        if (given > _pending.Count)
+            return $"the device gave back {given} chains of {_pending.Count}";
+
+        // A driver that makes more available than the ring holds gets more back than the ring holds, if the device was
+        // done with some before it saw the rest: the first ones are written over.
+        if (given > Size)
+        {
+            tangled = true;
+            Forget();
+            return null;
+        }
+
         while (_reaped != index)
         {
             _memory.Ram.Memory.TryRead(Used + 4 + (8 * (ulong)(_reaped % Size)), out uint id);
