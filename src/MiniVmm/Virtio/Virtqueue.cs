@@ -207,6 +207,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
     private bool Walk(DescriptorChain chain, ushort head, out ChainError error)
     {
         byte* table = _descriptors;
+        bool inTable = false; // not told by its address: a driver may name the queue's own as an indirect one
         int tableSize = Size;
         int left = Size;
         ushort index = head;
@@ -215,7 +216,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
             Descriptor descriptor = Unsafe.ReadUnaligned<Descriptor>(table + (index * DescriptorSize));
             if ((descriptor.Flags & Indirect) != 0)
             {
-                if (!_indirect || table != _descriptors || (descriptor.Flags & Next) != 0
+                if (!_indirect || inTable || (descriptor.Flags & Next) != 0
                     || descriptor.Length == 0 || descriptor.Length % DescriptorSize != 0
                     || descriptor.Length / DescriptorSize > MostIndirect)
                 {
@@ -229,6 +230,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
                     return false;
                 }
 
+                inTable = true;
                 tableSize = left = (int)(descriptor.Length / DescriptorSize);
                 index = 0;
                 continue;

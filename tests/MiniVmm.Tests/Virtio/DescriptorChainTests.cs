@@ -110,6 +110,18 @@ public sealed unsafe class DescriptorChainTests : IDisposable
     }
 
     [Fact]
+    public void A_table_that_is_the_queue_s_own_leads_nowhere_else()
+    {
+        // The queue's own table read as an indirect one: what it holds is then in a table, and names no other.
+        _driver.WriteDescriptor(0, _driver.Descriptors, 16, TestDriver.Indirect, 0);
+        _driver.MakeAvailable(0);
+
+        Assert.False(_queue.TryTake(_chain));
+
+        Assert.Equal(ChainError.BadIndirect, _queue.Error);
+    }
+
+    [Fact]
     public void A_table_that_loops_is_refused()
     {
         ulong table = _memory.Allocate(32);
