@@ -6,10 +6,12 @@ namespace MiniVmm.Storage;
 internal static class BlockQueue
 {
     /// <summary>Bytes of the smallest discard; 0 where it cannot, or where nothing is said.</summary>
-    public static uint DiscardGranularity(uint major, uint minor)
+    public static uint DiscardGranularity(uint major, uint minor, string sysfs = "/sys")
     {
-        // A partition has no queue of its own, its disk above has.
-        string device = $"/sys/dev/block/{major}:{minor}";
+        // A partition has no queue of its own, its disk above has: above where the link leads to, and a ".." behind
+        // the link's own name is taken as text.
+        string links = $"{sysfs}/dev/block";
+        string device = Path.Combine(links, new FileInfo($"{links}/{major}:{minor}").LinkTarget ?? "");
         return Read($"{device}/queue/discard_granularity") ?? Read($"{device}/../queue/discard_granularity") ?? 0;
     }
 
