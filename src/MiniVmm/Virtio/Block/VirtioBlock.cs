@@ -49,6 +49,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     private IWatch? _watch;
     private ILoopTimer? _timer;
     private int _made;
+    private int _turn;
     private bool _starved;
 
     /// <param name="image">The contents; disposed with the device.</param>
@@ -185,8 +186,17 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
         while (more && left > 0)
         {
             more = false;
+            int first = _turn;
             for (int i = 0; i < _queues.Count; i++)
-                more |= _queues[i].Size != 0 && ServeQueue(i, ref left);
+            {
+                int queue = (first + i) % _queues.Count;
+                int before = left;
+                more |= _queues[queue].Size != 0 && ServeQueue(queue, ref left);
+
+                // Who had the last of what there was is the last to be asked next time.
+                if (left != before)
+                    _turn = queue + 1;
+            }
         }
 
         // The thread has other things to look at in between, such as being parked.

@@ -216,6 +216,30 @@ public sealed class VirtioBlockFlightTests
     }
 
     [Fact]
+    public void A_rate_is_shared_by_the_queues_that_have_something_to_do()
+    {
+        MemoryImage image = new(DiskLength);
+        using BlockFixture disk = new(image, new DiskOptions { File = "x", Iops = 10 }, queues: 4);
+        foreach (int queue in (int[])[0, 1, 3])
+        {
+            for (int i = 0; i < 12; i++)
+                disk.Add(In, 0, room: 512, queue: queue);
+            disk.Kick(queue);
+        }
+
+        // A request at a time.
+        for (int i = 0; i < 12; i++)
+        {
+            disk.Now += 101_000_000;
+            Assert.Equal(1, disk.Loop.Elapse());
+        }
+
+        int[] done = [.. disk.Drivers.Select(driver => (int)driver.UsedIndex)];
+        Assert.Equal(13, done.Sum());
+        Assert.All((int[])[0, 1, 3], queue => Assert.InRange(done[queue], 4, 5));
+    }
+
+    [Fact]
     public void Nothing_is_allocated_for_a_request()
     {
         MemoryImage image = new(DiskLength);
