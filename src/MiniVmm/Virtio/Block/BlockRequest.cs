@@ -60,7 +60,7 @@ internal sealed unsafe class BlockRequest : IDisposable
     /// <summary>First byte on the disk, of a read or a write.</summary>
     public ulong Offset { get; private set; }
 
-    /// <summary>Bytes to read or write.</summary>
+    /// <summary>Bytes to read, to write, or to zero, for which a host may have to write them too.</summary>
     public ulong Length { get; private set; }
 
     /// <summary>The data, between the header and the status.</summary>
@@ -191,6 +191,8 @@ internal sealed unsafe class BlockRequest : IDisposable
             }
 
             _segments[_segmentCount++] = segment;
+            if (Operation == BlockOperation.WriteZeroes)
+                Length += (ulong)segment.Sectors * IDiskImage.SectorSize;
         }
 
         return BlockStatus.Ok;

@@ -240,6 +240,21 @@ public sealed class VirtioBlockFlightTests
     }
 
     [Fact]
+    public void Zeroes_count_as_bytes_written_as_far_as_the_limit_goes()
+    {
+        MemoryImage image = new(DiskLength);
+        using BlockFixture disk = new(image, new DiskOptions { File = "x", BytesPerSecond = 10_240 });
+        Assert.Equal(Ok, disk.Do(WriteZeroes, 0, [.. Segment(0, 16), .. Segment(32, 6)])); // 11264, and 1024 at once
+        (_, ulong status) = disk.Add(In, 0, room: 512);
+
+        disk.Kick();
+
+        Assert.Equal(Untouched, disk.Memory.Read<byte>(status));
+        TimeSpan? delay = Assert.Single(disk.Loop.Timers).Delay;
+        Assert.InRange(delay ?? TimeSpan.Zero, TimeSpan.FromMilliseconds(990), TimeSpan.FromMilliseconds(1010));
+    }
+
+    [Fact]
     public void Nothing_is_allocated_for_a_request()
     {
         MemoryImage image = new(DiskLength);
