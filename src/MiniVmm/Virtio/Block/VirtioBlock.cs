@@ -20,7 +20,8 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     private const int MostWorkers = 16;
     private const int MostInFlight = 64;
     private const int MostPerTurn = 16;
-    private const int MostPerPass = 256;
+    private const int MostPerPass = 256; // and 64 MiB: so many bytes count as a request more
+    private const int BytesOfOne = 256 << 10;
 
     // Longer than this is waiting; and so long at most a completed request goes without its interrupt.
     private const long QuickNanoseconds = 100_000;
@@ -212,7 +213,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
         long completedAt = long.MaxValue; // the first one that the driver was not told of
         lock (_gates[index])
             queue.SuppressNotifications();
-        for (int i = 0; i < MostPerTurn && more; i++)
+        for (int i = 0; i < MostPerTurn && more && left > 0; i++)
         {
             // What may not be taken yet waits in the ring, and the timer or a worker wakes us.
             if (MustWait() || !TryRent(out BlockRequest? request))
@@ -235,7 +236,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
                 continue;
             }
 
-            left--;
+            left -= 1 + (int)((request.Chain.ReadableLength + request.Chain.WritableLength) / BytesOfOne);
             request.Queue = index;
             if (TryDoNow(queue, request, out long now))
                 completedAt = Math.Min(completedAt, now);

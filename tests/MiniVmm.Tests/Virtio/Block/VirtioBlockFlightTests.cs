@@ -255,6 +255,23 @@ public sealed class VirtioBlockFlightTests
     }
 
     [Fact]
+    public void Large_requests_let_the_thread_see_to_other_things_in_between()
+    {
+        MemoryImage image = new(DiskLength);
+        using BlockFixture disk = new(image);
+        ulong room = disk.Memory.Allocate(4 << 20);
+        TestBuffer header = TestBuffer.Readable(disk.Memory.Place(Header(In, ulong.MaxValue)), 16);
+        TestBuffer[] pieces = [header, .. Enumerable.Repeat(TestBuffer.Writable(room, 4 << 20), 16)];
+        for (int i = 0; i < 3; i++)
+            disk.Drivers[0].AddIndirect(pieces);
+
+        disk.Kick();
+
+        Assert.Equal(1, disk.Drivers[0].UsedIndex); // now it could be parked
+        Assert.Equal(3, disk.Run().Length);
+    }
+
+    [Fact]
     public void Nothing_is_allocated_for_a_request()
     {
         MemoryImage image = new(DiskLength);
