@@ -1,17 +1,43 @@
+using System.Globalization;
+using System.Text;
+
 namespace MiniVmm.Cli;
 
-/// <summary>What MiniVmm itself says, on standard error, one line each.</summary>
+/// <summary>
+/// What MiniVmm itself says, on standard error, one line each: whatever the names and values in it hold, it neither breaks
+/// the line nor speaks to the terminal.
+/// </summary>
 internal static class Messages
 {
     public static void Error(string message) => Write("minivmm: ", message);
 
     public static void Warning(string message) => Write("minivmm: warning: ", message);
 
+    /// <summary>The text with an escape, as a shell's $'…' has them, for each control character.</summary>
+    public static string Printable(string message)
+    {
+        if (!message.Any(char.IsControl))
+            return message;
+        StringBuilder line = new();
+        foreach (char letter in message)
+        {
+            _ = letter switch
+            {
+                '\n' => line.Append("\\n"),
+                '\r' => line.Append("\\r"),
+                _ when char.IsControl(letter) => line.Append(CultureInfo.InvariantCulture, $"\\x{(int)letter:x2}"),
+                _ => line.Append(letter),
+            };
+        }
+
+        return line.ToString();
+    }
+
     private static void Write(string prefix, string message)
     {
         try
         {
-            Console.Error.WriteLine(prefix + message);
+            Console.Error.WriteLine(prefix + Printable(message));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

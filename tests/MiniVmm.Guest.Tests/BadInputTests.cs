@@ -36,6 +36,21 @@ public sealed class BadInputTests
         Assert.Contains(expected, run.With(ExitStatus.BadInput).OnlyLine());
     }
 
+    [Theory]
+    [InlineData("--net", "user\nfoo", @"--net user\nfoo: ")]
+    [InlineData("--net", "user,hostname=\r\n", @"hostname=\r\n is no host's name")]
+    [InlineData("--disk", "no\nfile", @"--disk no\nfile: no such file")]
+    [InlineData("--name", "a\nb", @"--name a\nb: not a name")]
+    [InlineData("--mem", "1\n2", @"--mem 1\n2: not a size")]
+    [InlineData("--kernel", "\u001b[2J", @"\x1b[2J")]
+    [InlineData("--no\nsuch", "1", @"--no\nsuch")]
+    public async Task A_line_break_in_an_argument_breaks_no_line(string option, string value, string expected)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", option, value, Hello);
+
+        Assert.Contains(expected, run.With(ExitStatus.BadInput).OnlyLine());
+    }
+
     [Fact]
     public async Task Fewer_host_CPUs_in_pin_than_vCPUs()
     {
