@@ -28,7 +28,9 @@ internal static class ControlTables
                 Number(info, "pid") is { } pid ? pid.ToString(CultureInfo.InvariantCulture) : "",
                 Number(info, "vcpus") is { } vcpus ? vcpus.ToString(CultureInfo.InvariantCulture) : "",
                 Number(info, "memoryBytes") is { } bytes ? ByteSize.Format((ulong)bytes) : "",
-                info.TryGetProperty("uptimeSeconds", out JsonElement up) ? Duration(up.GetDouble()) : "",
+                info.TryGetProperty("uptimeSeconds", out JsonElement up) && up.ValueKind == JsonValueKind.Number
+                    ? Duration(up.GetDouble())
+                    : "",
                 Text(info, "kernel"));
         }
 
@@ -38,19 +40,21 @@ internal static class ControlTables
     public static void PrintStatistics(JsonElement statistics)
     {
         IAnsiConsole console = Tables.StandardOutput();
-        if (statistics.TryGetProperty("memory", out JsonElement memory))
+        if (statistics.TryGetProperty("memory", out JsonElement memory) && memory.ValueKind == JsonValueKind.Object)
         {
             console.Write(Memory(memory));
             console.WriteLine();
         }
 
-        if (statistics.TryGetProperty("devices", out JsonElement devices) && devices.GetArrayLength() > 0)
+        JsonElement[] devices = Objects(statistics, "devices");
+        if (devices.Length > 0)
         {
             console.Write(Devices(devices));
             console.WriteLine();
         }
 
-        if (statistics.TryGetProperty("vcpus", out JsonElement vcpus))
+        JsonElement[] vcpus = Objects(statistics, "vcpus");
+        if (vcpus.Length > 0)
             console.Write(Exits(vcpus));
     }
 
@@ -77,7 +81,7 @@ internal static class ControlTables
                 table.AddRow($"  guest's {name}", IsSize(name) ? Mebibytes(value) : Count(value));
         }
 
-        if (memory.TryGetProperty("ksm", out JsonElement ksm))
+        if (memory.TryGetProperty("ksm", out JsonElement ksm) && ksm.ValueKind == JsonValueKind.Object)
             AddKsm(table, ksm);
         return table;
 
@@ -106,10 +110,10 @@ internal static class ControlTables
         }
     }
 
-    private static Table Devices(JsonElement devices)
+    private static Table Devices(JsonElement[] devices)
     {
         Table table = Tables.New("device", "kind", "counters");
-        foreach (JsonElement device in devices.EnumerateArray())
+        foreach (JsonElement device in devices)
         {
             IEnumerable<string> counters =
                 Numbers(device, "counters").Select(counter => $"{counter.Key} {Count(counter.Value)}");
@@ -119,16 +123,16 @@ internal static class ControlTables
         return table;
     }
 
-    private static Table Exits(JsonElement vcpus)
+    private static Table Exits(JsonElement[] vcpus)
     {
-        Dictionary<string, long>[] counts = [.. vcpus.EnumerateArray().Select(vcpu => Numbers(vcpu, "byReason"))];
+        Dictionary<string, long>[] counts = [.. vcpus.Select(vcpu => Numbers(vcpu, "byReason"))];
         Table table = Tables.New(["exits by reason", .. counts.Select((_, index) => $">vCPU {index}")]);
         IEnumerable<string> reasons = counts.SelectMany(count => count.Keys)
             .Distinct()
             .OrderByDescending(reason => counts.Sum(count => count.GetValueOrDefault(reason)));
         foreach (string reason in reasons)
             table.AddRow([Markup.Escape(reason), .. counts.Select(count => Count(count.GetValueOrDefault(reason)))]);
-        table.AddRow(["all", .. vcpus.EnumerateArray().Select(vcpu => Count(Number(vcpu, "exits") ?? 0))]);
+        table.AddRow(["all", .. vcpus.Select(vcpu => Count(Number(vcpu, "exits") ?? 0))]);
         return table;
     }
 
@@ -138,7 +142,7 @@ internal static class ControlTables
 
     private static string Text(JsonElement parent, string name) =>
         parent.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
-            ? Markup.Escape(value.GetString()!)
+            ? Markup.Escape(Messages.Printable(value.GetString()!))
             : "";
 
     private static long? Number(JsonElement parent, string name) =>
@@ -147,6 +151,11 @@ internal static class ControlTables
         && value.TryGetInt64(out long number)
             ? number
             : null;
+
+    private static JsonElement[] Objects(JsonElement parent, string name) =>
+        parent.TryGetProperty(name, out JsonElement list) && list.ValueKind == JsonValueKind.Array
+            ? [.. list.EnumerateArray().Where(element => element.ValueKind == JsonValueKind.Object)]
+            : [];
 
     private static Dictionary<string, long> Numbers(JsonElement parent, string name)
     {

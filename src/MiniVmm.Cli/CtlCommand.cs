@@ -62,9 +62,7 @@ internal sealed class CtlCommand : Command
 
     private static int Show(ControlClient client, string command, string member, bool json)
     {
-        using JsonDocument answer = client.Ask(command);
-        if (!answer.RootElement.TryGetProperty(member, out JsonElement content))
-            throw new HostLimitException($"machine {client.Name} answers without {member}; is it another version?");
+        JsonElement content = client.AskFor(command, member);
         if (json)
             ControlTables.WriteJson(content.WriteTo);
         else if (command == "info")

@@ -18,13 +18,13 @@ internal sealed class PsCommand : Command
 
     private int Run(ParseResult line)
     {
-        List<JsonDocument> machines = [];
+        List<JsonElement> infos = [];
         foreach (string name in RunningMachines.List())
         {
             try
             {
                 using ControlClient client = ControlClient.Connect(name);
-                machines.Add(client.Ask("info"));
+                infos.Add(client.AskFor("info", "info"));
             }
             catch (BadInputException)
             {
@@ -36,7 +36,6 @@ internal sealed class PsCommand : Command
             }
         }
 
-        JsonElement[] infos = [.. machines.Select(machine => machine.RootElement.GetProperty("info"))];
         if (line.GetValue(_json))
         {
             ControlTables.WriteJson(writer =>

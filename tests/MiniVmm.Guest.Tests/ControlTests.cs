@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniVmm.Tests;
@@ -141,6 +142,45 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
         Assert.Equal(["name", "db"], Names(list));
         Assert.Contains("web does not answer", list.Errors, StringComparison.Ordinal);
         Assert.Contains("web does not answer", info.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_socket_that_is_no_machines_is_reported_and_holds_up_no_list()
+    {
+        using MinivmmProcess database = await StartHangingAsync("db");
+        using Socket odd = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        odd.Bind(new UnixDomainSocketEndPoint(Path.Combine(_runtime["minivmm"], "odd.sock")));
+        odd.Listen();
+        using CancellationTokenSource end = new();
+        Task serving = ServeAsync(odd, "{\"ok\":true}\n"u8.ToArray(), end.Token);
+
+        MinivmmResult list = await RunAsync("ps");
+        MinivmmResult stats = await RunAsync("ctl", "odd", "stats");
+        await end.CancelAsync();
+        await serving;
+
+        Assert.Equal(["name", "db"], Names(list));
+        Assert.Contains("odd answers with something else", list.Errors, StringComparison.Ordinal);
+        Assert.Contains("odd answers with something else", stats.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Gives everyone who asks anything the same line.</summary>
+    private static async Task ServeAsync(Socket listener, byte[] answer, CancellationToken end)
+    {
+        byte[] request = new byte[4096];
+        while (!end.IsCancellationRequested)
+        {
+            try
+            {
+                using Socket client = await listener.AcceptAsync(end);
+                while (await client.ReceiveAsync(request, end) > 0)
+                    await client.SendAsync(answer, end);
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            {
+                // It only looked whether somebody listens.
+            }
+        }
     }
 
     private static string[] Names(MinivmmResult list) =>

@@ -75,7 +75,20 @@ public sealed unsafe class ControlClient : IDisposable
         if (!answer.RootElement.TryGetProperty("error", out JsonElement error))
             return answer;
         using (answer)
-            throw new BadInputException($"machine {Name}: {error.GetString()}");
+            throw TryGetText(error, out string? why) ? new BadInputException($"machine {Name}: {why}") : NotOurs();
+    }
+
+    /// <summary>Asks, and gives the object of the answer that is what was asked for.</summary>
+    /// <param name="command">As docs/control.md has them.</param>
+    /// <param name="member">The object's name, as in "info".</param>
+    /// <inheritdoc cref="Ask"/>
+    public JsonElement AskFor(string command, string member)
+    {
+        using JsonDocument answer = Ask(command);
+        return answer.RootElement.TryGetProperty(member, out JsonElement content)
+            && content.ValueKind == JsonValueKind.Object
+            ? content.Clone()
+            : throw NotOurs();
     }
 
     /// <summary>
@@ -195,6 +208,21 @@ public sealed unsafe class ControlClient : IDisposable
         {
             throw NotOurs();
         }
+    }
+
+    private static bool TryGetText(JsonElement value, out string? text)
+    {
+        text = null;
+        try
+        {
+            text = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair, escaped.
+        }
+
+        return text is not null;
     }
 
     private static bool TryGetSize(JsonElement parent, string name, out ulong size)

@@ -110,12 +110,16 @@ public sealed class ControlClientTests : IDisposable
     [InlineData("hello\n")]
     [InlineData("[]\n")]
     [InlineData("{\"ok\":\n")]
+    [InlineData("{\"error\":{}}\n")]
+    [InlineData("{\"error\":\"\\ud800\"}\n")]
+    [InlineData("{\"ok\":true}\n")]
+    [InlineData("{\"ok\":true,\"info\":[]}\n")]
     public void A_server_that_speaks_something_else_is_the_hosts_trouble(string answer)
     {
         using Socket server = ServeOnce(answer);
         using ControlClient client = ControlClient.Connect("web");
 
-        Assert.Throws<HostLimitException>(() => client.Ask("info"));
+        Assert.Throws<HostLimitException>(() => client.AskFor("info", "info"));
     }
 
     [Fact]
