@@ -21,17 +21,18 @@ internal sealed unsafe class GuestPort : IDisposable
     // Asked for; the kernel gives at most net.core.wmem_max.
     private const int SocketBuffer = 1 << 20;
 
-    // A card that has taken nothing for so long is off, or its guest is stopped: frames are then dropped, as on a cable.
-    private const int PatienceMilliseconds = 200;
-
     private readonly EventFd _stop = new();
+    private readonly int _patience;
     private byte* _frame;
     private readonly int _card;
     private readonly int _network;
 
+    /// <param name="patience">Milliseconds after which a card that has taken nothing is off, or its guest stopped: frames
+    /// are then dropped, as on a cable.</param>
     /// <exception cref="KvmException">No more files.</exception>
-    public GuestPort()
+    public GuestPort(int patience = 200)
     {
+        _patience = patience;
         int* pair = stackalloc int[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
         {
@@ -77,15 +78,39 @@ internal sealed unsafe class GuestPort : IDisposable
         return received < 0 ? null : _frame;
     }
 
-    /// <summary>Hands a frame to the card; waits if there is no room, and gives it up in the end.</summary>
-    public void Send(byte* frame, int length)
+    /// <summary>Hands a frame to the card, without waiting. One that the card cannot have is done with.</summary>
+    /// <returns>False if there is no room.</returns>
+    public bool TrySend(byte* frame, int length)
     {
         while ((long)send(_network, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         {
             int error = Marshal.GetLastPInvokeError();
-            if (error != Errno.EINTR && (error != Errno.EAGAIN || !WaitForRoom()))
-                return;
+            if (error != Errno.EINTR)
+                return error != Errno.EAGAIN;
         }
+
+        return true;
+    }
+
+    /// <summary>Waits until the card takes frames; says false where they are to be dropped.</summary>
+    public bool WaitForRoom()
+    {
+        if (Stalled || Stopped)
+            return false;
+        PollFd* wanted = stackalloc PollFd[2];
+        wanted[0] = new PollFd { fd = _network, events = PollFd.POLLOUT };
+        wanted[1] = new PollFd { fd = _stop.Fd, events = PollFd.POLLIN };
+        long began = Environment.TickCount64;
+        int ready;
+        do
+        {
+            long left = _patience - (Environment.TickCount64 - began);
+            ready = Poll(wanted, 2, (int)Math.Max(0, left));
+        }
+        while (ready < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+        Stopped |= wanted[1].revents != 0;
+        Stalled = ready == 0;
+        return ready > 0 && !Stopped;
     }
 
     public void Dispose()
@@ -97,25 +122,5 @@ internal sealed unsafe class GuestPort : IDisposable
         _stop.Dispose();
         NativeMemory.Free(_frame);
         _frame = null;
-    }
-
-    private bool WaitForRoom()
-    {
-        if (Stalled || Stopped)
-            return false;
-        PollFd* wanted = stackalloc PollFd[2];
-        wanted[0] = new PollFd { fd = _network, events = PollFd.POLLOUT };
-        wanted[1] = new PollFd { fd = _stop.Fd, events = PollFd.POLLIN };
-        long began = Environment.TickCount64;
-        int ready;
-        do
-        {
-            long left = PatienceMilliseconds - (Environment.TickCount64 - began);
-            ready = Poll(wanted, 2, (int)Math.Max(0, left));
-        }
-        while (ready < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-        Stopped |= wanted[1].revents != 0;
-        Stalled = ready == 0;
-        return ready > 0 && !Stopped;
     }
 }

@@ -171,10 +171,26 @@ internal sealed unsafe class SlirpStack : IDisposable
     [UnmanagedCallersOnly]
     private static nint SendPacket(byte* frame, nuint length, nint opaque)
     {
-        Of(opaque)._port.Send(frame, (int)length);
+        GuestPort port = Of(opaque)._port;
+        while (!port.TrySend(frame, (int)length) && WaitForRoom(port))
+        {
+            // It had no room, and has some.
+        }
 
         // Frames that nobody takes are lost, which is no error of libslirp's to report.
         return (nint)length;
+    }
+
+    /// <summary>
+    /// Waits for a card without the lock, so that other networks go on. In here libslirp expects nothing of its variables
+    /// to stay as it is: the others only move its clock on, and look up the host's name servers.
+    /// </summary>
+    private static bool WaitForRoom(GuestPort port)
+    {
+        SlirpLibrary.Gate.Exit();
+        bool room = port.WaitForRoom();
+        SlirpLibrary.Gate.Enter();
+        return room;
     }
 
     // Said of what the guest sends: it could fill a terminal.

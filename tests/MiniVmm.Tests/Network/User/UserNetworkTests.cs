@@ -202,6 +202,40 @@ public sealed class UserNetworkTests
     }
 
     [Fact]
+    public void A_card_that_reads_nothing_does_not_hold_up_another_network()
+    {
+        using CardOnly card = new(patience: 60_000);
+        using SlirpStack stack = UserNetwork.MakeStack(SlirpLibrary.Load(), card.Port, new UserNetOptions(), 1500);
+        using UserNetwork other = new(new UserNetOptions());
+        Thread loop = new(stack.Run);
+        loop.Start();
+        try
+        {
+            // Until the one network's thread waits for room for an answer, and takes no more questions.
+            GuestWire wire = new(card);
+            wire.Send(GuestWire.ArpFrame(1, GuestWire.Guest, [], GuestWire.Host));
+            byte[] question = GuestWire.PingFrame(GuestWire.Host, 1, new byte[1400]);
+            for (int failures = 0; failures < 100;)
+            {
+                bool sent = wire.TrySend(question);
+                failures = sent ? 0 : failures + 1;
+                if (!sent)
+                    Thread.Sleep(2);
+            }
+
+            GuestWire otherWire = new(other);
+            otherWire.Send(GuestWire.ArpFrame(1, GuestWire.Guest, [], GuestWire.Host));
+
+            Assert.NotNull(otherWire.Receive());
+        }
+        finally
+        {
+            card.Port.Stop();
+            loop.Join();
+        }
+    }
+
+    [Fact]
     public void Frames_that_are_none_are_passed_over()
     {
         using UserNetwork network = new(new UserNetOptions());
@@ -385,9 +419,9 @@ public sealed class UserNetworkTests
     }
 
     /// <summary>A card's end without a network behind it.</summary>
-    private sealed class CardOnly : NetEndpoint
+    private sealed class CardOnly(int patience = 200) : NetEndpoint
     {
-        public GuestPort Port { get; } = new();
+        public GuestPort Port { get; } = new(patience);
 
         public override IReadOnlyList<int> Descriptors => [Port.Card];
 
