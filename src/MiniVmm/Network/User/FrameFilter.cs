@@ -13,9 +13,13 @@ internal static class FrameFilter
     private const ushort Ip4Type = 0x0800;
     private const ushort ArpType = 0x0806;
     private const ushort Ip6Type = 0x86dd;
+    private const byte Icmp = 1;
     private const byte Tcp = 6;
     private const byte Udp = 17;
+    private const ushort Dhcp = 67;
     private const ushort Tftp = 69;
+    private const byte Syn = 0x02;
+    private const byte Ack = 0x10;
     private const byte Urgent = 0x20;
 
     /// <summary>Says whether libslirp is to have the frame, and may change it.</summary>
@@ -27,6 +31,23 @@ internal static class FrameFilter
         Ip6Type => AdmitsIp6(frame),
 
         // It also speaks to network controllers (NC-SI, 0x88f8), which no guest has there, and knows no others.
+        _ => false,
+    };
+
+    /// <summary>Says whether libslirp may open a socket for the frame: the first of a connection, or any datagram.</summary>
+    /// <param name="frame">One that it admits.</param>
+    public static bool MayOpenSocket(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
+    {
+        Ip4Type => MayOpenSocket(frame[23], frame[(Ethernet + ((frame[Ethernet] & 15) * 4))..]),
+        Ip6Type => MayOpenSocket(frame[20], frame[Ip6..]),
+        _ => false,
+    };
+
+    private static bool MayOpenSocket(byte protocol, ReadOnlySpan<byte> segment) => protocol switch
+    {
+        Icmp => true, // a ping
+        Tcp => segment.Length >= 20 && (segment[13] & (Syn | Ack)) == Syn,
+        Udp => segment.Length >= 4 && BinaryPrimitives.ReadUInt16BigEndian(segment[2..]) != Dhcp,
         _ => false,
     };
 

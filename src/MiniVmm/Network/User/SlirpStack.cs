@@ -16,6 +16,7 @@ internal sealed unsafe class SlirpStack : IDisposable
 
     private readonly SlirpLibrary _library;
     private readonly GuestPort _port;
+    private readonly SocketLimit _limit;
     private readonly PollSet _polls = new();
     private readonly List<nint> _timers = new(1);
     private GCHandle<SlirpStack> _self;
@@ -25,10 +26,11 @@ internal sealed unsafe class SlirpStack : IDisposable
     /// <param name="library">Loaded.</param>
     /// <param name="port">Where frames come from and go to; stays the caller's.</param>
     /// <param name="configuration">Its texts are copied.</param>
+    /// <param name="limit">Of its sockets.</param>
     /// <exception cref="BadInputException">libslirp refuses the configuration.</exception>
-    public SlirpStack(SlirpLibrary library, GuestPort port, SlirpConfig* configuration)
+    public SlirpStack(SlirpLibrary library, GuestPort port, SlirpConfig* configuration, SocketLimit limit)
     {
-        (_library, _port) = (library, port);
+        (_library, _port, _limit) = (library, port, limit);
         _self = new GCHandle<SlirpStack>(this);
         _callbacks = (SlirpCb*)NativeMemory.AllocZeroed((nuint)sizeof(SlirpCb));
         _callbacks->send_packet = &SendPacket;
@@ -37,8 +39,8 @@ internal sealed unsafe class SlirpStack : IDisposable
         _callbacks->timer_new = &TimerNew;
         _callbacks->timer_free = &TimerFree;
         _callbacks->timer_mod = &TimerMod;
-        _callbacks->register_poll_fd = &PollFdChanged;
-        _callbacks->unregister_poll_fd = &PollFdChanged;
+        _callbacks->register_poll_fd = &SocketOpened;
+        _callbacks->unregister_poll_fd = &SocketCloses;
         _callbacks->notify = &Notify;
         lock (SlirpLibrary.Gate)
             _slirp = library.New(configuration, _callbacks, GCHandle<SlirpStack>.ToIntPtr(_self));
@@ -159,10 +161,13 @@ internal sealed unsafe class SlirpStack : IDisposable
             byte* frame = _port.Receive(out int length);
             if (frame == null)
                 return;
-            if (length != 0 && FrameFilter.Admits(new Span<byte>(frame, length)))
+            if (length != 0 && Admits(new Span<byte>(frame, length)))
                 _library.Input(_slirp, frame, length);
         }
     }
+
+    private bool Admits(Span<byte> frame) =>
+        FrameFilter.Admits(frame) && !(_limit.IsReached && FrameFilter.MayOpenSocket(frame));
 
     private static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
 
@@ -226,11 +231,13 @@ internal sealed unsafe class SlirpStack : IDisposable
         ((Timer*)timer)->Running = true;
     }
 
-    // The set is made anew for each wait, on the thread that calls libslirp: there is nobody to tell or to wake.
+    // The set is made anew for each wait, on the thread that calls libslirp: nobody has to be woken. It does not tell of
+    // all sockets: of those that come by a forwarded port it learns here -1, and AddPoll the number.
     [UnmanagedCallersOnly]
-    private static void PollFdChanged(int fd, nint opaque)
-    {
-    }
+    private static void SocketOpened(int fd, nint opaque) => Of(opaque)._limit.Add(fd);
+
+    [UnmanagedCallersOnly]
+    private static void SocketCloses(int fd, nint opaque) => Of(opaque)._limit.Remove(fd);
 
     [UnmanagedCallersOnly]
     private static void Notify(nint opaque)
@@ -240,6 +247,10 @@ internal sealed unsafe class SlirpStack : IDisposable
     [UnmanagedCallersOnly]
     private static int AddPoll(int fd, int events, nint opaque)
     {
+        SlirpStack stack = Of(opaque);
+        stack._limit.Add(fd);
+        if (!stack._limit.Admits(fd))
+            return -1; // an index of no result
         int wanted = 0;
         if ((events & SlirpPoll.In) != 0)
             wanted |= PollFd.POLLIN;
@@ -247,7 +258,7 @@ internal sealed unsafe class SlirpStack : IDisposable
             wanted |= PollFd.POLLOUT;
         if ((events & SlirpPoll.Pri) != 0)
             wanted |= PollFd.POLLPRI;
-        return Of(opaque)._polls.Add(fd, (short)wanted);
+        return stack._polls.Add(fd, (short)wanted);
     }
 
     [UnmanagedCallersOnly]

@@ -100,7 +100,8 @@ public sealed unsafe class UserNetwork : NetEndpoint
 
     private static Ipv4Address DnsOf(UserNetOptions options) => options.Dns ?? options.Network.Host(3);
 
-    internal static SlirpStack MakeStack(SlirpLibrary library, GuestPort port, UserNetOptions options, ushort mtu)
+    internal static SlirpStack MakeStack(
+        SlirpLibrary library, GuestPort port, UserNetOptions options, ushort mtu, SocketLimit? limit = null)
     {
         byte[]? hostname = options.Hostname is null ? null : Encoding.UTF8.GetBytes(options.Hostname + '\0');
         fixed (byte* name = hostname)
@@ -124,7 +125,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
                 if_mtu = mtu,
                 if_mru = mtu,
             };
-            return new SlirpStack(library, port, &configuration);
+            return new SlirpStack(library, port, &configuration, limit ?? SocketLimit.OfProcess());
         }
     }
 

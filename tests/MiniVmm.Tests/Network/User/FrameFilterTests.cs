@@ -24,6 +24,20 @@ public sealed class FrameFilterTests
         }
     }
 
+    [Fact]
+    public void Knows_what_may_open_a_socket()
+    {
+        byte[] reply = GuestWire.TcpFrame(80, 777, 1, 2, GuestTcp.Syn | GuestTcp.Ack, []);
+
+        Assert.True(FrameFilter.MayOpenSocket(GuestWire.PingFrame(GuestWire.Host, 1, [1, 2, 3])));
+        Assert.True(FrameFilter.MayOpenSocket(GuestWire.UdpFrame(GuestWire.Guest, 777, GuestWire.Host, 53, [1, 2, 3])));
+        Assert.True(FrameFilter.MayOpenSocket(GuestWire.TcpFrame(777, 80, 1, 0, GuestTcp.Syn, [])));
+        Assert.False(FrameFilter.MayOpenSocket(reply));
+        Assert.False(FrameFilter.MayOpenSocket(GuestWire.TcpFrame(777, 80, 1, 2, GuestTcp.Ack, [1, 2, 3])));
+        Assert.False(FrameFilter.MayOpenSocket(GuestWire.UdpFrame(0, 68, uint.MaxValue, 67, new byte[300])));
+        Assert.False(FrameFilter.MayOpenSocket(GuestWire.ArpFrame(1, GuestWire.Guest, [], GuestWire.Host)));
+    }
+
     [Theory]
     [InlineData(0x2000, false)]
     [InlineData(0x0001, false)]

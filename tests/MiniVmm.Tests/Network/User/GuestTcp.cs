@@ -73,6 +73,9 @@ internal sealed class GuestTcp(GuestWire wire, ushort guestPort, ushort hostPort
 
     public void Close() => Segment(Fin | Ack, []);
 
+    /// <summary>Ends it at once, both ways.</summary>
+    public void Abort() => Segment(Rst | Ack, []);
+
     public byte[] Next(string what) => wire.ReceiveIp(what, GuestWire.Tcp, guestPort);
 
     public static byte Flags(byte[] frame) => frame[GuestWire.Ip + 13];

@@ -417,20 +417,4 @@ public sealed class UserNetworkTests
             found.Add(answer[i], answer[(i + 2)..(i + 2 + answer[i + 1])]);
         return (GuestWire.Read32(answer, Start + 16), found);
     }
-
-    /// <summary>A card's end without a network behind it.</summary>
-    private sealed class CardOnly(int patience = 200) : NetEndpoint
-    {
-        public GuestPort Port { get; } = new(patience);
-
-        public override IReadOnlyList<int> Descriptors => [Port.Card];
-
-        public override bool HasVnetHeader => false;
-
-        public override ushort Mtu => 1500;
-
-        public override string Description => "a card";
-
-        protected override void Dispose(bool disposing) => Port.Dispose();
-    }
 }

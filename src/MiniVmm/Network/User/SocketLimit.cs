@@ -1,0 +1,66 @@
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
+
+namespace MiniVmm.Network.User;
+
+/// <summary>
+/// How many sockets a guest may have this process open. libslirp has no limit of its own: a guest that makes connections
+/// without end would use up the process' files, and with them what `minivmm ctl` and an orderly end need. One thread's.
+/// </summary>
+/// <param name="most">Sockets of one network.</param>
+/// <param name="firstReserved">The lowest descriptor that is kept for others: the kernel gives the lowest one that is free.</param>
+internal sealed unsafe class SocketLimit(int most, int firstReserved)
+{
+    // Each TCP connection has up to 256 KiB in libslirp's buffers.
+    private const int Most = 4096;
+
+    // Of the process' files, those that no guest gets. More than a turn's frames, whose sockets are seen after it.
+    private const int Reserved = 128;
+
+    private const int SC_OPEN_MAX = 4; // _SC_OPEN_MAX of unistd.h: the soft limit
+
+    private readonly HashSet<int> _open = [];
+    private readonly HashSet<int> _listeners = [];
+    private int _high;
+
+    /// <summary>Whether nothing is to be done that may open another socket.</summary>
+    public bool IsReached => _open.Count >= most || _high > 0;
+
+    /// <summary>What this process can spare (RLIMIT_NOFILE), and one network has any use for.</summary>
+    public static SocketLimit OfProcess()
+    {
+        int files = (int)Math.Clamp((long)sysconf(SC_OPEN_MAX), 0, int.MaxValue);
+        return new SocketLimit(Most, files - Math.Min(Reserved, files / 2));
+    }
+
+    /// <summary>Counts a socket, however often it is named.</summary>
+    public void Add(int fd)
+    {
+        if (fd < 0 || !_open.Add(fd))
+            return;
+        if (fd >= firstReserved)
+            _high++;
+        if (Listens(fd))
+            _listeners.Add(fd);
+    }
+
+    /// <summary>Counts it no more; one that was never counted is passed over.</summary>
+    public void Remove(int fd)
+    {
+        if (!_open.Remove(fd))
+            return;
+        if (fd >= firstReserved)
+            _high--;
+        _listeners.Remove(fd);
+    }
+
+    /// <summary>Whether to look at a socket: one that waits for connections gets none now if there is no room for them.</summary>
+    public bool Admits(int fd) => !IsReached || !_listeners.Contains(fd);
+
+    private static bool Listens(int fd)
+    {
+        int listens = 0;
+        socklen_t length = sizeof(int);
+        return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
+    }
+}
