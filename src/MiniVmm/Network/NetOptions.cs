@@ -25,6 +25,9 @@ public sealed record NetOptions
     /// <summary>Smallest MTU that virtio allows (virtio 1.2, 5.1.4.1).</summary>
     public const ushort LeastMtu = 68;
 
+    /// <summary>Largest MTU that a tap (64 KiB less 1 and the Ethernet header) or libslirp takes.</summary>
+    public const ushort MostMtu = 65521;
+
     /// <summary>Most <c>queues=</c>; a tap has no more than 256, and each is a thread.</summary>
     public const int MostQueues = 64;
 

@@ -73,7 +73,7 @@ internal sealed class NetOptionsText(string text)
         _options = key switch
         {
             "mac" => _options with { Mac = Mac(given) },
-            "mtu" => _options with { Mtu = (ushort)Number(key, given, NetOptions.LeastMtu, ushort.MaxValue) },
+            "mtu" => _options with { Mtu = (ushort)Number(key, given, NetOptions.LeastMtu, NetOptions.MostMtu) },
             "bw" => _options with { Bandwidth = ParseBandwidth(given) },
             "queues" => _options with { Queues = Number(key, given, 1, NetOptions.MostQueues) },
             "net" => _options with { User = user with { Network = UserNetwork(given) } },
