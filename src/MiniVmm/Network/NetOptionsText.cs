@@ -144,6 +144,7 @@ internal sealed class NetOptionsText(string text)
             throw Bad($"nat={value} is no network; write one as in nat=192.168.77.0/24");
         if (network.PrefixLength is < 8 or > 29)
             throw Bad($"nat={value}: a network from /8 to /29, for the host, its guests and their addresses");
+        CheckUnicast("nat", network);
         return network;
     }
 
@@ -153,7 +154,15 @@ internal sealed class NetOptionsText(string text)
             throw Bad($"net={value} is no network; write one as in net=10.0.2.0/24");
         if (network.PrefixLength is < 8 or > 27)
             throw Bad($"net={value}: a network from /8 to /27, for the guest's first address is its .15");
+        CheckUnicast("net", network);
         return network;
+    }
+
+    /// <summary>The kernel gives an interface any address, and a host with 127.0.0.0/8 on a bridge is lost to itself.</summary>
+    private void CheckUnicast(string key, Ipv4Network network)
+    {
+        if (network.Address.Value >> 24 is 0 or 127 or >= 224)
+            throw Bad($"{key}={network}: no machine may have such addresses; choose one as in 192.168.77.0/24");
     }
 
     private MacAddress Mac(string value)
