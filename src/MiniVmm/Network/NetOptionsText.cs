@@ -176,8 +176,9 @@ internal sealed class NetOptionsText(string text)
 
     private string Hostname(string value)
     {
-        if (value.Length > 63 || value[0] == '-' || !value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'))
-            throw Bad($"hostname={value} is no host's name; it has letters, digits and dashes, at most 63");
+        // libslirp keeps 32 letters, and would cut off the others without a word.
+        if (value.Length > 32 || value[0] == '-' || !value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'))
+            throw Bad($"hostname={value} is no host's name; it has letters, digits and dashes, at most 32");
         return value;
     }
 

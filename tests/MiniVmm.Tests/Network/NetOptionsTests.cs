@@ -101,6 +101,7 @@ public sealed class NetOptionsTests
     [InlineData("nat,bw=xM", "not a size")]
     [InlineData("user,restrict=maybe", "restrict=on")]
     [InlineData("user,hostname=a b", "no host's name")]
+    [InlineData("user,hostname=a-name-of-thirty-three-letters-xx", "at most 32")]
     [InlineData("user,net=10.0.2.0/28", "/8 to /27")]
     [InlineData("user,dns=8.8.8.8", "no address of the guest's network")]
     [InlineData("user,hostfwd=tcp::22", "no forwarding")]
