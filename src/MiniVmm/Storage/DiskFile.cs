@@ -15,6 +15,8 @@ public sealed unsafe class DiskFile : IDisposable
 
     private readonly int _fd;
     private readonly DirectTransfer? _direct;
+    private readonly Lock _flush = new();
+    private int _lost; // the errno of a flush
     private bool _closed;
 
     private DiskFile(int fd, string path, string subject, bool readOnly, DirectTransfer? direct, in statx_buffer status)
@@ -152,18 +154,22 @@ public sealed unsafe class DiskFile : IDisposable
     }
 
     /// <summary>Waits until what was written, and the file's length, are on stable storage; not with unsafe.</summary>
+    /// <remarks>
+    /// Once it failed it fails for good, unless the page cache is left out: Linux takes pages that it could not write
+    /// for clean, and says so to one caller. A success after that, or beside it, would be about other pages.
+    /// </remarks>
     public int Flush()
     {
         if (Cache == DiskCache.Unsafe || IsReadOnly)
             return 0;
-        while (FDataSync(_fd) != 0)
+        if (_direct != null)
+            return Synchronize();
+        lock (_flush)
         {
-            int errno = Marshal.GetLastPInvokeError();
-            if (errno != Errno.EINTR)
-                return errno;
+            if (_lost == 0)
+                _lost = Synchronize();
+            return _lost;
         }
-
-        return 0;
     }
 
     /// <summary>Cuts it short or lengthens it by zeroes. Files only.</summary>
@@ -263,6 +269,18 @@ public sealed unsafe class DiskFile : IDisposable
             $"{subject}: cannot be written: {Errno.Explain(errno)}; a disk that is only read takes ,ro",
         _ => $"{subject}: cannot be opened: {Errno.Explain(errno)}",
     });
+
+    private int Synchronize()
+    {
+        while (FDataSync(_fd) != 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            if (errno != Errno.EINTR)
+                return errno;
+        }
+
+        return 0;
+    }
 
     private int Allocate(int mode, ulong offset, ulong length)
     {

@@ -1,6 +1,9 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Terminal;
+using Tmds.Linux;
 
 namespace MiniVmm.Tests.Storage;
 
@@ -28,6 +31,35 @@ public sealed partial class DiskFileTests
         finally
         {
             SetLimit(RLIMIT_FSIZE, before);
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void After_a_flush_that_failed_none_succeeds_any_more()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        File.WriteAllBytes(path, new byte[4096]);
+        using Pipe unflushable = new();
+        try
+        {
+            using var file = DiskFile.Open(path, readOnly: false, DiskCache.WriteBack);
+            Assert.Equal(0, file.Flush());
+            int fd = int.Parse(
+                Path.GetFileName(Directory.GetFiles("/proc/self/fd").First(link => new FileInfo(link).LinkTarget == path)),
+                CultureInfo.InvariantCulture);
+            int faultless = LibC.dup(fd);
+            Assert.Equal(fd, LibC.dup2(unflushable.Writer, fd));
+            Assert.Equal(Errno.EINVAL, file.Flush());
+            Assert.Equal(fd, LibC.dup2(faultless, fd));
+            Assert.Equal(0, LibC.fdatasync(fd));
+
+            // What this one would be about, the first may have said of other pages.
+            Assert.Equal(Errno.EINVAL, file.Flush());
+            _ = LibC.close(faultless);
+        }
+        finally
+        {
             File.Delete(path);
         }
     }
