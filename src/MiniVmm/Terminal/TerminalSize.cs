@@ -3,37 +3,47 @@ using Tmds.Linux;
 
 namespace MiniVmm.Terminal;
 
-/// <summary>Follows the size of a terminal until it is disposed of.</summary>
+/// <summary>
+/// Follows the size of a terminal until it is disposed of. There may be none at first: who makes a terminal for a program
+/// (docker, expect, script) often sets its size when the program runs already.
+/// </summary>
 internal sealed unsafe class TerminalSize : IDisposable
 {
     private const PosixSignal SIGWINCH = (PosixSignal)28; // signal(7); the runtime's own name for it is not for Windows
+    private readonly Lock _lock = new(); // the last size that is read is the last one told
+    private readonly int _fd;
+    private readonly Action<ushort, ushort> _resize;
     private readonly PosixSignalRegistration _changes;
 
-    private TerminalSize(PosixSignalRegistration changes) => _changes = changes;
+    private TerminalSize(int fd, Action<ushort, ushort> resize)
+    {
+        _fd = fd;
+        _resize = resize;
+        _changes = PosixSignalRegistration.Create(SIGWINCH, _ => Tell());
+        Tell();
+    }
 
     /// <summary>Tells <paramref name="resize"/> columns and rows, now and at each SIGWINCH.</summary>
-    /// <returns>Null where the file is no terminal, or one without a size.</returns>
-    public static TerminalSize? TryFollow(int fd, Action<ushort, ushort> resize)
-    {
-        if (!TryGet(fd, out ushort columns, out ushort rows))
-            return null;
-        TerminalSize followed = new(PosixSignalRegistration.Create(SIGWINCH, _ =>
-        {
-            if (TryGet(fd, out ushort newColumns, out ushort newRows))
-                resize(newColumns, newRows);
-        }));
-        resize(columns, rows);
-        return followed;
-    }
+    /// <returns>Null where the file is no terminal.</returns>
+    public static TerminalSize? TryFollow(int fd, Action<ushort, ushort> resize) =>
+        TryGet(fd, out _) ? new TerminalSize(fd, resize) : null;
 
     public void Dispose() => _changes.Dispose();
 
-    private static bool TryGet(int fd, out ushort columns, out ushort rows)
+    private static bool TryGet(int fd, out winsize size)
     {
-        winsize size = default;
-        bool isTerminal = Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&size)) == 0;
-        columns = size.ws_col;
-        rows = size.ws_row;
-        return isTerminal && columns != 0 && rows != 0;
+        winsize got = default;
+        bool isTerminal = Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&got)) == 0;
+        size = got;
+        return isTerminal;
+    }
+
+    private void Tell()
+    {
+        lock (_lock)
+        {
+            if (TryGet(_fd, out winsize size) && size.ws_col != 0 && size.ws_row != 0)
+                _resize(size.ws_col, size.ws_row);
+        }
     }
 }

@@ -42,14 +42,32 @@ public sealed unsafe class TerminalSizeTests
     }
 
     [Fact]
-    public void What_is_no_terminal_or_has_no_size_is_not_followed()
+    public void A_terminal_that_has_no_size_yet_tells_it_once_it_has_one()
     {
-        using Pipe pipe = new();
         using PseudoTerminal terminal = new();
         SetSize(terminal.Fd, 0, 0);
+        using SemaphoreSlim changed = new(0);
+        List<(int, int)> told = [];
+
+        using TerminalSize? followed = TerminalSize.TryFollow(terminal.Fd, (columns, rows) =>
+        {
+            told.Add((columns, rows));
+            changed.Release();
+        });
+        Assert.NotNull(followed);
+        SetSize(terminal.Fd, 100, 30);
+        Assert.Equal(0, LibC.kill(Environment.ProcessId, LibC.SIGWINCH));
+        changed.Wait();
+
+        Assert.Equal([(100, 30)], told);
+    }
+
+    [Fact]
+    public void What_is_no_terminal_is_not_followed()
+    {
+        using Pipe pipe = new();
 
         Assert.Null(TerminalSize.TryFollow(pipe.Reader, (_, _) => Assert.Fail("a pipe has no size")));
-        Assert.Null(TerminalSize.TryFollow(terminal.Fd, (_, _) => Assert.Fail("it has no size")));
     }
 
     private static void SetSize(int fd, ushort columns, ushort rows)
