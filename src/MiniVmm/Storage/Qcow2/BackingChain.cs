@@ -18,6 +18,7 @@ internal sealed class BackingChain
 
     private readonly List<string> _paths = [];
     private readonly DiskCache _cache;
+    private string _last;
     private bool _mayHaveBacking = true;
 
     /// <param name="path">The topmost image.</param>
@@ -25,6 +26,7 @@ internal sealed class BackingChain
     public BackingChain(string path, DiskCache cache)
     {
         _paths.Add(FullPath(path));
+        _last = path;
         _cache = cache;
     }
 
@@ -42,11 +44,13 @@ internal sealed class BackingChain
         }
 
         string path = Resolve(name, subject);
-        if (_paths.Contains(path))
+        string full = FullPath(path);
+        if (_paths.Contains(full))
             throw new BadInputException($"{subject}: its backing files form a loop: {path} is its own");
         if (_paths.Count > MaxDepth)
             throw new BadInputException($"{subject}: more than {MaxDepth} backing files on top of each other");
-        _paths.Add(path);
+        _paths.Add(full);
+        _last = path;
         string below = $"{subject}, backing file {path}";
         DiskFile file = DiskFile.Open(path, readOnly: true, _cache, below);
         try
@@ -94,7 +98,10 @@ internal sealed class BackingChain
             : throw new BadInputException($"{file.Subject}: cannot be read: {Errno.Explain(errno)}");
     }
 
-    /// <summary>Names are relative to the image that has them. Whatever is no plain file name is refused.</summary>
+    /// <summary>
+    /// Names are relative to the folder of the image that has them, as it was named itself: no link is followed for that, or
+    /// QEMU would see another file below. Whatever is no plain file name is refused.
+    /// </summary>
     private string Resolve(string name, string subject)
     {
         string plain = name.StartsWith("file:", StringComparison.Ordinal) ? name["file:".Length..] : name;
@@ -102,6 +109,6 @@ internal sealed class BackingChain
         int slash = plain.IndexOf('/', StringComparison.Ordinal);
         if (plain.Length == 0 || (colon >= 0 && (slash < 0 || colon < slash)))
             throw new BadInputException($"{subject}: has the backing file {name}, which is not the name of a local file");
-        return FullPath(Path.Combine(Path.GetDirectoryName(_paths[^1]) ?? "/", plain));
+        return Path.Combine(Path.GetDirectoryName(_last) ?? "/", plain);
     }
 }

@@ -21,6 +21,40 @@ public sealed class BackingChainTests : IDisposable
     }
 
     [Fact]
+    public void Behind_a_symbolic_link_names_are_relative_to_the_link_as_QEMU_has_it()
+    {
+        Directory.CreateDirectory(_qemu.PathOf("store"));
+        Directory.CreateDirectory(_qemu.PathOf("vm"));
+        byte[] contents = new byte[1 << 20];
+        contents.AsSpan().Fill(0x11);
+        File.WriteAllBytes(_qemu.PathOf("store/base"), contents);
+        _qemu.Run("create", "-q", "-f", "qcow2", "-b", "base", "-F", "raw", "store/disk");
+        contents.AsSpan().Fill(0x22);
+        File.WriteAllBytes(_qemu.PathOf("vm/base"), contents);
+        File.CreateSymbolicLink(_qemu.PathOf("vm/disk"), "../store/disk");
+        _qemu.Compare("vm/disk", contents);
+        using (Qcow2Image image = Open("vm/disk"))
+            new ModelDisk(image, contents).Verify();
+
+        // But ".." behind a linked folder is where the host's kernel says that it is.
+        Directory.CreateDirectory(_qemu.PathOf("store/deep"));
+        Directory.CreateSymbolicLink(_qemu.PathOf("vm/deep"), "../store/deep");
+        _qemu.Run("create", "-q", "-f", "qcow2", "-b", "../base", "-F", "raw", "store/deep/disk");
+        contents.AsSpan().Fill(0x11);
+        _qemu.Compare("vm/deep/disk", contents);
+        using Qcow2Image other = Open("vm/deep/disk");
+        new ModelDisk(other, contents).Verify();
+    }
+
+    [Fact]
+    public void A_loop_through_a_symbolic_link_is_refused()
+    {
+        _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "b", "-F", "qcow2", "a", "1M");
+        File.CreateSymbolicLink(_qemu.PathOf("b"), "a");
+        Assert.Contains("form a loop", Refusal("a"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_backing_file_may_be_read_by_several_and_written_by_none()
     {
         File.WriteAllBytes(_qemu.PathOf("base"), new byte[1 << 20]);
