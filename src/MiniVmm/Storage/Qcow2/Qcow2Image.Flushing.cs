@@ -13,6 +13,7 @@ public sealed unsafe partial class Qcow2Image
     private List<(ulong Cluster, ulong Count)> _waiting = [];
     private volatile bool _isDirty;
     private bool _refersToNew;
+    private bool _hasLeaked;
     private int _epoch;
 
     /// <summary>
@@ -139,6 +140,18 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
+    /// <summary>What cannot be counted stays counted: room is lost, and nothing else.</summary>
+    private void NoteLeak()
+    {
+        if (!_hasLeaked)
+        {
+            _report?.Invoke($"{_file.Subject}: not all room that was given up can be used again: its refcounts cannot be read "
+                + "or written; `qemu-img check -r leaks` finds it");
+        }
+
+        _hasLeaked = true;
+    }
+
     private void ReleaseWaiting()
     {
         foreach ((ulong first, ulong count) in _waiting)
@@ -147,11 +160,12 @@ public sealed unsafe partial class Qcow2Image
             for (ulong i = 0; i <= count; i++)
             {
                 ulong uses = 0;
+                int errno = 0;
                 lock (_tables)
                 {
-                    if (i < count && _refcounts!.Get(first + i, out uses) != 0)
-                        uses = 0;
-                    if (i < count && (uses == 0 || _metadata.Contains(first + i)))
+                    if (i < count)
+                        errno = _refcounts!.Get(first + i, out uses);
+                    if (i < count && errno == 0 && (uses == 0 || _metadata.Contains(first + i)))
                     {
                         Break($"cluster {first + i} was in use, and is counted as free or as a table's");
                         _waiting.Clear();
@@ -170,10 +184,12 @@ public sealed unsafe partial class Qcow2Image
                     _ = _file.Discard((first + i - free) << _header.ClusterBits, free << _header.ClusterBits);
                 lock (_tables)
                 {
-                    for (ulong freed = first + i - free; freed < first + i + (i < count ? 1u : 0u); freed++)
-                        _ = _refcounts!.Release(freed);
+                    for (ulong freed = first + i - free; freed < first + i + (uses > 1 ? 1u : 0u); freed++)
+                        errno |= _refcounts!.Release(freed);
                 }
 
+                if (errno != 0)
+                    NoteLeak();
                 free = 0;
             }
         }

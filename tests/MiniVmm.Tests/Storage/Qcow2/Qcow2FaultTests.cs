@@ -9,6 +9,7 @@ namespace MiniVmm.Tests.Storage.Qcow2;
 public sealed class Qcow2FaultTests
 {
     private const int Cluster = 4096;
+    private const ulong BlockAt = 2 * Cluster;
 
     [Fact]
     public void A_cluster_is_not_given_back_while_it_is_read_even_after_a_flush_that_failed()
@@ -74,6 +75,34 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void Clusters_whose_refcounts_cannot_be_read_leak_and_do_no_harm()
+    {
+        var memory = new MemoryImageFile(BlankImage.Create(16 * Cluster, clusterBits: 12));
+        using (Qcow2Image before = Open(memory))
+            Assert.Equal(0, ModelDisk.Write(before, 0, new byte[4 * Cluster]));
+
+        // The host cannot read the counts at the moment when two clusters are given back.
+        var lines = new List<string>();
+        using var file = new StubbornImageFile(memory) { FailsRead = offset => offset == BlockAt };
+        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), lines.Add))
+        {
+            Assert.Equal(0, disk.Discard(Cluster, 2 * Cluster));
+            Assert.Equal(0, disk.Flush());
+            file.FailsRead = _ => false;
+            Assert.Contains("-r leaks", Assert.Single(lines), StringComparison.Ordinal);
+            Assert.Equal(0, ModelDisk.Write(disk, 8 * Cluster, new byte[Cluster]));
+            Assert.Equal(0, disk.Discard(0, Cluster));
+            Assert.Equal(0, disk.Flush());
+        }
+
+        Assert.Single(lines);
+        (List<string> errors, int leaks) = Qcow2Checker.Check(memory.AfterKill());
+        Assert.Empty(errors);
+        Assert.Equal(2, leaks);
+        Assert.Equal(0, memory.AfterKill()[79]);
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
@@ -104,6 +133,9 @@ public sealed class Qcow2FaultTests
         Assert.DoesNotContain(found[512..], b => b != 0);
     }
 
+    private static Qcow2Image Open(MemoryImageFile file) =>
+        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), Assert.Fail);
+
     /// <summary>As a guest may: hundreds of pieces, nearly all of them in the first sector.</summary>
     private static unsafe int ReadInPieces(IDiskImage disk, byte[] into)
     {
@@ -114,51 +146,6 @@ public sealed class Qcow2FaultTests
                 pieces[i] = new IoVector(bytes + (i * 2), 2);
             pieces[253] = new IoVector(bytes + 506, (ulong)into.Length - 506);
             return disk.Read(0, pieces);
-        }
-    }
-
-    /// <summary>A file whose reads are held, and whose flushes fail, when a test says so.</summary>
-    private sealed class StubbornImageFile(MemoryImageFile file) : IImageFile
-    {
-        private readonly ManualResetEventSlim _arrived = new();
-        private readonly ManualResetEventSlim _goes = new();
-
-        public bool HoldsReads { get; set; }
-
-        public int FlushesLeft { get; set; } = int.MaxValue;
-
-        public string Subject => file.Subject;
-
-        public bool IsReadOnly => false;
-
-        public ulong Length => file.Length;
-
-        public void WaitForRead() => _arrived.Wait();
-
-        public void LetGo() => _goes.Set();
-
-        public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected)
-        {
-            if (HoldsReads)
-            {
-                HoldsReads = false;
-                _arrived.Set();
-                _goes.Wait();
-            }
-
-            return file.Read(offset, pieces, expected);
-        }
-
-        public int Write(ulong offset, ReadOnlySpan<IoVector> pieces) => file.Write(offset, pieces);
-
-        public int Flush() => FlushesLeft-- > 0 ? file.Flush() : Errno.EIO;
-
-        public int Discard(ulong offset, ulong length) => file.Discard(offset, length);
-
-        public void Dispose()
-        {
-            _arrived.Dispose();
-            _goes.Dispose();
         }
     }
 }
