@@ -352,6 +352,7 @@ public sealed unsafe partial class Qcow2Image
             && (entry & ClusterMap.OffsetMask) >> _header.ClusterBits != host)
         {
             _ = _refcounts!.Release(host);
+            _isDirty = true;
         }
     }
 }

@@ -103,6 +103,34 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void Room_of_a_write_that_failed_is_given_back_though_a_flush_came_in_between()
+    {
+        var memory = new MemoryImageFile(BlankImage.Create(16 * Cluster, clusterBits: 12));
+        using var file = new StubbornImageFile(memory);
+        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), null))
+        {
+            Assert.Equal(0, ModelDisk.Write(disk, 0, new byte[2 * Cluster]));
+            Assert.Equal(0, disk.Flush());
+            Assert.Equal(0, disk.Discard(0, Cluster));
+            Assert.Equal(0, disk.Flush());
+            Assert.Equal(0, disk.Flush());
+            file.FailsWrite = offset =>
+            {
+                if (offset <= BlockAt + Cluster)
+                    return false;
+                file.FailsWrite = _ => false;
+                Assert.Equal(0, disk.Flush());
+                return true;
+            };
+            Assert.Equal(Errno.EIO, ModelDisk.Write(disk, 4 * Cluster, new byte[Cluster]));
+        }
+
+        (List<string> errors, int leaks) = Qcow2Checker.Check(memory.AfterKill());
+        Assert.Empty(errors);
+        Assert.Equal(0, leaks);
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
