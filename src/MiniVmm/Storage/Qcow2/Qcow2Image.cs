@@ -178,9 +178,9 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         _isDisposed = true;
         if (!IsReadOnly && !_isBroken)
         {
-            // The second flush writes what the first one was allowed to release.
+            // A flush writes what the one before was allowed to release; at most two lots wait for that.
             int errno = Flush();
-            if (errno == 0)
+            for (int i = 0; i < 3 && errno == 0 && _isDirty; i++)
                 errno = Flush();
             if (errno != 0)
                 _report?.Invoke($"{_file.Subject}: not all was written when it was closed: {Errno.Explain(errno)}");

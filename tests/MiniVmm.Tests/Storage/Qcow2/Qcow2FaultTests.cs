@@ -131,6 +131,33 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void What_waits_to_be_given_back_when_an_image_is_closed_does_not_leak()
+    {
+        var memory = new MemoryImageFile(BlankImage.Create(16 * Cluster, clusterBits: 12));
+        using var file = new StubbornImageFile(memory);
+        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), null))
+        {
+            Assert.Equal(0, ModelDisk.Write(disk, 0, new byte[2 * Cluster]));
+            Assert.Equal(0, disk.Flush());
+
+            // One cluster is durably discarded while it is read still, another after that.
+            file.HoldsReads = true;
+            var reader = new Thread(() => ModelDisk.Read(disk, 0, new byte[Cluster]));
+            reader.Start();
+            file.WaitForRead();
+            Assert.Equal(0, disk.Discard(0, Cluster));
+            Assert.Equal(0, disk.Flush());
+            Assert.Equal(0, disk.Discard(Cluster, Cluster));
+            file.LetGo();
+            reader.Join();
+        }
+
+        (List<string> errors, int leaks) = Qcow2Checker.Check(memory.AfterKill());
+        Assert.Empty(errors);
+        Assert.Equal(0, leaks);
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
