@@ -205,7 +205,9 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         switch (found.Kind)
         {
             case ClusterKind.Data:
-                return _file.Read(found.Host, pieces, _fileLength);
+                // A file may end within its last cluster, not before it: what was cut off is no zeroes.
+                ulong last = (found.Host + found.Bytes - 1) & ~ClusterMask;
+                return _file.Read(found.Host, pieces, Math.Max(_fileLength, last + 1));
             case ClusterKind.Compressed:
                 return ReadCompressed(offset, found, pieces);
             case ClusterKind.Unallocated when IsInBacking(offset, found):

@@ -158,6 +158,26 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void Data_that_was_cut_off_the_file_before_it_was_opened_is_an_error_and_not_zeroes()
+    {
+        byte[] data = new byte[3 * Cluster];
+        data.AsSpan().Fill(0x55);
+        var memory = new MemoryImageFile(BlankImage.Create(16 * Cluster, clusterBits: 12));
+        using (Qcow2Image before = Open(memory))
+            Assert.Equal(0, ModelDisk.Write(before, 0, data));
+
+        // Of the second cluster a part is left, as where a file ends in the middle of one; of the third nothing.
+        byte[] image = memory.AfterKill()[..^(Cluster + 1024)];
+        foreach (bool readOnly in (bool[])[true, false])
+        {
+            using Qcow2Image disk = Open(new MemoryImageFile([.. image], readOnly));
+            Assert.Equal(0, ModelDisk.Read(disk, 0, new byte[2 * Cluster]));
+            Assert.Equal(Errno.EIO, ModelDisk.Read(disk, 2 * Cluster, new byte[512]));
+            Assert.Equal(Errno.EIO, ModelDisk.Read(disk, Cluster, new byte[2 * Cluster]));
+        }
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
