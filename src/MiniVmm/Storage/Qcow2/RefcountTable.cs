@@ -18,6 +18,7 @@ internal sealed unsafe class RefcountTable : IDisposable
     public const int Contradiction = -1;
 
     private const int SectorSize = 512;
+    private const ulong MaxScanBytes = 64 << 10;
 
     private readonly IImageFile _file;
     private readonly TableCache _cache;
@@ -26,9 +27,16 @@ internal sealed unsafe class RefcountTable : IDisposable
     private readonly int _order;
     private readonly int _blockBits;
     private readonly ulong _lastCluster;
+    private readonly ulong _fileLength;
     private AlignedBuffer _table;
     private ulong _tableOffset;
+    private AlignedBuffer? _scan;
+
+    // No cluster before it is free.
     private ulong _hint;
+
+    // A bit for each block that counts no free cluster.
+    private ulong[] _full;
 
     /// <param name="table">As the file has it.</param>
     public RefcountTable(
@@ -43,7 +51,9 @@ internal sealed unsafe class RefcountTable : IDisposable
         _order = header.RefcountOrder;
         _blockBits = header.ClusterBits + 3 - header.RefcountOrder;
         _lastCluster = (1UL << 55) >> _clusterBits;
-        End = (file.Length + ClusterSize - 1) >> _clusterBits << _clusterBits;
+        _fileLength = file.Length;
+        _full = new ulong[(Entries + 63) / 64];
+        End = (_fileLength + ClusterSize - 1) >> _clusterBits << _clusterBits;
     }
 
     /// <summary>Where the file ends, or will: clusters behind it were never written, and read as zeroes.</summary>
@@ -79,22 +89,22 @@ internal sealed unsafe class RefcountTable : IDisposable
         first = count = 0;
         for (ulong at = _hint; ;)
         {
-            if (at >= _lastCluster)
-                return Errno.ENOSPC;
-            int errno = at >> _blockBits >= Entries ? Grow() : Block(at) == 0 ? AddBlock(at) : 0;
-            ulong used = 1;
-            if (errno == 0)
-                errno = Get(at, out used);
+            int errno = FindFree(ref at);
             if (errno != 0)
                 return errno;
-            if (used != 0)
+            if (at >= _lastCluster)
+                return Errno.ENOSPC;
+            if (Block(at) == 0)
             {
-                at++;
+                errno = at >> _blockBits >= Entries ? Grow() : AddBlock(at);
+                if (errno != 0)
+                    return errno;
                 continue;
             }
 
             // Behind a block's end is another's business.
             ulong end = Math.Min(at + wanted, ((at >> _blockBits) + 1) << _blockBits);
+            ulong used = 0;
             for (first = at; at < end && used == 0;)
             {
                 if (_metadata.Contains(at))
@@ -125,7 +135,12 @@ internal sealed unsafe class RefcountTable : IDisposable
             return Contradiction;
         errno = Set(cluster, count - 1);
         if (errno == 0 && count == 1)
+        {
             _hint = Math.Min(_hint, cluster);
+            ulong block = cluster >> _blockBits;
+            _full[block / 64] &= ~(1UL << (int)(block % 64));
+        }
+
         return errno;
     }
 
@@ -149,6 +164,7 @@ internal sealed unsafe class RefcountTable : IDisposable
     public void Dispose()
     {
         _table.Dispose();
+        _scan?.Dispose();
         _cache.Dispose();
     }
 
@@ -158,13 +174,96 @@ internal sealed unsafe class RefcountTable : IDisposable
         return index < Entries ? BinaryPrimitives.ReverseEndianness(((ulong*)_table.Bytes)[index]) : 0;
     }
 
+    /// <summary>Goes on to a cluster that is free, or that no block counts.</summary>
+    /// <remarks>
+    /// In an image of a terabyte this looks at tens of millions of counts, once: what is not in the cache is read in large
+    /// pieces, and past it; and a block that had no free one is not read again until one of its clusters is released.
+    /// </remarks>
+    private int FindFree(ref ulong cluster)
+    {
+        ulong block;
+        while ((block = Block(cluster)) != 0)
+        {
+            ulong index = cluster >> _blockBits;
+            ulong end = (index + 1) << _blockBits;
+            ref ulong full = ref _full[index / 64];
+            ulong bit = 1UL << (int)(index % 64);
+            for (cluster = (full & bit) != 0 ? end : cluster; cluster < end;)
+            {
+                int errno = GetCounts(block, cluster, out byte* bytes, out ulong at, out ulong count);
+                if (errno != 0)
+                    return errno;
+                ulong free = FirstFree(bytes, at, count);
+                cluster += free - at;
+                if (free < count)
+                    return 0;
+            }
+
+            full |= bit;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Gets the counts of a cluster and of some behind it, from the cache or from the file.</summary>
+    private int GetCounts(ulong block, ulong cluster, out byte* bytes, out ulong at, out ulong count)
+    {
+        ulong slice = Slice(block, cluster, out at);
+        ulong size = (ulong)_cache.SliceSize;
+        count = size * 8 >> _order;
+        if (_cache.Contains(slice))
+            return _cache.Get(slice, out bytes);
+        ulong length = size;
+        while (slice + length < block + ClusterSize && length < MaxScanBytes && !_cache.Contains(slice + length))
+            length += size;
+        count = length * 8 >> _order;
+        _scan ??= new AlignedBuffer(Math.Min(ClusterSize, MaxScanBytes));
+        bytes = _scan.Bytes;
+        IoVector piece = _scan.Piece(0, length);
+        return _file.Read(slice, new ReadOnlySpan<IoVector>(in piece), _fileLength);
+    }
+
+    /// <summary>The first count from an index on that is 0, or how many there are.</summary>
+    private ulong FirstFree(byte* bytes, ulong at, ulong count)
+    {
+        int left = (int)(count - at);
+        int found;
+        switch (_order)
+        {
+            case 3:
+                found = new ReadOnlySpan<byte>(bytes + at, left).IndexOf((byte)0);
+                break;
+            case 4:
+                found = new ReadOnlySpan<ushort>((ushort*)bytes + at, left).IndexOf((ushort)0);
+                break;
+            case 5:
+                found = new ReadOnlySpan<uint>((uint*)bytes + at, left).IndexOf(0u);
+                break;
+            case 6:
+                found = new ReadOnlySpan<ulong>((ulong*)bytes + at, left).IndexOf(0UL);
+                break;
+            default:
+                while (at < count && Read(bytes, at) != 0)
+                    at++;
+                return at;
+        }
+
+        return found < 0 ? count : at + (ulong)found;
+    }
+
     private int GetSlice(ulong block, ulong cluster, out byte* bytes, out ulong index, out ulong slice)
+    {
+        slice = Slice(block, cluster, out index);
+        return _cache.Get(slice, out bytes);
+    }
+
+    /// <summary>Where the slice with a cluster's count is, and the count in it.</summary>
+    private ulong Slice(ulong block, ulong cluster, out ulong index)
     {
         ulong inBlock = cluster & ((1UL << _blockBits) - 1);
         ulong perSlice = (ulong)_cache.SliceSize * 8 >> _order;
-        slice = block + (inBlock / perSlice * (ulong)_cache.SliceSize);
         index = inBlock % perSlice;
-        return _cache.Get(slice, out bytes);
+        return block + (inBlock / perSlice * (ulong)_cache.SliceSize);
     }
 
     private int Set(ulong cluster, ulong count)
@@ -308,6 +407,7 @@ internal sealed unsafe class RefcountTable : IDisposable
             _metadata.TryAdd(first + i);
         _table.Dispose();
         _table = table;
+        Array.Resize(ref _full, (int)((Entries + 63) / 64));
         _tableOffset = place;
         _cache.Forget(first << _clusterBits, blocks << _clusterBits);
         End = Math.Max(End, place + length);

@@ -30,6 +30,9 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
     /// <summary>Most of them before the image should write them back.</summary>
     public int DirtyLimit => capacity / 2;
 
+    /// <summary>Whether a slice is in memory: then only there is it what it should be.</summary>
+    public bool Contains(ulong offset) => _slots.ContainsKey(offset);
+
     /// <summary>A slice's bytes; they stay there until the lock is given up.</summary>
     /// <param name="offset">In the file; a multiple of the slice's size.</param>
     /// <param name="bytes">As long as a slice.</param>

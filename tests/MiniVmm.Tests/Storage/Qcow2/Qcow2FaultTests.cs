@@ -178,6 +178,39 @@ public sealed class Qcow2FaultTests
     }
 
     [Fact]
+    public void The_first_free_cluster_is_found_though_all_before_it_are_taken_and_their_counts_are_read_once()
+    {
+        const int Bits = 13;
+        const int PerBlock = 1024;
+        const int Blocks = 7;
+        byte[] image = BlankImage.Create(16 << Bits, Bits, refcountOrder: 6);
+        Array.Resize(ref image, Blocks * PerBlock << Bits);
+        for (int block = 0; block < Blocks; block++)
+        {
+            // Blocks that are in use, and everything that they count; but for one cluster in the middle of the fifth.
+            int at = (2 + (block == 0 ? 0 : 8 + block)) << Bits;
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan((1 << Bits) + (8 * block)), (ulong)at);
+            for (int i = 0; i < PerBlock; i++)
+                Qcow2Checker.SetRefcount(image.AsSpan(at), 6, i, block == 4 && i == 700 ? 0u : 1u);
+        }
+
+        var memory = new MemoryImageFile(image);
+        using var file = new StubbornImageFile(memory);
+        using Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), null);
+        int before = file.Reads;
+        Assert.Equal(0, ModelDisk.Write(disk, 0, new byte[1 << Bits]));
+        Assert.Equal(0, disk.Flush());
+
+        // The L2 table took the one in the fifth block; the data is behind everything, in the eighth.
+        byte[] after = memory.AfterKill();
+        ulong table = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(after.AsSpan(3 << Bits));
+        Assert.Equal((ulong)((4 * PerBlock) + 700) << Bits, table & ~(1UL << 63));
+        ulong data = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(after.AsSpan((int)(table & int.MaxValue)));
+        Assert.Equal((ulong)((Blocks * PerBlock) + 1) << Bits, data & ~(1UL << 63));
+        Assert.InRange(file.Reads - before, Blocks, (2 * Blocks) - 2);
+    }
+
+    [Fact]
     public void Many_backing_files_that_each_end_in_the_middle_of_a_read_fit_a_small_stack()
     {
         const int Depth = BackingChain.MaxDepth;
