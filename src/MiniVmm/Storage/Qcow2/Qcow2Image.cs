@@ -39,6 +39,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
     private readonly TableCache? _refcountCache;
     private readonly RefcountTable? _refcounts;
     private readonly BufferPool _scratch;
+    private readonly UnpackedClusters _unpacked;
     private readonly ulong _fileLength;
     private readonly Action<string>? _report;
     private readonly object _update = new();
@@ -54,6 +55,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         _fileLength = file.Length;
         Length = header.Size / IDiskImage.SectorSize * IDiskImage.SectorSize;
         _scratch = new BufferPool(2 * header.ClusterSize);
+        _unpacked = new UnpackedClusters(header.ClusterSize);
         int slice = (int)Math.Min(header.ClusterSize, MaxSliceSize);
         ulong l2Bytes = ((header.Size + header.ClusterSize - 1) >> header.ClusterBits) * 8;
         _l2Cache = new TableCache(
@@ -195,6 +197,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         _map.Dispose();
         _refcounts?.Dispose();
         _scratch.Dispose();
+        _unpacked.Dispose();
         if (_zeroes.IsValueCreated)
             _zeroes.Value.Dispose();
         _backing?.Dispose();
@@ -224,32 +227,42 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
 
     private int ReadCompressed(ulong offset, in Mapping found, ReadOnlySpan<IoVector> pieces)
     {
-        (ulong at, ulong length) = _map.Packed(found.Entry, out uint skip);
-        AlignedBuffer? packed = _scratch.Rent();
-        AlignedBuffer? plain = _scratch.Rent();
-        int errno = Errno.ENOMEM;
-        if (packed != null && plain != null)
+        UnpackedClusters.Cluster? cluster = _unpacked.Enter(found.Entry, out bool isNew);
+        if (cluster == null)
+            return Errno.ENOMEM;
+        int errno = 0;
+        if (isNew)
         {
-            // The file may end within the last sector.
-            length = Math.Min(length, packed.Length);
-            IoVector piece = packed.Piece(0, length);
-            errno = _file.Read(at, new ReadOnlySpan<IoVector>(in piece), _fileLength);
-            if (errno == 0)
-            {
-                errno = ClusterCodec.TryUnpack(
-                    _header.Compression, packed.Bytes + skip, (int)(length - skip), plain.Bytes, (int)_header.ClusterSize)
-                    ? 0
-                    : Errno.EIO;
-            }
-
-            if (errno == 0)
-                PieceSlicer.Fill(pieces, plain.Bytes + (offset & ClusterMask));
+            errno = Unpack(found.Entry, cluster.Buffer!);
+            _unpacked.Settle(cluster, errno == 0);
         }
 
-        if (packed != null)
-            _scratch.Return(packed);
-        if (plain != null)
-            _scratch.Return(plain);
+        if (errno == 0)
+            PieceSlicer.Fill(pieces, cluster.Buffer!.Bytes + (offset & ClusterMask));
+        _unpacked.Leave(cluster);
+        return errno;
+    }
+
+    private int Unpack(ulong entry, AlignedBuffer plain)
+    {
+        AlignedBuffer? packed = _scratch.Rent();
+        if (packed == null)
+            return Errno.ENOMEM;
+
+        // The file may end within the last sector.
+        (ulong at, ulong length) = _map.Packed(entry, out uint skip);
+        length = Math.Min(length, packed.Length);
+        IoVector piece = packed.Piece(0, length);
+        int errno = _file.Read(at, new ReadOnlySpan<IoVector>(in piece), _fileLength);
+        if (errno == 0)
+        {
+            errno = ClusterCodec.TryUnpack(
+                _header.Compression, packed.Bytes + skip, (int)(length - skip), plain.Bytes, (int)_header.ClusterSize)
+                ? 0
+                : Errno.EIO;
+        }
+
+        _scratch.Return(packed);
         return errno;
     }
 
