@@ -34,14 +34,25 @@ internal sealed unsafe class MemoryImageFile(byte[] contents, bool readOnly = fa
     public void Shrink(int length) => _length = length;
 
     /// <summary>What a process that is killed now leaves.</summary>
-    public byte[] AfterKill() => _bytes[.._length];
+    public byte[] AfterKill()
+    {
+        lock (_lock)
+            return _bytes[.._length];
+    }
 
     /// <summary>What a power cut now leaves: what was flushed, and of what was written later some sectors.</summary>
     public byte[] AfterPowerCut(Random random)
     {
-        byte[] left = [.. _durable];
+        byte[] left;
+        (ulong Offset, byte[] Bytes)[] unflushed;
+        lock (_lock)
+        {
+            left = [.. _durable];
+            unflushed = [.. _unflushed];
+        }
+
         double share = random.NextDouble();
-        foreach ((ulong offset, byte[] bytes) in _unflushed)
+        foreach ((ulong offset, byte[] bytes) in unflushed)
         {
             for (int at = 0; at < bytes.Length; at += SectorSize)
             {
