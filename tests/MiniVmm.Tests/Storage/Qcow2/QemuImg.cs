@@ -18,10 +18,32 @@ internal sealed class QemuImg : IDisposable
         return text;
     }
 
-    /// <summary>Runs qemu-img there.</summary>
-    public (int Status, string Text) Status(params string[] arguments)
+    /// <summary>Has qemu-io do some things to an image, one after the other.</summary>
+    public void Io(string name, IEnumerable<string> commands)
     {
-        var start = new ProcessStartInfo("qemu-img", arguments)
+        (int status, string text) = Start(
+            "qemu-io", ["-f", "qcow2", "-t", "unsafe", "-d", "unmap", .. commands.SelectMany(c => new[] { "-c", c }), name]);
+        Assert.True(status == 0 && !text.Contains("failed", StringComparison.Ordinal), $"qemu-io: status {status}: {text}");
+    }
+
+    /// <summary>Runs qemu-img there.</summary>
+    public (int Status, string Text) Status(params string[] arguments) => Start("qemu-img", arguments);
+
+    /// <summary>Expects an image to be without errors and leaks.</summary>
+    public void Check(string name) => Run("check", "-q", name);
+
+    /// <summary>Expects an image to have the same contents as some bytes.</summary>
+    public void Compare(string name, byte[] contents)
+    {
+        File.WriteAllBytes(PathOf("model.raw"), contents);
+        Run("compare", "-q", "-f", "qcow2", "-F", "raw", name, "model.raw");
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private (int Status, string Text) Start(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = _folder,
             RedirectStandardOutput = true,
@@ -37,20 +59,8 @@ internal sealed class QemuImg : IDisposable
         }
         catch (Win32Exception)
         {
-            Assert.Fail("qemu-img is not installed; `apt-get install qemu-utils` does it");
+            Assert.Fail($"{program} is not installed; `apt-get install qemu-utils` does it");
             throw;
         }
     }
-
-    /// <summary>Expects an image to be without errors and leaks.</summary>
-    public void Check(string name) => Run("check", "-q", name);
-
-    /// <summary>Expects an image to have the same contents as some bytes.</summary>
-    public void Compare(string name, byte[] contents)
-    {
-        File.WriteAllBytes(PathOf("model.raw"), contents);
-        Run("compare", "-q", "-f", "qcow2", "-F", "raw", name, "model.raw");
-    }
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
 }
