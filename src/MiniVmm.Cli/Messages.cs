@@ -4,8 +4,8 @@ using System.Text;
 namespace MiniVmm.Cli;
 
 /// <summary>
-/// What MiniVmm itself says, on standard error, one line each: whatever the names and values in it hold, it neither breaks
-/// the line nor speaks to the terminal.
+/// What MiniVmm itself says, on standard error, one line each: whatever the names and values in it hold, it neither
+/// breaks the line nor speaks to the terminal.
 /// </summary>
 internal static class Messages
 {

@@ -161,7 +161,8 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
 
         Assert.Equal(["name", "db"], Names(list));
         Assert.Contains("odd answers with something else", list.Errors, StringComparison.Ordinal);
-        Assert.Contains("odd answers with something else", stats.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+        Assert.Contains(
+            "odd answers with something else", stats.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
     }
 
     /// <summary>Gives everyone who asks anything the same line.</summary>

@@ -158,7 +158,9 @@ internal sealed class NetOptionsText(string text)
         return network;
     }
 
-    /// <summary>The kernel gives an interface any address, and a host with 127.0.0.0/8 on a bridge is lost to itself.</summary>
+    /// <summary>
+    /// The kernel gives an interface any address, and a host with 127.0.0.0/8 on a bridge is lost to itself.
+    /// </summary>
     private void CheckUnicast(string key, Ipv4Network network)
     {
         if (network.Address.Value >> 24 is 0 or 127 or >= 224)

@@ -34,16 +34,18 @@ internal static class FrameFilter
         _ => false,
     };
 
-    /// <summary>Says whether libslirp may open a socket for the frame: the first of a connection, or any datagram.</summary>
+    /// <summary>
+    /// Says whether libslirp may open a socket for the frame: the first of a connection, or any datagram.
+    /// </summary>
     /// <param name="frame">One that it admits.</param>
-    public static bool MayOpenSocket(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
+    public static bool MayOpenSocket(Span<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
     {
         Ip4Type => MayOpenSocket(frame[23], frame[(Ethernet + ((frame[Ethernet] & 15) * 4))..]),
         Ip6Type => MayOpenSocket(frame[20], frame[Ip6..]),
         _ => false,
     };
 
-    private static bool MayOpenSocket(byte protocol, ReadOnlySpan<byte> segment) => protocol switch
+    private static bool MayOpenSocket(byte protocol, Span<byte> segment) => protocol switch
     {
         Icmp => true, // a ping
         Tcp => segment.Length >= 20 && (segment[13] & (Syn | Ack)) == Syn,

@@ -27,8 +27,10 @@ internal sealed unsafe class GuestPort : IDisposable
     private readonly int _card;
     private readonly int _network;
 
-    /// <param name="patience">Milliseconds after which a card that has taken nothing is off, or its guest stopped: frames
-    /// are then dropped, as on a cable.</param>
+    /// <param name="patience">
+    /// Milliseconds after which a card that has taken nothing is off, or its guest stopped: frames are then dropped, as
+    /// on a cable.
+    /// </param>
     /// <exception cref="KvmException">No more files.</exception>
     public GuestPort(int patience = 200)
     {

@@ -187,8 +187,8 @@ internal sealed unsafe class SlirpStack : IDisposable
     }
 
     /// <summary>
-    /// Waits for a card without the lock, so that other networks go on. In here libslirp expects nothing of its variables
-    /// to stay as it is: the others only move its clock on, and look up the host's name servers.
+    /// Waits for a card without the lock, so that other networks go on. In here libslirp expects none of its variables to
+    /// stay as they are: the others only move its clock on, and look up the host's name servers.
     /// </summary>
     private static bool WaitForRoom(GuestPort port)
     {
@@ -231,8 +231,8 @@ internal sealed unsafe class SlirpStack : IDisposable
         ((Timer*)timer)->Running = true;
     }
 
-    // The set is made anew for each wait, on the thread that calls libslirp: nobody has to be woken. It does not tell of
-    // all sockets: of those that come by a forwarded port it learns here -1, and AddPoll the number.
+    // The set is made anew for each wait, on the thread that calls libslirp: nobody has to be woken. Not all sockets are
+    // told of here: of those that come by a forwarded port it says -1, and AddPoll has the number.
     [UnmanagedCallersOnly]
     private static void SocketOpened(int fd, nint opaque) => Of(opaque)._limit.Add(fd);
 

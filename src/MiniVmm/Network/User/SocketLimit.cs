@@ -4,11 +4,14 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// How many sockets a guest may have this process open. libslirp has no limit of its own: a guest that makes connections
-/// without end would use up the process' files, and with them what `minivmm ctl` and an orderly end need. One thread's.
+/// How many sockets a guest may have this process open. libslirp has no limit of its own: a guest that makes
+/// connections without end would use up the process' files, and with them what `minivmm ctl` and an orderly end need.
+/// One thread's.
 /// </summary>
 /// <param name="most">Sockets of one network.</param>
-/// <param name="firstReserved">The lowest descriptor that is kept for others: the kernel gives the lowest one that is free.</param>
+/// <param name="firstReserved">
+/// The lowest descriptor that is kept for others: the kernel gives the lowest one that is free.
+/// </param>
 internal sealed unsafe class SocketLimit(int most, int firstReserved)
 {
     // Each TCP connection has up to 256 KiB in libslirp's buffers.
@@ -27,34 +30,41 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     public bool IsReached => _open.Count >= most || _high > 0;
 
     /// <summary>What this process can spare (RLIMIT_NOFILE), and one network has any use for.</summary>
-    public static SocketLimit OfProcess()
+    /// <param name="used">A descriptor that was opened a moment ago: those below are in use.</param>
+    public static SocketLimit OfProcess(int used)
     {
-        int files = (int)Math.Clamp((long)sysconf(SC_OPEN_MAX), 0, int.MaxValue);
-        return new SocketLimit(Most, files - Math.Min(Reserved, files / 2));
+        long files = (long)sysconf(SC_OPEN_MAX) is > 0 and var limit ? limit : int.MaxValue;
+        long kept = Math.Min(Reserved, Math.Max(0, files - used) / 2);
+        return new SocketLimit(Most, (int)Math.Min(files - kept, int.MaxValue));
     }
 
-    /// <summary>Counts a socket, however often it is named.</summary>
+    /// <summary>Counts a socket, however often it is named. One that waits for connections is the user's.</summary>
     public void Add(int fd)
     {
-        if (fd < 0 || !_open.Add(fd))
+        if (fd < 0 || _open.Contains(fd) || _listeners.Contains(fd))
             return;
+        if (Listens(fd))
+        {
+            _listeners.Add(fd);
+            return;
+        }
+
+        _open.Add(fd);
         if (fd >= firstReserved)
             _high++;
-        if (Listens(fd))
-            _listeners.Add(fd);
     }
 
     /// <summary>Counts it no more; one that was never counted is passed over.</summary>
     public void Remove(int fd)
     {
-        if (!_open.Remove(fd))
-            return;
-        if (fd >= firstReserved)
-            _high--;
         _listeners.Remove(fd);
+        if (_open.Remove(fd) && fd >= firstReserved)
+            _high--;
     }
 
-    /// <summary>Whether to look at a socket: one that waits for connections gets none now if there is no room for them.</summary>
+    /// <summary>
+    /// Whether to look at a socket: one that waits for connections gets none while there is no room for them.
+    /// </summary>
     public bool Admits(int fd) => !IsReached || !_listeners.Contains(fd);
 
     private static bool Listens(int fd)

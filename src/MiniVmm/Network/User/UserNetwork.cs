@@ -125,7 +125,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
                 if_mtu = mtu,
                 if_mru = mtu,
             };
-            return new SlirpStack(library, port, &configuration, limit ?? SocketLimit.OfProcess());
+            return new SlirpStack(library, port, &configuration, limit ?? SocketLimit.OfProcess(port.Network));
         }
     }
 

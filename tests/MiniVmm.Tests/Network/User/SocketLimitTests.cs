@@ -72,8 +72,8 @@ public sealed class SocketLimitTests
             port = (ushort)((IPEndPoint)free.LocalEndpoint).Port;
         }
 
-        // The one that listens is the first.
-        using Served served = new(new UserNetOptions(), new SocketLimit(most: 2, firstReserved: int.MaxValue));
+        // The socket that listens does not count.
+        using Served served = new(new UserNetOptions(), new SocketLimit(most: 1, firstReserved: int.MaxValue));
         Assert.Equal(0, served.Forward(port));
         using Socket firstClient = new(SocketType.Stream, ProtocolType.Tcp);
         firstClient.Connect(IPAddress.Loopback, port);
