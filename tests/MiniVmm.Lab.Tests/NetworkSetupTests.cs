@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using MiniVmm.Network;
 
 namespace MiniVmm.Lab.Tests;
 
 /// <summary>Taps, bridges and NAT on a real kernel: made as asked, and all gone afterwards.</summary>
 [Trait(LabKind.Trait, LabKind.NoKvm)]
-public sealed class NetworkSetupTests : IDisposable
+public sealed partial class NetworkSetupTests : IDisposable
 {
     private const string State = "/run/minivmm-nat";
     private readonly string _before = HostState();
@@ -164,6 +165,52 @@ public sealed class NetworkSetupTests : IDisposable
             server.WaitForExit();
         }
     }
+
+    [Fact]
+    public void A_sysfs_of_another_namespace_is_told_and_nothing_is_left_there()
+    {
+        string left = "";
+        HostLimitException? error = null;
+
+        InNamespace(mountSys: false, () =>
+        {
+            error = Assert.Throws<HostLimitException>(() => Open("nat"));
+            left = Shell("ip -o link") + Shell("nft list ruleset");
+        });
+
+        Assert.Contains("mvnat is not in /sys/class/net", error!.Message);
+        Assert.DoesNotContain("mvnat", left);
+        Assert.Empty(Dnsmasqs());
+    }
+
+    /// <summary>Runs on a thread with a network, and mounts, of its own.</summary>
+    private static void InNamespace(bool mountSys, Action act)
+    {
+        const int CLONE_NEWNS = 0x0002_0000, CLONE_NEWNET = 0x4000_0000;
+        Exception? failure = null;
+        Thread thread = new(() =>
+        {
+            try
+            {
+                Assert.Equal(0, unshare(CLONE_NEWNS | CLONE_NEWNET));
+                Shell("ip link set lo up");
+                if (mountSys)
+                    Shell("mount --make-rprivate / && mount -t sysfs sysfs /sys");
+                act();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+            throw new InvalidOperationException("in the namespace", failure);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int unshare(int flags);
 
     private static NetEndpoint Open(string text) => HostNetwork.Open(NetOptions.Parse(text));
 

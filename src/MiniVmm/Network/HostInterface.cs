@@ -30,15 +30,37 @@ internal sealed unsafe class HostInterface(string name, string option)
 
     public string Name => name;
 
-    public bool Exists => Directory.Exists(SysPath);
+    /// <summary>The kernel's word, not that of /sys, which may show another network namespace's.</summary>
+    public bool Exists
+    {
+        get
+        {
+            InterfaceRequest request = default;
+            WriteName(request.Name);
+            int error = Ioctl(SIOCGIFINDEX, &request);
+            if (error != Errno.ENODEV)
+                Check(error, "ask for its number");
+            return error == 0;
+        }
+    }
 
-    public bool IsBridge => Directory.Exists($"{SysPath}/bridge");
+    /// <exception cref="HostLimitException">It is in no /sys that this process sees.</exception>
+    public bool IsBridge
+    {
+        get
+        {
+            CheckSys();
+            return Directory.Exists($"{SysPath}/bridge");
+        }
+    }
 
     /// <summary>What the tap was made with (IFF_* of linux/if_tun.h); null where it is none.</summary>
+    /// <exception cref="HostLimitException">It is in no /sys that this process sees.</exception>
     public int? TunFlags
     {
         get
         {
+            CheckSys();
             try
             {
                 string text = File.ReadAllText($"{SysPath}/tun_flags").Trim();
@@ -164,6 +186,16 @@ internal sealed unsafe class HostInterface(string name, string option)
     }
 
     private string SysPath => $"/sys/class/net/{name}";
+
+    /// <summary>/sys stays that of where it was mounted: `unshare -n` alone leaves it the other namespace's.</summary>
+    private void CheckSys()
+    {
+        if (!Directory.Exists(SysPath))
+        {
+            throw new HostLimitException($"{option}: {name} is not in /sys/class/net, which shows another network "
+                + "namespace, or is not mounted; mount sysfs anew, as `ip netns exec` does");
+        }
+    }
 
     private void Set(uint request, Ipv4Address address, string doing)
     {
