@@ -183,6 +183,24 @@ public sealed partial class NetworkSetupTests : IDisposable
         Assert.Empty(Dnsmasqs());
     }
 
+    [Fact]
+    public void Each_network_namespace_has_networks_of_its_own()
+    {
+        Abandon(Open("nat"));
+
+        InNamespace(mountSys: true, () =>
+        {
+            using NetEndpoint other = Open("nat");
+            Assert.Equal(2, Dnsmasqs().Length);
+            Assert.Contains("192.168.", Shell("ip -4 address show mvnat"));
+        });
+
+        // What the killed one left is there for the next machine of its own namespace.
+        Assert.Single(Dnsmasqs());
+        Assert.Contains("mvnat", HostState());
+        Open("nat").Dispose();
+    }
+
     /// <summary>Runs on a thread with a network, and mounts, of its own.</summary>
     private static void InNamespace(bool mountSys, Action act)
     {

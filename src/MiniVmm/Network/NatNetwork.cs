@@ -14,9 +14,7 @@ namespace MiniVmm.Network;
 /// </remarks>
 internal sealed class NatNetwork : IDisposable
 {
-    /// <summary>Where the networks of this host are written down.</summary>
-    public const string DefaultFolder = "/run/minivmm-nat";
-
+    private const string DefaultFolder = "/run/minivmm-nat";
     private const string Prefix = "nat-";
     private const string ForwardingSwitch = "/proc/sys/net/ipv4/ip_forward";
 
@@ -54,11 +52,11 @@ internal sealed class NatNetwork : IDisposable
     /// <summary>Joins a network, and makes it if nobody has.</summary>
     /// <param name="subnet">Null is the one that all those share who name none.</param>
     /// <param name="option">What complaints begin with.</param>
-    /// <param name="root">Where the networks are written down.</param>
     /// <exception cref="BadInputException">The host has such addresses elsewhere.</exception>
     /// <exception cref="HostLimitException">Not root, or nft or dnsmasq is missing or refuses.</exception>
-    public static NatNetwork Join(Ipv4Network? subnet, string option, string root = DefaultFolder)
+    public static NatNetwork Join(Ipv4Network? subnet, string option)
     {
+        string root = FolderOfNamespace();
         s_nft.Find(option);
         s_dnsmasq.Find(option);
         NatNetwork network = new(root, BridgeName(subnet), option);
@@ -118,6 +116,19 @@ internal sealed class NatNetwork : IDisposable
         }
 
         """;
+
+    /// <summary>
+    /// Where the networks of this network namespace are written down. Others have the same /run, and bridges, rules and
+    /// a switch for forwarding of their own.
+    /// </summary>
+    private static string FolderOfNamespace()
+    {
+        string? own = new FileInfo("/proc/thread-self/ns/net").LinkTarget;
+        string? hosts = new FileInfo("/proc/1/ns/net").LinkTarget; // null where somebody else's, as in a container
+        return own is null || own == hosts
+            ? DefaultFolder
+            : $"{DefaultFolder}-{string.Concat(own.Where(char.IsAsciiDigit))}";
+    }
 
     private static FileLock LockAll(string root) => FileLock.Take(Path.Combine(root, "lock"));
 
