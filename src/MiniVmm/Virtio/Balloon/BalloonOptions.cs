@@ -14,6 +14,7 @@ public sealed record BalloonOptions(ulong Size = 0, bool DeflateOnOom = true, bo
     {
         ArgumentNullException.ThrowIfNull(text);
         BalloonOptions options = new();
+        HashSet<string> given = new(StringComparer.Ordinal);
         string[] parts = text.Length == 0 ? [] : text.Split(',');
         for (int i = 0; i < parts.Length; i++)
         {
@@ -25,7 +26,10 @@ public sealed record BalloonOptions(ulong Size = 0, bool DeflateOnOom = true, bo
             }
 
             string value = parts[i][(equals + 1)..];
-            options = (equals < 0 ? parts[i] : parts[i][..equals]) switch
+            string key = equals < 0 ? parts[i] : parts[i][..equals];
+            if (!given.Add(key))
+                throw new BadInputException($"--balloon {text}: {key} is given twice");
+            options = key switch
             {
                 "deflate-on-oom" => options with { DeflateOnOom = Switch(text, parts[i], value) },
                 "reporting" => options with { Reporting = Switch(text, parts[i], value) },

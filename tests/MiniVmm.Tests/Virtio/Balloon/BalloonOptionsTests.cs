@@ -26,6 +26,7 @@ public sealed class BalloonOptionsTests
     [InlineData("64M,reporting", "'reporting' is neither on nor off")]
     [InlineData("reporting=yes", "'reporting=yes' is neither on nor off")]
     [InlineData("=", "'=' is not known")]
+    [InlineData("64M,reporting=on,reporting=off", "reporting is given twice")]
     public void Anything_else_is_refused_by_name(string text, string named)
     {
         BadInputException error = Assert.Throws<BadInputException>(() => BalloonOptions.Parse(text));
