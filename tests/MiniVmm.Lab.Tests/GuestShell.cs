@@ -24,13 +24,16 @@ public sealed class GuestShell : IAsyncDisposable
 
     /// <summary>The same without waiting, so that several can boot at once.</summary>
     public static GuestShell Start(string name, string kernelLine, params IEnumerable<string> options) =>
-        new(VmmProcess.Run(name,
-        [
-            "--kernel", Lab.Guest("vmlinuz-cloud"),
-            "--initrd", Lab.Guest("linux-devices.gz"),
-            "--append", $"console=ttyS0 panic=-1 quiet {kernelLine} lab.do=obey,poweroff",
-            .. options,
-        ]));
+        new(VmmProcess.Run(name, Arguments(kernelLine, options)));
+
+    /// <summary>As <see cref="StartAsync"/>, with <c>minivmm</c> on a terminal of its own.</summary>
+    public static async Task<GuestShell> StartOnTerminalAsync(
+        string name, string kernelLine, params IEnumerable<string> options)
+    {
+        GuestShell guest = new(VmmProcess.RunOnTerminal(name, Arguments(kernelLine, options)));
+        await guest.ReadyAsync();
+        return guest;
+    }
 
     public async Task ReadyAsync() => await Vmm.WaitForAsync("lab: ready to obey\n");
 
@@ -64,4 +67,12 @@ public sealed class GuestShell : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Vmm.DisposeAsync();
+
+    private static IEnumerable<string> Arguments(string kernelLine, IEnumerable<string> options) =>
+    [
+        "--kernel", Lab.Guest("vmlinuz-cloud"),
+        "--initrd", Lab.Guest("linux-devices.gz"),
+        "--append", $"console=ttyS0 panic=-1 quiet {kernelLine} lab.do=obey,poweroff",
+        .. options,
+    ];
 }

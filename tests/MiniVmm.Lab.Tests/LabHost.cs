@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 
 namespace MiniVmm.Lab.Tests;
 
@@ -30,6 +31,13 @@ public static class LabHost
 
     /// <summary>Runs <c>minivmm</c> with these words, which must end with status 0.</summary>
     public static Task<string> MiniVmmAsync(string words) => ShellAsync($"'{Lab.MiniVmm}' {words}");
+
+    /// <summary>What <c>minivmm ctl NAME stats</c> says of a machine.</summary>
+    public static async Task<JsonElement> StatisticsAsync(string name)
+    {
+        JsonElement answer = JsonDocument.Parse(await MiniVmmAsync($"ctl {name} stats --json")).RootElement;
+        return answer.TryGetProperty("statistics", out JsonElement statistics) ? statistics : answer;
+    }
 
     /// <summary>Bytes of a process that are resident.</summary>
     public static long ResidentBytes(int process) =>

@@ -37,7 +37,8 @@ public sealed class OvercommitTests
             inflated < cached - (80 * MiB), $"{cached} bytes were resident before the balloon, {inflated} with it.");
         long taken = available - await guest.MemoryAsync("MemAvailable");
         Assert.InRange(taken, 80 << 10, 112 << 10);
-        JsonElement balloon = (await StatisticsAsync("lab-balloon")).GetProperty("memory").GetProperty("balloon");
+        JsonElement memory = (await LabHost.StatisticsAsync("lab-balloon")).GetProperty("memory");
+        JsonElement balloon = memory.GetProperty("balloon");
         Assert.Equal(96 * MiB, balloon.GetProperty("targetBytes").GetInt64());
         Assert.Equal(96 * MiB, balloon.GetProperty("actualBytes").GetInt64());
         Assert.InRange(balloon.GetProperty("guest").GetProperty("totalMemory").GetInt64(), 96 * MiB, 256 * MiB);
@@ -79,7 +80,7 @@ public sealed class OvercommitTests
         long merging = 0;
         foreach ((string name, GuestShell guest) in new[] { ("lab-ksm-1", first), ("lab-ksm-2", second) })
         {
-            JsonElement ksm = (await StatisticsAsync(name)).GetProperty("memory").GetProperty("ksm");
+            JsonElement ksm = (await LabHost.StatisticsAsync(name)).GetProperty("memory").GetProperty("ksm");
             long pages = ksm.GetProperty("mergingPages").GetInt64();
             Assert.Equal(LabHost.Number($"/proc/{guest.Vmm.Id}/ksm_merging_pages"), pages);
             Assert.InRange(pages, same, 32768);
@@ -99,12 +100,5 @@ public sealed class OvercommitTests
             GuestShell.Start(name, "", "--mem", "128M", "--mem-merge", "--name", name);
 
         static long FullScans() => LabHost.Number($"{Ksm}/full_scans");
-    }
-
-    private static async Task<JsonElement> StatisticsAsync(string name)
-    {
-        string text = await LabHost.MiniVmmAsync($"ctl {name} stats --json");
-        JsonElement answer = JsonDocument.Parse(text).RootElement;
-        return answer.TryGetProperty("statistics", out JsonElement statistics) ? statistics : answer;
     }
 }

@@ -55,6 +55,18 @@ public sealed partial class VmmProcess : IAsyncDisposable
     public static VmmProcess Run(string name, params IEnumerable<string> arguments) =>
         new(name, Lab.MiniVmm, ["run", .. arguments]);
 
+    /// <summary>
+    /// The same on a terminal of its own, which has no size yet, by script(1): both outputs are one, and
+    /// <see cref="Id"/> is script's.
+    /// </summary>
+    public static VmmProcess RunOnTerminal(string name, params IEnumerable<string> arguments) =>
+        new(name, "script",
+        [
+            "-qefc",
+            $"tty >{TerminalOf(name)}; exec '{string.Join("' '", [Lab.MiniVmm, "run", .. arguments])}'",
+            "/dev/null",
+        ]);
+
     /// <summary>Starts another program, for the same ways of watching it.</summary>
     public static VmmProcess Start(string name, string program, params IEnumerable<string> arguments) =>
         new(name, program, arguments);
@@ -94,6 +106,10 @@ public sealed partial class VmmProcess : IAsyncDisposable
         await _process.StandardInput.WriteAsync(line + "\n");
         await _process.StandardInput.FlushAsync();
     }
+
+    /// <summary>Changes the size of the terminal that <see cref="RunOnTerminal"/> made.</summary>
+    public Task ResizeTerminalAsync(int columns, int rows) =>
+        LabHost.ShellAsync($"stty -F $(<{TerminalOf(_name)}) cols {columns} rows {rows}");
 
     /// <summary>Ends standard input, as a caller without a terminal does.</summary>
     public void CloseInput() => _process.StandardInput.Close();
@@ -141,6 +157,9 @@ public sealed partial class VmmProcess : IAsyncDisposable
             $"--- standard error\n{Errors}\n--- exit status {_process.ExitCode}\n");
         _process.Dispose();
     }
+
+    /// <summary>The file that has the name of its terminal.</summary>
+    private static string TerminalOf(string name) => Path.Combine(Path.GetTempPath(), $"terminal-of-{name}");
 
     private static async Task CollectAsync(StreamReader from, StringBuilder to)
     {
