@@ -119,7 +119,9 @@ public sealed unsafe partial class Qcow2Image
             if (table != 0)
                 errno = _map.GetEntry(first, out old);
             if (errno == 0)
-                errno = TryEmpty(first, old, how, out ulong entry) ? Change(first, entry, table != 0 && isCopied) : 0;
+                errno = _map.Classify(old, out _, out _);
+            if (errno == 0 && TryEmpty(first, old, how, out ulong entry))
+                errno = Change(first, entry, table != 0 && isCopied);
             if (errno != 0)
                 return errno;
         }
@@ -139,8 +141,7 @@ public sealed unsafe partial class Qcow2Image
     private bool TryEmpty(ulong cluster, ulong old, Emptying how, out ulong entry)
     {
         entry = 0;
-        if (_map.Classify(old, out ClusterKind kind, out ulong host) != 0)
-            return false;
+        _ = _map.Classify(old, out ClusterKind kind, out ulong host);
         bool covers = _backing != null && cluster << _header.ClusterBits < _backing.Length;
         if (covers)
             entry = ClusterMap.ZeroBit;

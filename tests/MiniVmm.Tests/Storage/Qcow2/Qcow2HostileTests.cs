@@ -45,6 +45,24 @@ public sealed class Qcow2HostileTests
         Assert.Equal(image, after);
     }
 
+    [Theory]
+    [InlineData(Copied, 3)]
+    [InlineData(Copied | 1, 3)]
+    [InlineData(1ul, 2)]
+    [InlineData(DataAt | Copied | 1, 2)]
+    [InlineData((1UL << 62) | Copied | DataAt, 3)]
+    public void An_entry_that_must_not_be_is_an_error_whatever_is_done(ulong entry, int version)
+    {
+        byte[] image = WithEntry(entry, version);
+        using Qcow2Image disk = Open(new MemoryImageFile(image), []);
+        Assert.Equal(Errno.EIO, ModelDisk.Read(disk, 0, new byte[Cluster]));
+        Assert.Equal(Errno.EIO, ModelDisk.Write(disk, 0, new byte[Cluster]));
+        Assert.Equal(Errno.EIO, disk.WriteZeroes(0, Cluster, unmap: false));
+        Assert.Equal(Errno.EIO, disk.WriteZeroes(0, Cluster, unmap: true));
+        Assert.Equal(Errno.EIO, disk.Discard(0, Cluster));
+        Assert.Equal(0, ModelDisk.Read(disk, Cluster, new byte[Cluster]));
+    }
+
     [Fact]
     public void A_free_cluster_that_is_a_table_is_not_taken()
     {
@@ -136,9 +154,9 @@ public sealed class Qcow2HostileTests
     }
 
     /// <summary>An image whose first cluster has this L2 entry; cluster 5 of the file is its data.</summary>
-    private static byte[] WithEntry(ulong entry)
+    private static byte[] WithEntry(ulong entry, int version = 3)
     {
-        byte[] image = BlankImage.Create(Size, clusterBits: 9);
+        byte[] image = BlankImage.Create(Size, clusterBits: 9, version);
         Array.Resize(ref image, 6 * Cluster);
         BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan(L1At), L2At | Copied);
         BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan(L2At), entry);
