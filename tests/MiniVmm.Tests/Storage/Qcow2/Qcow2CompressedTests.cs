@@ -24,9 +24,16 @@ public sealed class Qcow2CompressedTests : IDisposable
         byte[] found = new byte[Size];
         Assert.Equal(0, ReadSectors(disk, found, 0, 1));
         int before = file.Reads;
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        int errno = ReadSectors(disk, found, SectorSize, clusterKiB << 10);
-        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+        long allocated = long.MaxValue;
+        int errno = 0;
+        for (int round = 0; round < 3; round++)
+        {
+            long start = GC.GetAllocatedBytesForCurrentThread();
+            errno |= ReadSectors(disk, found, SectorSize, clusterKiB << 10);
+
+            // The runtime may allocate when it compiles anew; what a request allocates is in each round.
+            allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - start);
+        }
 
         Assert.Equal(0, errno);
         Assert.Equal(0, file.Reads - before);

@@ -176,14 +176,16 @@ public sealed class Qcow2ImageTests : IDisposable
         _qemu.Run("create", "-q", "-f", "qcow2", "disk", "8M");
         using Qcow2Image image = Open();
         byte[] data = RandomBytes(64 << 10, seed: 3);
-        long allocated = 0;
+        long allocated = long.MaxValue;
         int failed = 0;
         for (int round = 0; round < 3; round++)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             for (ulong at = 0; at < 8 << 20; at += 64 << 10)
                 failed |= WriteOnce(image, at, data) | ModelDisk.Read(image, at, data);
-            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+            // The runtime may allocate when it compiles anew; what a request allocates is in each round.
+            allocated = Math.Min(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
         Assert.Equal(0, failed);
