@@ -8,9 +8,9 @@ using static MiniVmm.Tests.Virtio.Block.BlockFixture;
 namespace MiniVmm.Tests.Virtio.Block;
 
 /// <summary>
-/// A disk with its thread and its workers behind real registers, and a driver on a thread of its own for each queue,
-/// which sleeps until it is told: each request comes back once, with what it should have, and a reset at any moment ends
-/// all writing.
+/// A disk with its thread and its workers behind real registers, and for each queue a driver on a thread of its own,
+/// which sleeps until it is told: each request comes back once, with what it should have, and a reset at any moment
+/// ends all writing.
 /// </summary>
 public sealed class VirtioBlockStressTests : IDisposable
 {
@@ -98,7 +98,8 @@ public sealed class VirtioBlockStressTests : IDisposable
         Write(0x24, 1);
         Write(0x20, (uint)(features >> 32));
         Write(0x70, 11);
-        TestDriver[] drivers = [.. Enumerable.Range(0, Queues).Select(_ => new TestDriver(_memory, Descriptors, eventIndex))];
+        TestDriver[] drivers =
+            [.. Enumerable.Range(0, Queues).Select(_ => new TestDriver(_memory, Descriptors, eventIndex))];
         for (int i = 0; i < Queues; i++)
         {
             Write(0x30, (uint)i);
@@ -201,7 +202,8 @@ public sealed class VirtioBlockStressTests : IDisposable
     /// <summary>One line for all queues: each driver looks at its own.</summary>
     private sealed class Line : IInterruptTrigger, IDisposable
     {
-        private readonly AutoResetEvent[] _queues = [.. Enumerable.Range(0, Queues).Select(_ => new AutoResetEvent(false))];
+        private readonly AutoResetEvent[] _queues =
+            [.. Enumerable.Range(0, Queues).Select(_ => new AutoResetEvent(false))];
 
         public void Trigger()
         {
