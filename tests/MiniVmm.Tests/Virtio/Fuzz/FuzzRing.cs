@@ -54,6 +54,9 @@ public sealed class FuzzRing
     public void Begin()
     {
         IsLive = true;
+
+        // As a driver does with fresh rings, also with one that lies where something else was.
+        _memory.Write(Used + 2, [0, 0]);
         _seen = 0;
         Published = _memory.TryRead(Available + 2, out ushort index) ? index : (ushort)0;
         _reaped = 0;
