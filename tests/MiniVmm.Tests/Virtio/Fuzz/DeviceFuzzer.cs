@@ -201,6 +201,10 @@ public sealed class DeviceFuzzer : IDisposable
         if (header is not null && !write)
         {
             _memory.Write(address, header);
+
+            // Over a used ring it misleads the one who checks.
+            _tangled |= _queues.Any(queue => queue.IsLive
+                && address < queue.Used + 6 + (8 * (ulong)queue.Size) && queue.Used < address + (ulong)header.Length);
             return (address, _input.Chance(8) ? _input.Byte() : (uint)header.Length);
         }
 
@@ -365,7 +369,8 @@ public sealed class DeviceFuzzer : IDisposable
             FuzzRing[] live = [.. _queues.Where(queue => queue.IsLive)];
             _tangled = live.Any(one => live.Any(
                 other => one != other && one.Used < other.Used + QueueRoom && other.Used < one.Used + QueueRoom
-                    && (one.Used % QueueRoom != 0x140 || other.Used % QueueRoom != 0x140)));
+                    && (one.Used == other.Used
+                        || one.Used % QueueRoom != 0x140 || other.Used % QueueRoom != 0x140)));
         }
     }
 
