@@ -5,51 +5,77 @@ using MiniVmm.Virtio;
 namespace MiniVmm.Tests.Virtio.Fuzz;
 
 /// <summary>What happened in a run, or in many.</summary>
-public record struct FuzzCounts(long Steps, long Starts, long Completed, long Broken);
+public record struct FuzzCounts(long Steps, long Starts, long Completed, long Broken)
+{
+    public readonly FuzzCounts With(FuzzCounts other) =>
+        new(Steps + other.Steps, Starts + other.Starts, Completed + other.Completed, Broken + other.Broken);
+}
 
 /// <summary>
 /// A driver, mostly well behaved, of any device: it goes through the device's registers and through rings, with every
 /// decision read from a string of bytes. After each step that lets the device run, the bytes of guest RAM that are in
 /// no used ring and in no buffer that the device may write are what they were.
 /// </summary>
-public sealed class DeviceFuzzer : IDisposable
+public sealed partial class DeviceFuzzer : IDisposable
 {
     // Room for each queue's three parts in front, then tables, then buffers.
     private const ulong QueueRoom = 0x200;
     private const ulong Tables = 0x1800;
     private const ulong Buffers = 0x2000;
-    private static readonly byte[] NoBytes = new byte[(int)QueueRoom];
+    private static readonly byte[] NoBytes = new byte[FuzzMemory.LargeQueueRoom];
+    private static readonly byte[] Filling = MakeFilling();
     private readonly FuzzTarget _target;
     private readonly FuzzInput _input;
     private readonly FuzzMemory _memory = new();
+    private readonly FuzzHost _host;
     private readonly IVirtioDevice _device;
     private readonly RegisterDriver _driver;
     private readonly FuzzRing[] _queues;
+    private readonly ulong[] _headers = new ulong[4];
+    private readonly List<FuzzFilling> _fillings = [];
     private uint _select;
     private ulong _nextTable = Tables;
+    private ulong _features;
+    private bool _behaves;
     private bool _tangled;
+    private int _edges;
+    private int _filled;
     private FuzzCounts _counts;
 
     private DeviceFuzzer(FuzzTarget target, ReadOnlyMemory<byte> input)
     {
         _target = target;
         _input = new FuzzInput(input);
-        _device = target.Make(_memory.Ram);
+        _host = new FuzzHost(_input, _memory) { Meanwhile = ChangeMind, IsParted = IsParted };
+        _device = target.Make(_host);
         _driver = new RegisterDriver(_device, _memory.Ram);
         _queues = [.. _device.QueueSizes.Select(size => new FuzzRing(_memory, size))];
     }
 
     /// <summary>Plays a string of bytes to its end.</summary>
     /// <exception cref="Exception">Whatever the device throws, or what it did wrong.</exception>
-    public static FuzzCounts Run(FuzzTarget target, ReadOnlyMemory<byte> input)
+    public static FuzzCounts Run(FuzzTarget target, ReadOnlyMemory<byte> input, FuzzTrace trace)
     {
         using DeviceFuzzer fuzzer = new(target, input);
-        fuzzer.Start();
-        while (!fuzzer._input.IsEmpty)
-            fuzzer.Step();
-        fuzzer._driver.Registers.Stop();
-        fuzzer.Settle();
-        return fuzzer._counts;
+        try
+        {
+            fuzzer.Start();
+            while (!fuzzer._input.IsEmpty)
+            {
+                trace.Read = fuzzer._input.Position;
+                trace.Steps.Add(fuzzer._input.Position);
+                fuzzer.Step();
+            }
+
+            fuzzer.Finish();
+            fuzzer._driver.Registers.Stop();
+            fuzzer.Settle();
+            return fuzzer._counts;
+        }
+        finally
+        {
+            trace.Read = fuzzer._input.Position;
+        }
     }
 
     public void Dispose()
@@ -91,10 +117,15 @@ public sealed class DeviceFuzzer : IDisposable
                 BreakRing(_queues[_input.Below(_queues.Length)]);
                 break;
             case 26:
-                Write(0x64, _input.Byte());
+                Acknowledge(_input.Byte());
                 break;
             case 27 when _input.Chance(64):
+                if (_input.Chance(128))
+                    Finish();
                 Write(0x70, 0);
+                break;
+            case 28 or 29:
+                Stir();
                 break;
             default:
                 // A device that is broken, or not started, is of no more use.
@@ -110,38 +141,37 @@ public sealed class DeviceFuzzer : IDisposable
     private void Start()
     {
         Write(0x70, 0);
+        _behaves = _input.Chance(128);
         Write(0x70, 1);
         Write(0x70, 3);
         ulong wanted = _input.Pick(
             ulong.MaxValue, ulong.MaxValue & ~(ulong)VirtioFeatures.EventIndex, (ulong)VirtioFeatures.Version1, 0ul);
         if (wanted == 0)
             wanted = _input.UInt64() | (ulong)VirtioFeatures.Version1;
-        wanted &= _driver.Offered;
+        ulong offered = _driver.Offered;
+        wanted &= offered;
         if (_input.Chance(4))
             wanted = _input.UInt64();
-        Write(0x24, 0);
-        Write(0x20, (uint)wanted);
-        Write(0x24, 1);
-        Write(0x20, (uint)(wanted >> 32));
+        _driver.WriteFeatures(wanted);
         Write(0x70, 11);
-        for (uint i = 0; i < _queues.Length; i++)
+        bool agreed = (wanted & ~offered) == 0 && (wanted & (ulong)VirtioFeatures.Version1) != 0;
+        if (_driver.Status.HasFlag(VirtioStatus.FeaturesOk) != agreed)
+            throw new FuzzException($"the device says {(agreed ? "no" : "yes")} to features 0x{wanted:x}");
+        _features = _host.Features = wanted;
+        if (_input.Chance(4))
+            _driver.WriteFeatures(_input.UInt64()); // too late
+        int large = _input.Chance(16) ? _input.Below(_queues.Length) : -1;
+        for (int i = 0; i < _queues.Length; i++)
         {
-            if (_input.Chance(6))
+            if (Errs(6))
                 continue;
-            Write(0x30, i);
-            ushort size = (ushort)Math.Min(_driver.Read(0x34), _input.Pick(8u, 16u, 4u, 2u, 1u, 16u, 8u, 8u));
-            ulong at = QueueRoom * i;
-            Write(0x38, _input.Chance(2) ? _input.UInt32() : size);
-            WriteAddress(0x80, at);
-            WriteAddress(0x90, at + 0x100);
-            WriteAddress(0xa0, at + 0x140);
-            if (_input.Chance(3))
-                WriteAddress(_input.Pick(0x80, 0x90, 0xa0), AnyAddress());
-            Write(0x44, 1);
-
-            // As a driver does with fresh rings.
-            _memory.Write(at, NoBytes);
-            _queues[i].Published = 0;
+            Write(0x30, (uint)i);
+            uint most = _driver.Read(0x34);
+            ushort size = (ushort)Math.Min(most, _input.Pick(8u, 16u, 4u, 2u, 1u, 16u, 8u, 8u));
+            if (i == large)
+                SetUp(i, (ushort)Math.Min(most, 128), FuzzMemory.LargeQueue, FuzzMemory.LargeQueueRoom, 0x800, 0xa00);
+            else
+                SetUp(i, size, QueueRoom * (ulong)i, (int)QueueRoom, 0x100, 0x140);
         }
 
         Write(0x70, 15);
@@ -149,17 +179,36 @@ public sealed class DeviceFuzzer : IDisposable
             Settle(() => _driver.Threads.Run());
     }
 
+    private void SetUp(int queue, ushort size, ulong at, int room, ulong available, ulong used)
+    {
+        Write(0x38, Errs(4) ? _input.Pick(0u, 3u, 12u, 24u, 256u, _input.UInt32()) : size);
+        WriteAddress(0x80, at);
+        WriteAddress(0x90, at + available);
+        WriteAddress(0xa0, at + used);
+        if (Errs(3))
+            WriteAddress(_input.Pick(0x80, 0x90, 0xa0), AnyAddress());
+        Write(0x44, 1);
+
+        // As a driver does with fresh rings.
+        _memory.Write(at, NoBytes.AsSpan(0, room));
+        _memory.Write(_queues[queue].Used, NoBytes.AsSpan(0, 6 + (8 * size)));
+        _queues[queue].Published = 0;
+    }
+
+    /// <summary>True so many times out of 256 for a driver that makes mistakes.</summary>
+    private bool Errs(int of256) => _input.Chance(of256) && !_behaves;
+
     private void AddChain(FuzzRing queue, bool indirect)
     {
-        if (!queue.IsLive)
+        if (!queue.IsLive || (queue.Room == 0 && !Errs(4)))
             return;
         (byte[]? header, int most) = (_target.Header(_input), 4);
         int readable = header is null ? 0 : 1 + _input.Pick(0, 0, 1, 2);
         int writable = _input.Pick(1, 1, 2, 3, 0);
         if (_input.Chance(16))
-            readable = 0;
+            (readable, header) = (0, null);
         int count = Math.Min(readable + writable, most);
-        if (count == 0 || (!_input.Chance(4) && queue.DescriptorsOut + (indirect ? 1 : count) > queue.Size))
+        if (count == 0 || (!Errs(4) && queue.DescriptorsOut + (indirect ? 1 : count) > queue.Size))
             return;
         int first = queue.NextDescriptor % queue.Size;
         ulong table = queue.Descriptors;
@@ -171,9 +220,12 @@ public sealed class DeviceFuzzer : IDisposable
             _nextTable += (ulong)(16 * count);
             uint length = (uint)(16 * count);
             WriteDescriptor(
-                queue.Descriptors + (16 * (ulong)first), table, _input.Chance(4) ? _input.UInt32() : length,
-                TestDriver.Indirect, 0);
+                queue.Descriptors + (16 * (ulong)first), table,
+                Errs(8) ? length + _input.Pick(8u, 16u, 0x10000u, _input.UInt32()) : length,
+                (ushort)(TestDriver.Indirect | (Errs(4) ? TestDriver.Next : 0)), 0);
         }
+
+        _fillings.Clear();
 
         for (int i = 0; i < count; i++)
         {
@@ -182,15 +234,23 @@ public sealed class DeviceFuzzer : IDisposable
             (ulong address, uint size) = Piece(i == 0 ? header : null, write, i == count - 1);
             int flags = (write ? TestDriver.Write : 0) | (i < count - 1 ? TestDriver.Next : 0);
             int next = indirect ? i + 1 : (index + 1) % queue.Size;
-            if (_input.Chance(2))
+            if (Errs(3))
                 flags = _input.Byte();
-            if (_input.Chance(2))
-                next = _input.Byte();
+            if (Errs(3))
+                next = _input.Pick(_input.Byte(), queue.Size, index, count);
             WriteDescriptor(table + (16 * (ulong)index), address, size, (ushort)flags, (ushort)next);
         }
 
         queue.NextDescriptor = (first + (indirect ? 1 : count)) % queue.Size;
-        Publish(queue, (ushort)(_input.Chance(1) ? _input.Byte() : first));
+        queue.Fill((ushort)first, _target.Copies ? null : [.. _fillings]);
+        Publish(queue, Errs(2) ? _input.Pick(_input.Byte(), queue.Size) : (ushort)first);
+
+        // Some make the same chain available over and over.
+        if (_input.Chance(8))
+        {
+            for (int more = Math.Min(_input.Byte(), queue.Room); more > 0; more--)
+                Publish(queue, (ushort)first);
+        }
     }
 
     private (ulong Address, uint Length) Piece(byte[]? header, bool write, bool last)
@@ -200,21 +260,28 @@ public sealed class DeviceFuzzer : IDisposable
             address = 0x8000 + (ulong)_input.Below(0x1c00);
         if (header is not null && !write)
         {
-            _memory.Write(address, header);
-
-            // Over a used ring it misleads the one who checks.
-            _tangled |= _queues.Any(queue => queue.IsLive
-                && address < queue.Used + 6 + (8 * (ulong)queue.Size) && queue.Used < address + (ulong)header.Length);
-            return (address, _input.Chance(8) ? _input.Byte() : (uint)header.Length);
+            if (!Array.Exists(_queues, queue => queue.Counts(address, (ulong)header.Length)))
+                _memory.Write(address, header);
+            _headers[address % (ulong)_headers.Length] = address;
+            return (address, Errs(8) ? _input.Byte() : (uint)header.Length);
         }
 
         uint length = write && last && _input.Chance(128)
             ? 1
             : _input.Pick(512u, 16u, 64u, 1u, 512u, 4096u, 1536u, 12u, 8u, 32u, 100u);
-        if (_input.Chance(2))
+        if (Errs(2))
             length = _input.Pick(0u, uint.MaxValue, 0x8000_0000u, _input.UInt32());
-        if (_input.Chance(2))
+        if (Errs(3))
             address = AnyAddress();
+        else if (_behaves)
+            address = Math.Min(address, (address < 0x8000 ? 0x6000u : 0xa000u) - length);
+        if (write && length <= 4096 && !Array.Exists(_queues, queue => queue.Counts(address, length)))
+        {
+            ReadOnlyMemory<byte> filling = Filling.AsMemory((_filled++ * 4099) % 60_000, (int)length);
+            _memory.Write(address, filling.Span);
+            _fillings.Add(new FuzzFilling(address, filling));
+        }
+
         return (address, length);
     }
 
@@ -227,11 +294,22 @@ public sealed class DeviceFuzzer : IDisposable
         _ => _input.UInt16(),
     };
 
+    /// <summary>What nobody would write: each byte above any status.</summary>
+    private static byte[] MakeFilling()
+    {
+        byte[] bytes = new byte[64 * 1024];
+        new Random(1).NextBytes(bytes);
+        foreach (ref byte each in bytes.AsSpan())
+            each |= 0x80;
+        return bytes;
+    }
+
     private void Publish(FuzzRing queue, ushort head)
     {
         _memory.Write(queue.Available + 4 + (2 * (ulong)(queue.Published % queue.Size)), Bytes(head));
         queue.Published++;
         _memory.Write(queue.Available + 2, Bytes(queue.Published));
+        queue.Announce((ushort)(queue.Published - 1));
     }
 
     private void Kick(int queue)
@@ -240,6 +318,7 @@ public sealed class DeviceFuzzer : IDisposable
             Write(VirtioMmio.QueueNotify, (uint)queue);
         else
             _driver.Threads.Ring(queue); // by ioeventfd
+        _queues[queue].IsOwedKick = false;
         Settle(() => _driver.Threads.Run());
     }
 
@@ -249,11 +328,12 @@ public sealed class DeviceFuzzer : IDisposable
             return;
         switch (_input.Below(5))
         {
-            case 0 when _input.Chance(32):
+            case 0 when Errs(32):
+                queue.IsOwedKick = true;
                 queue.Published += _input.Byte();
                 _memory.Write(queue.Available + 2, Bytes(queue.Published));
                 break;
-            case 1 when _input.Chance(32):
+            case 1 when Errs(32):
                 Publish(queue, _input.UInt16());
                 break;
             case 2:
@@ -267,42 +347,19 @@ public sealed class DeviceFuzzer : IDisposable
         }
     }
 
-    /// <summary>Anywhere but in used rings, where it would only mislead the one who checks.</summary>
+    /// <summary>
+    /// Anywhere but in used rings and the heads of available ones, where it would only mislead the one who checks.
+    /// </summary>
     private void Scribble()
     {
         ulong address = _input.Chance(32) ? _input.UInt16() : Buffers + (ulong)_input.Below(0x4000);
         byte value = _input.Byte();
-        foreach (FuzzRing queue in _queues)
-        {
-            if (queue.IsLive && address - queue.Used < 6 + (8 * (ulong)queue.Size))
-                return;
-        }
-
-        _memory.Write(address, [value]);
-    }
-
-    private void AccessConfiguration()
-    {
-        Span<byte> data = stackalloc byte[_input.Pick(1, 2, 4, 8)];
-        ulong offset = 0x100 + (ulong)(_input.Chance(16) ? _input.Below(0xf00 - data.Length) : _input.Below(80));
-        if (_input.Chance(160))
-        {
-            data.Fill(0xcc);
-            _driver.Registers.Read(offset, data);
+        if (Array.Exists(_queues, queue => queue.Counts(address, 1)))
             return;
-        }
-
-        foreach (ref byte each in data)
-            each = _input.Byte();
-        _driver.Registers.Write(offset, data);
-        Settle();
-    }
-
-    private void ReadSomething()
-    {
-        Span<byte> data = stackalloc byte[_input.Pick(4, 4, 1, 2, 8)];
-        ulong offset = (ulong)_input.Below(0x108);
-        _driver.Registers.Read(data.Length == 4 ? offset & ~3UL : offset, data);
+        foreach (FuzzRing queue in _queues)
+            queue.IsOwedKick |= queue.IsLive && address - queue.Available < 4;
+        if (!_behaves || address >= Buffers)
+            _memory.Write(address, [value]);
     }
 
     private void WriteSomething()
@@ -344,36 +401,6 @@ public sealed class DeviceFuzzer : IDisposable
             SetQueue(_queues[_select], offset, value);
     }
 
-    private void SeeStatus(bool ran)
-    {
-        VirtioStatus status = _driver.Status;
-        if (status == VirtioStatus.None)
-        {
-            // The last writes that were allowed came before the reset was done.
-            Check();
-            _select = 0;
-            _tangled = false;
-            foreach (FuzzRing queue in _queues)
-                queue.Reset();
-            _memory.Forbid();
-        }
-        else if (!ran && status.HasFlag(VirtioStatus.DriverOk) && !status.HasFlag(VirtioStatus.NeedsReset))
-        {
-            _counts.Starts++;
-            foreach (FuzzRing queue in _queues)
-            {
-                if (queue.IsReady)
-                    queue.Begin();
-            }
-
-            FuzzRing[] live = [.. _queues.Where(queue => queue.IsLive)];
-            _tangled = live.Any(one => live.Any(
-                other => one != other && one.Used < other.Used + QueueRoom && other.Used < one.Used + QueueRoom
-                    && (one.Used == other.Used
-                        || one.Used % QueueRoom != 0x140 || other.Used % QueueRoom != 0x140)));
-        }
-    }
-
     private static void SetQueue(FuzzRing queue, int offset, uint value)
     {
         switch (offset)
@@ -400,49 +427,6 @@ public sealed class DeviceFuzzer : IDisposable
 
     private static ulong Half(ulong address, int offset, uint value) =>
         offset % 8 == 0 ? (address & ~0xffff_ffffUL) | value : (uint)address | ((ulong)value << 32);
-
-    /// <summary>Lets the device run, and looks at what it did.</summary>
-    private void Settle(Action? run = null)
-    {
-        if (_driver.Status.HasFlag(VirtioStatus.DriverOk))
-        {
-            _memory.Forbid();
-            foreach (FuzzRing queue in _queues)
-            {
-                if (queue.IsLive)
-                    queue.Mark();
-            }
-
-            _tangled |= _memory.IsTangled();
-        }
-
-        bool broken = _driver.Status.HasFlag(VirtioStatus.NeedsReset);
-        run?.Invoke();
-        if (!broken && _driver.Status.HasFlag(VirtioStatus.NeedsReset))
-            _counts.Broken++;
-        Check();
-    }
-
-    /// <summary>Rings first: what a device's workers write after that is in chains they still have.</summary>
-    private void Check()
-    {
-        string? wrong = null;
-        long completed = 0;
-        foreach (FuzzRing queue in _queues)
-        {
-            if (!queue.IsLive)
-                continue;
-            if (_tangled)
-                queue.Forget();
-            else
-                wrong ??= queue.Reap(ref completed, ref _tangled);
-        }
-
-        _counts.Completed += completed;
-        wrong = _memory.Compare(_tangled) ?? wrong;
-        if (wrong is not null)
-            throw new FuzzException(wrong);
-    }
 
     private void WriteDescriptor(ulong at, ulong address, uint length, ushort flags, ushort next)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Tests.Virtio.Fuzz;
@@ -8,6 +9,11 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 /// </summary>
 public sealed unsafe class FuzzMemory : IDisposable
 {
+    /// <summary>Where the rings of a queue too long for the others' place may be.</summary>
+    public const ulong LargeQueue = 0x10000;
+
+    public const int LargeQueueRoom = 0x1000;
+
     private const byte Buffer = 1;
     private const byte Structure = 2;
     private const byte Ring = 4;
@@ -16,7 +22,7 @@ public sealed unsafe class FuzzMemory : IDisposable
 
     public FuzzMemory()
     {
-        Ram = new TestMemory((0UL, 0x6000), (0x8000UL, 0x2000));
+        Ram = new TestMemory((0UL, 0x6000), (0x8000UL, 0x2000), (LargeQueue, LargeQueueRoom));
         _slots = [.. Ram.Memory.Slots.Select(slot => new Slot(slot))];
     }
 
@@ -69,6 +75,34 @@ public sealed unsafe class FuzzMemory : IDisposable
         return false;
     }
 
+    /// <summary>Whether the device has no orders there.</summary>
+    public bool IsPlain(ulong address, int length)
+    {
+        foreach (Slot slot in _slots)
+        {
+            if (slot.Range.Contains(address, (ulong)length))
+            {
+                int at = (int)(address - slot.Range.Start);
+                return !slot.Marks.AsSpan(at, length).ContainsAnyInRange(Structure, byte.MaxValue);
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Guest address of what lies somewhere in this process; null where that is not RAM.</summary>
+    public ulong? Find(nint host, ulong length)
+    {
+        foreach (RamSlot slot in Ram.Memory.Slots)
+        {
+            ulong address = (ulong)(host - slot.Host) + slot.Range.Start;
+            if (host >= slot.Host && slot.Range.Contains(address, length))
+                return address;
+        }
+
+        return null;
+    }
+
     /// <summary>Finds a byte that the device wrote and must not have, and takes over all that it wrote.</summary>
     public string? Compare(bool everythingAllowed)
     {
@@ -99,7 +133,11 @@ public sealed unsafe class FuzzMemory : IDisposable
         {
             if (!slot.Range.Contains(address, length))
                 continue;
-            foreach (ref byte at in slot.Marks.AsSpan((int)(address - slot.Range.Start), (int)length))
+            Span<byte> marks = slot.Marks.AsSpan((int)(address - slot.Range.Start), (int)length);
+            Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(marks);
+            foreach (ref ulong word in words)
+                word |= 0x0101_0101_0101_0101 * (ulong)mark;
+            foreach (ref byte at in marks[(words.Length * sizeof(ulong))..])
                 at |= mark;
         }
     }
