@@ -42,8 +42,8 @@ public sealed class FuzzTests
     }
 
     /// <summary>
-    /// Each a string that finds the mistake its comment names. What the bytes mean hangs on the order in which the fuzzer
-    /// makes its choices: whoever changes that plants the mistakes again.
+    /// Each a string that finds the mistake its comment names. What the bytes mean hangs on the order in which the
+    /// fuzzer makes its choices: whoever changes that plants the mistakes again.
     /// </summary>
     [Theory]
     [MemberData(nameof(Corpus))]
