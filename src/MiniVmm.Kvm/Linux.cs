@@ -72,12 +72,6 @@ public static unsafe partial class Linux
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int FLock(int fd, int operation);
 
-    /// <summary>Waits until one of the descriptors is ready (poll(2)).</summary>
-    /// <param name="milliseconds">-1: as long as it takes.</param>
-    /// <returns>How many are; or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    public static partial int Poll(PollFd* descriptors, nuint count, int milliseconds);
-
     /// <summary>What file system a path is on (statfs(2)).</summary>
     /// <param name="path">Any file or directory there.</param>
     /// <param name="type">Its magic number, as in <see cref="HUGETLBFS_MAGIC"/>.</param>
@@ -100,22 +94,6 @@ public static unsafe partial class Linux
 
     [LibraryImport("libc", EntryPoint = "timerfd_settime", SetLastError = true)]
     private static partial int TimerFdSetTime(int fd, int flags, itimerspec_x86_64* wanted, itimerspec_x86_64* old);
-
-    /// <summary>What is waited for on one descriptor, and what came of it (poll.h).</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    public struct PollFd
-    {
-        public const short POLLIN = 1;
-        public const short POLLPRI = 2;
-        public const short POLLOUT = 4;
-        public const short POLLERR = 8;
-        public const short POLLHUP = 16;
-        public const short POLLNVAL = 32;
-
-        public int fd;
-        public short events;
-        public short revents;
-    }
 
     [StructLayout(LayoutKind.Sequential)]
     private struct itimerspec_x86_64

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
-using static MiniVmm.Kvm.Linux;
+using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Network.User;
@@ -99,15 +99,15 @@ internal sealed unsafe class GuestPort : IDisposable
     {
         if (Stalled || Stopped)
             return false;
-        PollFd* wanted = stackalloc PollFd[2];
-        wanted[0] = new PollFd { fd = _network, events = PollFd.POLLOUT };
-        wanted[1] = new PollFd { fd = _stop.Fd, events = PollFd.POLLIN };
+        pollfd* wanted = stackalloc pollfd[2];
+        wanted[0] = new pollfd { fd = _network, events = POLLOUT };
+        wanted[1] = new pollfd { fd = _stop.Fd, events = POLLIN };
         long began = Environment.TickCount64;
         int ready;
         do
         {
             long left = _patience - (Environment.TickCount64 - began);
-            ready = Poll(wanted, 2, (int)Math.Max(0, left));
+            ready = poll(wanted, 2, (int)Math.Max(0, left));
         }
         while (ready < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
         Stopped |= wanted[1].revents != 0;

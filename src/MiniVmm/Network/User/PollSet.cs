@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
-using static MiniVmm.Kvm.Linux;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Network.User;
 
@@ -9,12 +10,12 @@ namespace MiniVmm.Network.User;
 /// </summary>
 internal sealed unsafe class PollSet : IDisposable
 {
-    private PollFd* _entries;
+    private pollfd* _entries;
     private int _capacity = 64;
 
     public PollSet()
     {
-        _entries = (PollFd*)NativeMemory.Alloc((nuint)_capacity, (nuint)sizeof(PollFd));
+        _entries = (pollfd*)NativeMemory.Alloc((nuint)_capacity, (nuint)sizeof(pollfd));
     }
 
     public int Count { get; private set; }
@@ -27,10 +28,10 @@ internal sealed unsafe class PollSet : IDisposable
         if (Count == _capacity)
         {
             _capacity *= 2;
-            _entries = (PollFd*)NativeMemory.Realloc(_entries, (nuint)_capacity * (nuint)sizeof(PollFd));
+            _entries = (pollfd*)NativeMemory.Realloc(_entries, (nuint)_capacity * (nuint)sizeof(pollfd));
         }
 
-        _entries[Count] = new PollFd { fd = fd, events = events };
+        _entries[Count] = new pollfd { fd = fd, events = events };
         return Count++;
     }
 
@@ -41,7 +42,7 @@ internal sealed unsafe class PollSet : IDisposable
     /// <returns>Whether the results can be looked at.</returns>
     public bool Wait(int milliseconds)
     {
-        if (Poll(_entries, (nuint)Count, milliseconds) >= 0)
+        if (poll(_entries, (uint)Count, milliseconds) >= 0)
             return true;
         for (int i = 0; i < Count; i++)
             _entries[i].revents = 0;

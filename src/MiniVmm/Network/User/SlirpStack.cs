@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
-using static MiniVmm.Kvm.Linux;
+using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Network.User;
 
@@ -76,13 +76,13 @@ internal sealed unsafe class SlirpStack : IDisposable
         while (!_port.Stopped)
         {
             _polls.Clear();
-            int stop = _polls.Add(_port.StopFd, PollFd.POLLIN);
+            int stop = _polls.Add(_port.StopFd, POLLIN);
             int card = _polls.Add(
-                _port.Network, _port.Stalled ? (short)(PollFd.POLLIN | PollFd.POLLOUT) : PollFd.POLLIN);
+                _port.Network, _port.Stalled ? (short)(POLLIN | POLLOUT) : POLLIN);
             bool usable = _polls.Wait(Fill());
             if (_polls.Result(stop) != 0)
                 return;
-            if ((_polls.Result(card) & PollFd.POLLOUT) != 0)
+            if ((_polls.Result(card) & POLLOUT) != 0)
                 _port.SeeRoom();
             lock (SlirpLibrary.Gate)
             {
@@ -91,7 +91,7 @@ internal sealed unsafe class SlirpStack : IDisposable
                 _library.PollFdsPoll(_slirp, 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
 
                 // Frames first: the other call also sends what waited for an answer among them.
-                if ((_polls.Result(card) & PollFd.POLLIN) != 0)
+                if ((_polls.Result(card) & POLLIN) != 0)
                     TakeFrames();
                 _library.PollFdsPoll(_slirp, usable ? 0 : 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
                 RunTimers();
@@ -251,14 +251,14 @@ internal sealed unsafe class SlirpStack : IDisposable
         stack._limit.Add(fd);
         if (!stack._limit.Admits(fd))
             return -1; // an index of no result
-        int wanted = 0;
+        short wanted = 0;
         if ((events & SlirpPoll.In) != 0)
-            wanted |= PollFd.POLLIN;
+            wanted |= POLLIN;
         if ((events & SlirpPoll.Out) != 0)
-            wanted |= PollFd.POLLOUT;
+            wanted |= POLLOUT;
         if ((events & SlirpPoll.Pri) != 0)
-            wanted |= PollFd.POLLPRI;
-        return stack._polls.Add(fd, (short)wanted);
+            wanted |= POLLPRI;
+        return stack._polls.Add(fd, wanted);
     }
 
     [UnmanagedCallersOnly]
@@ -266,15 +266,15 @@ internal sealed unsafe class SlirpStack : IDisposable
     {
         int result = Of(opaque)._polls.Result(index);
         int events = 0;
-        if ((result & PollFd.POLLIN) != 0)
+        if ((result & POLLIN) != 0)
             events |= SlirpPoll.In;
-        if ((result & PollFd.POLLOUT) != 0)
+        if ((result & POLLOUT) != 0)
             events |= SlirpPoll.Out;
-        if ((result & PollFd.POLLPRI) != 0)
+        if ((result & POLLPRI) != 0)
             events |= SlirpPoll.Pri;
-        if ((result & (PollFd.POLLERR | PollFd.POLLNVAL)) != 0)
+        if ((result & (POLLERR | POLLNVAL)) != 0)
             events |= SlirpPoll.Err;
-        if ((result & PollFd.POLLHUP) != 0)
+        if ((result & POLLHUP) != 0)
             events |= SlirpPoll.Hup;
         return events;
     }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
 using MiniVmm.Network;
-using static MiniVmm.Kvm.Linux;
+using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Tests.Network.User;
@@ -38,13 +38,13 @@ internal sealed unsafe class GuestWire(NetEndpoint network)
     public void Send(ReadOnlySpan<byte> frame)
     {
         while (!TrySend(frame))
-            Assert.True(Ready(PollFd.POLLOUT, 10_000), "the network takes no frames");
+            Assert.True(Ready(POLLOUT, 10_000), "the network takes no frames");
     }
 
     /// <summary>The next frame; null if there is none for so long.</summary>
     public byte[]? Receive(int milliseconds = 10_000)
     {
-        if (!Ready(PollFd.POLLIN, milliseconds))
+        if (!Ready(POLLIN, milliseconds))
             return null;
         fixed (byte* bytes = _buffer)
         {
@@ -170,8 +170,8 @@ internal sealed unsafe class GuestWire(NetEndpoint network)
 
     private bool Ready(short events, int milliseconds)
     {
-        PollFd wanted = new() { fd = _fd, events = events };
-        int ready = Poll(&wanted, 1, milliseconds);
+        pollfd wanted = new() { fd = _fd, events = events };
+        int ready = poll(&wanted, 1, milliseconds);
         Assert.True(ready >= 0, $"poll: {Errno.Explain(Marshal.GetLastPInvokeError())}");
         return ready > 0;
     }
