@@ -49,7 +49,8 @@ internal sealed class FuzzPlayer(FuzzTarget target)
             {
                 failure = wrong;
             }
-        }) { IsBackground = true, Name = "fuzz" };
+        })
+        { IsBackground = true, Name = "fuzz" };
         thread.Start();
         long seen = -1;
         while (!thread.Join(_patience))
