@@ -15,14 +15,14 @@ public sealed unsafe class DiskFile : IDisposable
 
     private readonly int _fd;
     private readonly DirectTransfer? _direct;
-    private readonly Lock _flush = new();
-    private int _lost; // the errno of a flush
+    private readonly FlushGroup _flushes;
     private bool _closed;
 
     private DiskFile(int fd, string path, string subject, bool readOnly, DirectTransfer? direct, in statx_buffer status)
     {
         _fd = fd;
         _direct = direct;
+        _flushes = new FlushGroup(Synchronize);
         Path = path;
         Subject = subject;
         IsReadOnly = readOnly;
@@ -154,22 +154,12 @@ public sealed unsafe class DiskFile : IDisposable
     }
 
     /// <summary>Waits until what was written, and the file's length, are on stable storage; not with unsafe.</summary>
-    /// <remarks>
-    /// Once it failed it fails for good, unless the page cache is left out: Linux takes pages that it could not write
-    /// for clean, and says so to one caller. A success after that, or beside it, would be about other pages.
-    /// </remarks>
+    /// <remarks>Once it failed it fails for good, unless the page cache is left out: see <see cref="FlushGroup"/>.</remarks>
     public int Flush()
     {
         if (Cache == DiskCache.Unsafe || IsReadOnly)
             return 0;
-        if (_direct != null)
-            return Synchronize();
-        lock (_flush)
-        {
-            if (_lost == 0)
-                _lost = Synchronize();
-            return _lost;
-        }
+        return _direct != null ? Synchronize() : _flushes.Flush();
     }
 
     /// <summary>Cuts it short or lengthens it by zeroes. Files only.</summary>
