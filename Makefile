@@ -15,7 +15,7 @@ export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
-.PHONY: build run test bench format clean guests tools
+.PHONY: build run test check bench format clean guests tools
 
 build: $(BINARY) guests ## the binary out/minivmm and the test kernels in out/guests/
 
@@ -24,6 +24,11 @@ run: build ## boot the bundled test kernel
 
 test: build ## every suite, Linux in the lab included
 	tests/run $(SUITES)
+
+check: build ## the suites that need no lab; without a usable /dev/kvm, those that need no KVM
+	@if (exec 3<>/dev/kvm) 2>/dev/null; then tests/run $(filter-out MiniVmm.Lab.Tests,$(SUITES)); \
+	else echo 'not run: MiniVmm.Guest.Tests, for want of a usable /dev/kvm; make test runs them in the lab'; \
+	  tests/run MiniVmm.Kvm.Tests MiniVmm.Tests; fi
 
 bench: build ## exits, start-up, memory and many machines, beside a C twin and QEMU
 	bench/compare-exits

@@ -11,6 +11,10 @@ public sealed class CrashTests : IClassFixture<UsableKvm>
     [InlineData("wild-jump", "KVM_EXIT_INTERNAL_ERROR", "RIP 0xd0000000 is not in RAM", "not mapped")]
     public async Task It_is_explained(string kind, string reason, string guess, string code)
     {
+        // On AMD's SVM the processor is reset at a triple fault, before KVM or anyone else can look at it.
+        if (reason == "triple fault" && HasSvm)
+            (guess, code) = ("KVM on AMD resets a vCPU at a triple fault", "not mapped");
+
         MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("crash.elf"), "--append", kind);
 
         run.With(ExitStatus.GuestCrash);
@@ -21,6 +25,10 @@ public sealed class CrashTests : IClassFixture<UsableKvm>
         Assert.Matches("rip +[0-9a-f]{16} rflags", run.Errors);
         Assert.Matches($"(?m)(^  > .* {code}$|code at rip: {code}$)", run.Errors);
     }
+
+    private static bool HasSvm =>
+        File.ReadLines("/proc/cpuinfo").Any(line => line.StartsWith("flags", StringComparison.Ordinal)
+            && line.Split(' ').Contains("svm"));
 
     [Fact]
     public async Task What_the_guest_had_said_is_not_lost()
