@@ -1,11 +1,14 @@
-# Sourced by the comparisons here: builds what they compare, and says how each monitor runs a test kernel.
-tests/install-tools gcc libc6-dev linux-libc-dev
+# Sourced by the comparisons here: builds what they compare, and says how each monitor runs a test kernel. In the lab
+# (tests/lab) it builds nothing: there it measures what was built outside.
 out=$PWD/out/bench guests=$PWD/out/guests ram_mib=96
 mkdir -p "$out"
-make -s build
-# Static, to stay small: what wait4 says of a child's memory is never less than what its parent has.
-cc -O2 -Wall -Wextra -static -o "$out/rounds" bench/rounds.c
-cc -O2 -Wall -Wextra -o "$out/boot_twin" native-tests/boot_twin.c
+if [[ ! ${LAB-} ]]; then
+  tests/install-tools gcc libc6-dev linux-libc-dev
+  make -s build
+  # Static, to stay small: what wait4 says of a child's memory is never less than what its parent has.
+  cc -O2 -Wall -Wextra -static -o "$out/rounds" bench/rounds.c
+  cc -O2 -Wall -Wextra -o "$out/boot_twin" native-tests/boot_twin.c
+fi
 qemu=$(command -v qemu-system-x86_64) || echo "QEMU (qemu-system-x86_64) is not installed: compared without it."
 
 # The same code, compiled at run time: what a .NET program is without native AOT.

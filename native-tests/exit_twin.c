@@ -16,7 +16,7 @@
 #include "exit_machine.h"
 #include "exit_samples.h"
 
-enum { KICK = 40, STRING = 16, PARTNER_SHARE = 10, SECONDS_TO_HANG = 60 };
+enum { KICK = SIGURG, STRING = 16, PARTNER_SHARE = 10, SECONDS_TO_HANG = 60 };
 
 enum clock { HOST, GUEST, PARTNER, CALL };
 enum partner { NOBODY, READER, INTERRUPTER, KICKER, PROCESSOR };
@@ -140,11 +140,6 @@ static void drain_ring(struct vcpu *v)
 static void take_kick(struct vcpu *v)
 {
 	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, KICK);
-	while (sigtimedwait(&set, NULL, &(struct timespec){ 0 }) == KICK)
-		;
 }
 
 static bool stopping(struct vcpu *v)
@@ -181,16 +176,14 @@ static int run_timed(struct vcpu *v)
 
 /* ---- partners ---- */
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
 static void allow_kicks(struct vcpu *v)
 {
-	sigset_t set, before;
-	sigemptyset(&set);
-	sigaddset(&set, KICK);
-	pthread_sigmask(SIG_BLOCK, &set, &before);
-	sigdelset(&before, KICK);
-	struct { struct kvm_signal_mask head; uint8_t set[8]; } mask = { .head.len = 8 };
-	memcpy(mask.set, &before, 8);
-	must("KVM_SET_SIGNAL_MASK", ioctl(v->fd, KVM_SET_SIGNAL_MASK, &mask));
+	must("sigaction", sigaction(KICK, &(struct sigaction){ .sa_handler = do_nothing, .sa_flags = SA_RESTART }, NULL));
 	__atomic_store_n(&v->thread, gettid(), __ATOMIC_RELEASE);
 }
 
@@ -228,6 +221,13 @@ static void prod(struct partner_thread *p)
 {
 	for (int turn = 0; turn < p->turns; turn++) {
 		while (__atomic_load_n(&entries, __ATOMIC_ACQUIRE) <= (uint64_t)turn) {
+			if (stopping(&boot))
+				return;
+			sched_yield();
+		}
+		volatile uint32_t *beat = (uint32_t *)(ram + FLAG);
+		uint32_t before = *beat;
+		while (p->kind->partner == KICKER && *beat == before) {	/* a signal before the guest runs would be lost */
 			if (stopping(&boot))
 				return;
 			sched_yield();
@@ -298,10 +298,6 @@ static void end_partner(struct partner_thread *p)
 	}
 	pthread_join(p->thread, NULL);
 	pthread_barrier_destroy(&p->ready);
-
-	/* A kick may come after its run: the next one would take it for a turn of its own. */
-	if (p->kind->partner == KICKER)
-		take_kick(&boot);
 }
 
 /* ---- the measurement ---- */

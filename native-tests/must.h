@@ -12,7 +12,7 @@ static int must(const char *what, int result)
 	return result;
 }
 
-static void *must_map(size_t size, int flags, int fd)
+__attribute__((unused)) static void *must_map(size_t size, int flags, int fd)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (p == MAP_FAILED)

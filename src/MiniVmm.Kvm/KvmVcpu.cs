@@ -153,18 +153,6 @@ public sealed unsafe class KvmVcpu : IDisposable
         }
     }
 
-    /// <summary>The signals that are blocked inside KVM_RUN, in place of the thread's own mask.</summary>
-    /// <param name="blockedSignals">Signal n is bit n - 1, as in the kernel's sigset.</param>
-    /// <exception cref="KvmException">The call failed.</exception>
-    public void SetSignalMask(ulong blockedSignals)
-    {
-        // kvm_signal_mask is 4 bytes with the set right behind them: a misaligned ulong.
-        byte* mask = stackalloc byte[sizeof(kvm_signal_mask) + sizeof(ulong)];
-        ((kvm_signal_mask*)mask)->len = sizeof(ulong);
-        MemoryMarshal.Write(new Span<byte>(mask + sizeof(kvm_signal_mask), sizeof(ulong)), in blockedSignals);
-        KvmCall.Must("KVM_SET_SIGNAL_MASK", Fd, KvmIoctl.KVM_SET_SIGNAL_MASK, mask);
-    }
-
     /// <summary>Walks the guest's page tables as the vCPU would now.</summary>
     /// <param name="linear">A linear address.</param>
     /// <returns>The physical address if <c>valid</c> is 1.</returns>

@@ -38,7 +38,7 @@ public static unsafe partial class Linux
     /// <summary>Sends a signal to one thread (tgkill(2), glibc 2.30).</summary>
     /// <param name="processId">Thread group, as in <see cref="Environment.ProcessId"/>.</param>
     /// <param name="threadId">From <see cref="GetTid"/> on that thread.</param>
-    /// <param name="signal">35–64: the runtime owns what is below.</param>
+    /// <param name="signal">Not one that the runtime handles, such as 34.</param>
     /// <returns>0, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
     [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
     public static partial int TgKill(int processId, int threadId, int signal);

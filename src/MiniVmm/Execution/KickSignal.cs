@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MiniVmm.Kvm;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
@@ -5,53 +6,56 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Execution;
 
 /// <summary>
-/// The signal that brings a vCPU out of the guest. It is blocked on every vCPU thread and open only inside
-/// KVM_RUN (KVM_SET_SIGNAL_MASK), so no handler ever runs: KVM_RUN returns EINTR with the signal still
-/// pending, and the thread takes it off the queue itself.
+/// The signal that brings a vCPU out of the guest: KVM_RUN returns EINTR when one arrives. Its handler is a function of
+/// libc that does nothing, so no managed code ever runs in a handler, and it is never masked, since swapping masks at
+/// every entry (KVM_SET_SIGNAL_MASK) would slow down every exit. One that arrives just before KVM_RUN is therefore
+/// lost, which is why <see cref="VcpuKick.Send"/> sets immediate_exit first.
 /// </summary>
+/// <remarks>
+/// SIGURG: it is ignored by default, so a handler that does nothing changes nothing for the rest of the process, and
+/// unlike a realtime signal it can be sent even when the queue of pending signals is full (ulimit -i). Neither glibc nor
+/// the .NET runtime uses it.
+/// </remarks>
 internal static unsafe class KickSignal
 {
-    /// <summary>A realtime signal of nobody else's: glibc has 32 and 33, the .NET runtime 34.</summary>
-    public const int Number = 40;
+    public const int Number = 23; // SIGURG
 
-    // SIGUSR1: of the standard signals one can always be sent, where a realtime one needs room in a queue (ulimit -i).
-    private const int Spare = 10;
-
-    private const ulong Bits = (1UL << (Number - 1)) | (1UL << (Spare - 1));
-
-    /// <summary>Blocks the signal on the calling thread.</summary>
-    /// <returns>The mask for KVM_SET_SIGNAL_MASK: this thread's own, with the kick let through.</returns>
-    public static ulong BlockOnThisThread()
+    /// <summary>Lets the signal interrupt the calling thread; the handler is the whole process's.</summary>
+    /// <exception cref="HostLimitException">Something else in this process handles the signal.</exception>
+    public static void AllowOnThisThread()
     {
-        sigset_t set = Alone();
-        sigset_t before;
-        int error = pthread_sigmask(SIG_BLOCK, &set, &before);
+        Install();
+        sigset_t set = default;
+        *(ulong*)&set = 1UL << (Number - 1);
+        int error = pthread_sigmask(SIG_UNBLOCK, &set, null);
         if (error != 0)
-            throw new HostLimitException($"blocking signal {Number}: {Errno.Explain(error)}");
-        return *(ulong*)&before & ~Bits; // glibc's set is longer than the kernel's 64 bits, and starts with them
+            throw new HostLimitException($"unblocking SIGURG: {Errno.Explain(error)}");
     }
 
     /// <summary>Sends it to a thread of this process.</summary>
-    public static void Send(int thread)
-    {
-        if (Linux.TgKill(Environment.ProcessId, thread, Number) != 0)
-            _ = Linux.TgKill(Environment.ProcessId, thread, Spare);
-    }
+    public static void Send(int thread) => _ = Linux.TgKill(Environment.ProcessId, thread, Number);
 
-    /// <summary>Takes pending kicks off the calling thread's queue.</summary>
-    public static void Drain()
+    private static void Install()
     {
-        sigset_t set = Alone();
-        timespec zero = default;
-        while (sigtimedwait(&set, null, &zero) > 0)
+        // A handler gets the signal's number, and abs() takes an int, touches nothing else and returns.
+        nint nothing = NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "abs");
+        sigaction now;
+        if (LibC.sigaction(Number, null, &now) != 0)
+            throw new HostLimitException($"SIGURG: {Errno.Explain(Marshal.GetLastPInvokeError())}");
+        nint handler = (nint)(void*)now.sa_handler;
+        if (handler == nothing)
+            return;
+        if (handler is not (0 or 1)) // SIG_DFL, SIG_IGN
         {
+            throw new HostLimitException(
+                "SIGURG already has a handler in this process, and MiniVmm needs it to stop vCPUs");
         }
-    }
 
-    private static sigset_t Alone()
-    {
-        sigset_t set = default;
-        *(ulong*)&set = Bits;
-        return set;
+        // KVM_RUN returns EINTR in spite of SA_RESTART; whatever else a vCPU's thread waits in goes on.
+        sigaction action = default;
+        action.sa_handler = (void*)nothing;
+        action.sa_flags = SA_RESTART;
+        if (LibC.sigaction(Number, &action, null) != 0)
+            throw new HostLimitException($"SIGURG: {Errno.Explain(Marshal.GetLastPInvokeError())}");
     }
 }

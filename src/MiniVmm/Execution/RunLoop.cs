@@ -5,9 +5,9 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Execution;
 
 /// <summary>
-/// The run loop of a vCPU: enter, see why it came out, serve it, again. Runs on the vCPU's own thread, with the kick
-/// signal blocked; from the first entry to the last exit it allocates nothing, boxes nothing, awaits nothing, and
-/// takes no lock that another thread holds across a system call.
+/// The run loop of a vCPU: enter, see why it came out, serve it, again. Runs on the vCPU's own thread; from the first
+/// entry to the last exit it allocates nothing, boxes nothing, awaits nothing, and takes no lock that another thread
+/// holds across a system call.
 /// </summary>
 /// <param name="index">Position among the vCPUs, for the reason of a crash.</param>
 /// <param name="vcpu">The vCPU.</param>
@@ -68,9 +68,10 @@ public sealed unsafe class RunLoop(
         {
             statistics.Count((uint)KvmExitReason.KVM_EXIT_INTR);
 
-            // In this order: a kick that comes after the flag is cleared sets it again and is seen by the next entry.
+            // The flag must be clear before the lifecycle is read again: a kick in between sets it anew, and a kick
+            // before has already told the lifecycle.
             Volatile.Write(ref run->immediate_exit, 0);
-            KickSignal.Drain();
+            Interlocked.MemoryBarrier();
             return true;
         }
 

@@ -9,15 +9,12 @@ public sealed unsafe class VcpuKick(KvmVcpu vcpu)
     private int _threadId;
 
     /// <summary>
-    /// Called by the thread that will run the vCPU: from now on a kick reaches it. The signal is blocked here and open
-    /// only inside KVM_RUN.
+    /// Called by the thread that will run the vCPU: from now on a kick reaches it.
     /// </summary>
-    /// <exception cref="HostLimitException">The signal cannot be blocked.</exception>
-    /// <exception cref="KvmException">KVM refused the mask.</exception>
+    /// <exception cref="HostLimitException">The signal is not to be had.</exception>
     public void Attach()
     {
-        vcpu.SetSignalMask(KickSignal.BlockOnThisThread());
-        KickSignal.Drain(); // nothing is there yet; but what its first call resolves and allocates, it does here
+        KickSignal.AllowOnThisThread();
         Volatile.Write(ref _threadId, Linux.GetTid());
     }
 
@@ -38,9 +35,9 @@ public sealed unsafe class VcpuKick(KvmVcpu vcpu)
     }
 
     /// <summary>
-    /// Kicks by the signal alone. A thread on its way in comes out as well, for the signal stays pending until KVM_RUN
-    /// lets it through; and the kernel counts each as an exit by a signal, which it does not where the flag is set.
-    /// Allocates nothing.
+    /// Kicks by the signal alone: only for a vCPU that is known to be in the guest, since a thread on its way in misses
+    /// it. Each makes exactly one exit, where a flag seen on the way in may make one and its signal another. Allocates
+    /// nothing.
     /// </summary>
     public void SendSignal()
     {

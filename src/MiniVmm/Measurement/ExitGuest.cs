@@ -257,11 +257,14 @@ public sealed class ExitGuest
         return start;
     }
 
+    /// <summary>Counts at the flag, which shows that it runs, until it is stopped from outside.</summary>
     private static Label Busy(Assembler c)
     {
-        Label start = c.CreateLabel();
-        c.Label(ref start);
-        c.jmp(start);
+        Label start = Start(c);
+        Label turn = c.CreateLabel();
+        c.Label(ref turn);
+        c.inc(__dword_ptr[r12]);
+        c.jmp(turn);
         return start;
     }
 

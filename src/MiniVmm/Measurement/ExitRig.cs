@@ -207,8 +207,8 @@ internal sealed unsafe class ExitRig : IDisposable
     public IPartner? Partner(ExitLoop loop, int turns, Memory<long> stamps, long delay, int? cpu) => loop.Partner switch
     {
         LoopPartner.Reader => new DoorbellReader(_wokenDoorbell, cpu),
-        LoopPartner.Interrupter => new Prodder(_entries, turns, stamps, delay, cpu, _interrupt.Signal, endsRun: false),
-        LoopPartner.Kicker => new Prodder(_entries, turns, stamps, delay, cpu, Kick.SendSignal, endsRun: true),
+        LoopPartner.Interrupter => new Prodder(_entries, turns, stamps, delay, cpu, _interrupt.Signal, beat: null),
+        LoopPartner.Kicker => new Prodder(_entries, turns, stamps, delay, cpu, Kick.SendSignal, ReadFlag),
         LoopPartner.Processor => SecondProcessor(cpu),
         _ => null,
     };
@@ -231,8 +231,10 @@ internal sealed unsafe class ExitRig : IDisposable
         Enter(_second, "ipi-receiver", ring: 0, LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
         _memory.TryWrite(ExitGuest.FlagAddress, 0u);
         return new SecondProcessor(
-            _second, _platform, () => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) && flag != 0, cpu);
+            _second, _platform, () => ReadFlag() != 0, cpu);
     }
+
+    private uint ReadFlag() => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) ? flag : 0;
 
     private void Enter(
         KvmVcpu vcpu, string name, int ring, LoopForm form, int turns, in kvm_sregs reset, ulong stack)

@@ -40,9 +40,12 @@ internal sealed class DoorbellReader(EventFd doorbell, int? cpu) : IPartner
 /// <param name="delay">Ticks from entry to act.</param>
 /// <param name="cpu">Host CPU, or null.</param>
 /// <param name="act">What it does; allocates nothing.</param>
-/// <param name="endsRun">Whether the loop has no end of its own.</param>
+/// <param name="beat">
+/// Reads what the guest changes for as long as it runs, in a loop that has no end of its own: it is seen to run before
+/// the act, and the last act ends it. Null where it halts.
+/// </param>
 internal sealed unsafe class Prodder(
-    long* entries, int turns, Memory<long> stamps, long delay, int? cpu, Action act, bool endsRun) : IPartner
+    long* entries, int turns, Memory<long> stamps, long delay, int? cpu, Action act, Func<uint>? beat) : IPartner
 {
     private readonly PartnerThread _thread = new("partner", cpu);
 
@@ -52,7 +55,7 @@ internal sealed unsafe class Prodder(
         {
             if (!WaitForEntry(turn, run))
                 return;
-            if (endsRun && turn == turns - 1)
+            if (beat is not null && turn == turns - 1)
                 run.PowerOff();
             stamps.Span[turn] = Tsc.Read();
             act();
@@ -68,6 +71,14 @@ internal sealed unsafe class Prodder(
             if (run.IsStopping)
                 return false;
             Thread.Yield(); // where both share a CPU, the vCPU would never get there
+        }
+
+        uint before = beat?.Invoke() ?? 0;
+        while (beat is not null && beat() == before)
+        {
+            if (run.IsStopping)
+                return false;
+            Thread.Yield();
         }
 
         long due = Tsc.Read() + delay;

@@ -83,13 +83,15 @@ public sealed class ExitGuestCodeTests
     }
 
     [Fact]
-    public void A_kick_comes_upon_a_loop_that_does_nothing_and_never_ends()
+    public void A_kick_comes_upon_a_loop_that_shows_that_it_runs_and_never_ends()
     {
         ulong entry = Assert.NotNull(ExitGuestCode.Guest.Entry("kick", LoopForm.Plain));
-        Instruction only = ExitGuestCode.From(entry).First();
+        Instruction[] code = [.. ExitGuestCode.From(entry).TakeWhile(each => each.Mnemonic != Mnemonic.Jmp)];
+        Instruction jump = ExitGuestCode.From(entry).ElementAt(code.Length);
 
-        Assert.Equal(Mnemonic.Jmp, only.Mnemonic);
-        Assert.Equal(entry, only.NearBranchTarget);
+        Assert.Equal("inc dword ptr [r12]", code[^1].ToString());
+        Assert.Equal(code[^1].IP, jump.NearBranchTarget);
+        Assert.All(code[..^1], setup => Assert.Equal(Mnemonic.Mov, setup.Mnemonic));
     }
 
     [Fact]
