@@ -21,6 +21,11 @@ public static class IoPorts
     /// </summary>
     public const ushort DebugExit = 0xf4;
 
+    /// <summary>
+    /// First port of a VGA's CRT controller, in colour: index here, data at 0x3d5, input status 1 at 0x3da.
+    /// </summary>
+    public const ushort VgaCrtc = 0x3d4;
+
     /// <summary>First port of the 16550A, COM1.</summary>
     public const ushort Serial = 0x3f8;
     public const byte SerialIrq = 4;

@@ -48,11 +48,18 @@ public sealed class GuestMemoryMap
             new(
                 new(MemoryLayout.BaseMemoryEnd, MemoryLayout.LegacyHoleStart - MemoryLayout.BaseMemoryEnd),
                 E820Type.Reserved),
-            new(new(MemoryLayout.Acpi, MemoryLayout.HighMemory - MemoryLayout.Acpi), E820Type.Reserved),
+            new(new(MemoryLayout.RomArea, MemoryLayout.HighMemory - MemoryLayout.RomArea), E820Type.Reserved),
             new(new(MemoryLayout.HighMemory, low - MemoryLayout.HighMemory), E820Type.Ram),
         ];
         if (size > low)
             e820.Add(new(new(MemoryLayout.HighRam, size - low), E820Type.Ram));
+        E820 = e820;
+    }
+
+    private GuestMemoryMap(GuestMemoryMap other, IReadOnlyList<E820Entry> e820)
+    {
+        Size = other.Size;
+        Ram = other.Ram;
         E820 = e820;
     }
 
@@ -67,4 +74,61 @@ public sealed class GuestMemoryMap
 
     /// <summary>End of the RAM below the device hole.</summary>
     public ulong LowRamEnd => Ram[0].End;
+
+    /// <summary>End of the RAM that is reported from address 0 on: 639 KiB, less what was reserved there.</summary>
+    public ulong BaseMemoryEnd => ReportedEnd(0);
+
+    /// <summary>End of the RAM that is reported from 1 MiB on.</summary>
+    public ulong ExtendedMemoryEnd => ReportedEnd(MemoryLayout.HighMemory);
+
+    /// <summary>Whether there is memory behind a whole range, whatever the firmware map says of it.</summary>
+    public bool HasRam(GuestRange range) => Ram.Any(ram => ram.Contains(range.Start, range.Length));
+
+    /// <summary>Whether the firmware map has the whole range in one entry of a type.</summary>
+    public bool Reports(GuestRange range, E820Type type) =>
+        E820.Any(entry => entry.Type == type && entry.Range.Contains(range.Start, range.Length));
+
+    /// <summary>The same memory with a part of its reported RAM reserved, one with what it adjoins.</summary>
+    /// <exception cref="ArgumentException">Empty, or not all in one RAM entry.</exception>
+    public GuestMemoryMap WithReserved(GuestRange range)
+    {
+        if (range.Length == 0 || !Reports(range, E820Type.Ram))
+            throw new ArgumentException($"0x{range.Start:x}, 0x{range.Length:x} bytes: not RAM", nameof(range));
+        List<E820Entry> e820 = [];
+        foreach (E820Entry entry in E820)
+        {
+            if (entry.Type != E820Type.Ram || !entry.Range.Overlaps(range))
+            {
+                Append(entry);
+                continue;
+            }
+
+            Append(new(new(entry.Range.Start, range.Start - entry.Range.Start), E820Type.Ram));
+            Append(new(range, E820Type.Reserved));
+            Append(new(new(range.End, entry.Range.End - range.End), E820Type.Ram));
+        }
+
+        return new(this, e820);
+
+        void Append(E820Entry entry)
+        {
+            if (entry.Range.Length == 0)
+                return;
+            if (e820.Count > 0 && e820[^1] is var last && last.Type == entry.Type && last.Range.End == entry.Range.Start)
+                e820[^1] = new(new(last.Range.Start, last.Range.Length + entry.Range.Length), entry.Type);
+            else
+                e820.Add(entry);
+        }
+    }
+
+    private ulong ReportedEnd(ulong start)
+    {
+        foreach (E820Entry entry in E820)
+        {
+            if (entry.Type == E820Type.Ram && entry.Range.Contains(start, 1))
+                return entry.Range.End;
+        }
+
+        return start;
+    }
 }

@@ -2,7 +2,8 @@ namespace MiniVmm.Memory;
 
 /// <summary>
 /// Every guest-physical address that MiniVmm itself chooses, with the reason for it. Nothing else in the
-/// library holds a guest address.
+/// library holds a guest address. Tables in RAM and in the ROM window have their usual address here; one that the
+/// kernel's own segments cover lies elsewhere (<see cref="LoadPlan"/>).
 /// </summary>
 public static class MemoryLayout
 {
@@ -12,7 +13,16 @@ public static class MemoryLayout
 
     // --- The first megabyte: a PC's, so that kernels which look where a PC keeps things find them. ---
 
-    /// <summary>GDT of the initial vCPU state. Above the real-mode IVT and BIOS data area (0–0x4ff).</summary>
+    /// <summary>Real-mode interrupt vector table: 256 far pointers.</summary>
+    public const ulong InterruptVectors = 0;
+
+    /// <summary>BIOS data area, which kernels for PCs read.</summary>
+    public const ulong BiosData = 0x400;
+
+    /// <summary>First byte after the BIOS data area.</summary>
+    public const ulong BiosDataEnd = 0x500;
+
+    /// <summary>GDT of the initial vCPU state. Above the real-mode IVT and BIOS data area.</summary>
     public const ulong BootGdt = 0x500;
 
     /// <summary>PVH start info, its memory map and module list (at most one page).</summary>
@@ -21,7 +31,10 @@ public static class MemoryLayout
     /// <summary>Linux boot_params, the "zero page" (4 KiB).</summary>
     public const ulong ZeroPage = 0x7000;
 
-    /// <summary>Top of a small stack below the page tables, for kernels that push before they set their own.</summary>
+    /// <summary>A small stack below the page tables, for kernels that push before they set their own.</summary>
+    public const ulong BootStack = 0x8000;
+
+    /// <summary>Top of the stack.</summary>
     public const ulong BootStackTop = 0x8ff0;
 
     /// <summary>Identity-map page tables: PML4, one PDPT, four page directories (6 pages, to 0xf000).</summary>
@@ -42,8 +55,14 @@ public static class MemoryLayout
     /// <summary>End of base memory; the last KiB below 640 KiB is the EBDA on a PC and is reported reserved.</summary>
     public const ulong BaseMemoryEnd = 0x9fc00;
 
+    /// <summary>Extended BIOS data area, 1 KiB; the BIOS data area has its segment.</summary>
+    public const ulong Ebda = BaseMemoryEnd;
+
     /// <summary>Start of the VGA and ROM window that a PC has instead of RAM.</summary>
     public const ulong LegacyHoleStart = 0xa0000;
+
+    /// <summary>Start of the memory that the firmware map reports as a BIOS's, up to 1 MiB.</summary>
+    public const ulong RomArea = 0xe0000;
 
     /// <summary>
     /// ACPI: the RSDP, found by its 16-byte-aligned signature in 0xe0000–0xfffff, then the tables behind it.
@@ -58,6 +77,9 @@ public static class MemoryLayout
 
     /// <summary>First byte after the MP table's room.</summary>
     public const ulong MpTableEnd = 0x100000;
+
+    /// <summary>The IRET that unused real-mode vectors point to, at F000:FF53 as in every PC BIOS.</summary>
+    public const ulong DummyInterruptHandler = 0xfff53;
 
     /// <summary>Where RAM goes on above the first megabyte, and where kernels are loaded by custom.</summary>
     public const ulong HighMemory = 0x100000;

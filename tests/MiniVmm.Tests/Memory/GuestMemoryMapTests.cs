@@ -67,6 +67,28 @@ public sealed class GuestMemoryMapTests
             },
             iter: 500, threads: 1);
 
+    [Fact]
+    public void What_is_reserved_is_no_ram_and_grows_onto_what_was_reserved_before()
+    {
+        GuestMemoryMap whole = new(2 * MiB);
+        GuestMemoryMap map = whole.WithReserved(new(0x9f800, 0x400)).WithReserved(new(0x1f0000, 0x1000));
+
+        Assert.Equal(
+            [
+                new(new(0, 0x9f800), E820Type.Ram),
+                new(new(0x9f800, 0x800), E820Type.Reserved),
+                new(new(0xe0000, 0x20000), E820Type.Reserved),
+                new(new(0x100000, 0xf0000), E820Type.Ram),
+                new(new(0x1f0000, 0x1000), E820Type.Reserved),
+                new(new(0x1f1000, 0xf000), E820Type.Ram),
+            ],
+            map.E820);
+        Assert.Equal((0x9f800UL, 0x1f0000UL), (map.BaseMemoryEnd, map.ExtendedMemoryEnd));
+        Assert.Equal((whole.Size, whole.LowRamEnd), (map.Size, map.LowRamEnd));
+        Assert.True(map.HasRam(new(0x1f0000, 0x1000)));
+        Assert.Throws<ArgumentException>(() => map.WithReserved(new(0x1f0fff, 2)));
+    }
+
     [Theory]
     [InlineData(0, "at least 2 MiB")]
     [InlineData(2 * MiB - 4096, "at least 2 MiB")]
