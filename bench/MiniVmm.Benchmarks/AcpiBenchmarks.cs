@@ -1,4 +1,3 @@
-using BenchmarkDotNet.Attributes;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
 
@@ -18,5 +17,5 @@ public class AcpiBenchmarks
         _cpus = new FirmwareCpus(Enumerable.Range(0, Vcpus).Select(i => new FirmwareCpu((uint)i, Present: true)));
 
     [Benchmark]
-    public LoadSegment Build() => AcpiTables.Build(_cpus);
+    public LoadSegment Build() => AcpiTables.Build(_cpus, []);
 }

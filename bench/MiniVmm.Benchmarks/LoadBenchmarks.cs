@@ -1,5 +1,5 @@
-using BenchmarkDotNet.Attributes;
 using MiniVmm.Boot;
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Benchmarks;
@@ -14,6 +14,7 @@ public class LoadBenchmarks
     private const string Multiboot = "hello.elf";
     private const string BzImage = "vmlinuz-cloud"; // a stock Debian kernel, which only the lab's downloads bring
     private readonly GuestMemoryMap _memory = new(256 * MemoryLayout.MiB);
+    private readonly FirmwareTables _firmware = new(new FirmwareCpus([new FirmwareCpu(0, Present: true)]), []);
     private string _path = "";
     private NativeBuffer? _file;
 
@@ -46,7 +47,7 @@ public class LoadBenchmarks
     public int Load()
     {
         using BootImage image = BootLoader.Load(
-            new BootRequest { KernelName = Kernel, Kernel = _file!.Memory, Memory = _memory });
+            new BootRequest { KernelName = Kernel, Kernel = _file!.Memory, Memory = _memory, Firmware = _firmware });
         return image.Segments.Count;
     }
 

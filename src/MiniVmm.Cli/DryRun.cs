@@ -28,7 +28,7 @@ internal static class DryRun
         Table map = Tables.New("guest-physical", "size", "what");
         IEnumerable<(GuestRange Range, string What)> rows = plan.Memory.E820
             .Select(entry => (entry.Range, $"e820: {entry.Type}"))
-            .Concat(plan.Boot.Segments.Append(plan.Acpi)
+            .Concat(plan.Boot.Segments
                 .Select(segment => (new GuestRange(segment.Address, segment.MemorySize), $"  {segment.Name}")))
             .Concat(plan.Virtio.Select(slot =>
                 (new GuestRange(slot.Address, VirtioMmio.Length), $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")));

@@ -1,3 +1,4 @@
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
@@ -22,14 +23,17 @@ public sealed record EntryState(EntryMode Mode, ulong Rip)
     public ulong Rsi { get; init; }
     public ulong Rsp { get; init; } = MemoryLayout.BootStackTop;
 
+    /// <summary>Where the GDT lies, all of it.</summary>
+    public GuestRange Gdt { get; init; } = new(MemoryLayout.BootGdt, FlatGdt.Size);
+
     /// <summary>Guest-physical address of the PML4; 0 in <see cref="EntryMode.Protected32"/>.</summary>
     public ulong PageTable { get; init; }
 
-    /// <summary>Selector of the flat code segment in the GDT at <see cref="MemoryLayout.BootGdt"/>.</summary>
-    public ushort CodeSelector { get; init; } = 0x10;
+    /// <summary>Selector of the flat code segment in the GDT.</summary>
+    public ushort CodeSelector { get; init; } = FlatGdt.CodeSelector;
 
     /// <summary>Selector of the flat data segment.</summary>
-    public ushort DataSelector { get; init; } = 0x18;
+    public ushort DataSelector { get; init; } = FlatGdt.DataSelector;
 }
 
 /// <summary>
@@ -41,8 +45,16 @@ public sealed class BootImage : IDisposable
     /// <summary>The protocol and what it was chosen from, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
     public required string Format { get; init; }
 
-    /// <summary>All that goes to guest memory; no two overlap and each lies in RAM.</summary>
+    /// <summary>
+    /// All that goes to guest memory, the firmware's tables included; no two overlap and each lies in RAM.
+    /// </summary>
     public required IReadOnlyList<LoadSegment> Segments { get; init; }
+
+    /// <summary>The memory map that the guest is told of: tables that had to move into RAM are reserved in it.</summary>
+    public required GuestMemoryMap Memory { get; init; }
+
+    /// <summary>Where the firmware's tables lie.</summary>
+    public required FirmwarePlaces Firmware { get; init; }
 
     public required EntryState Entry { get; init; }
 

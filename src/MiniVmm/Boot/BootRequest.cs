@@ -1,3 +1,4 @@
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
@@ -30,8 +31,8 @@ public sealed class BootRequest
 
     public required GuestMemoryMap Memory { get; init; }
 
-    /// <summary>Guest-physical address of the ACPI RSDP, 0 when there is none.</summary>
-    public ulong Rsdp { get; init; } = MemoryLayout.Acpi;
+    /// <summary>The tables that the machine's firmware leaves in memory.</summary>
+    public required FirmwareTables Firmware { get; init; }
 
     public Decompression Decompression { get; init; }
 }

@@ -1,3 +1,5 @@
+using MiniVmm.Memory;
+
 namespace MiniVmm.Boot;
 
 /// <summary>

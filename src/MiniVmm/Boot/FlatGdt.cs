@@ -4,8 +4,8 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// The GDT that kernels are entered with: base 0, limit 4 GiB. Its selectors are Linux's __BOOT_CS and __BOOT_DS in
-/// either mode, so that one entry state serves every protocol (SDM vol. 3, 3.4.5 "Segment Descriptors").
+/// The GDT that kernels are entered with: base 0, limit 4 GiB (SDM vol. 3, 3.4.5 "Segment Descriptors"). Its selectors
+/// are Linux's __BOOT_CS and __BOOT_DS in either mode, so that one entry state serves every protocol.
 /// </summary>
 public static class FlatGdt
 {
@@ -18,18 +18,23 @@ public static class FlatGdt
     /// <summary>Bytes of the table: two unused descriptors, code, data.</summary>
     public const int Size = 4 * sizeof(ulong);
 
+    private const string Name = "boot GDT";
+
     // G, D/B or L, limit 0xfffff; present, DPL 0, accessed. The accessed bit is set as loading a selector would.
     private const ulong Code32 = 0x00cf_9b00_0000_ffff;
     private const ulong Code64 = 0x00af_9b00_0000_ffff;
     private const ulong Data = 0x00cf_9300_0000_ffff;
 
-    /// <summary>The table as a segment at <see cref="MemoryLayout.BootGdt"/>.</summary>
-    public static LoadSegment Build(EntryMode mode)
+    /// <summary>The table for Linux and PVH kernels.</summary>
+    public static LoadSegment Build(EntryMode mode, ulong address = MemoryLayout.BootGdt)
     {
         byte[] table = new byte[Size];
         ulong code = mode == EntryMode.Long64 ? Code64 : Code32;
-        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(CodeSelector), code);
-        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(DataSelector), Data);
-        return new("boot GDT", MemoryLayout.BootGdt, table);
+        Put(table, CodeSelector, code);
+        Put(table, DataSelector, Data);
+        return new(Name, address, table);
     }
+
+    private static void Put(byte[] table, ushort selector, ulong descriptor) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(selector), descriptor);
 }

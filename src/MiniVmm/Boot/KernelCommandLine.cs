@@ -6,6 +6,17 @@ namespace MiniVmm.Boot;
 /// <summary>A kernel command line as the guest gets it: UTF-8 with a NUL at the end.</summary>
 internal static class KernelCommandLine
 {
+    /// <summary>Places an encoded line for a protocol that points to it.</summary>
+    /// <returns>Its guest-physical address, below 4 GiB.</returns>
+    /// <exception cref="BadInputException">The kernel leaves no room.</exception>
+    public static ulong Place(LoadPlan plan, byte[] line)
+    {
+        const string name = "kernel command line";
+        ulong address = plan.RoomFor(name, (ulong)line.Length, MemoryLayout.CommandLine);
+        plan.Add(new(name, address, line));
+        return address;
+    }
+
     /// <param name="file">Kernel file, for the error.</param>
     /// <param name="text">The line.</param>
     /// <param name="longest">Most bytes that the kernel takes, without the NUL.</param>

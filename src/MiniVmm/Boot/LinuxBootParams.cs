@@ -4,12 +4,14 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// struct boot_params, the "zero page", at <see cref="MemoryLayout.ZeroPage"/> (Documentation/arch/x86/zero-page.rst).
+/// struct boot_params, the "zero page" (Documentation/arch/x86/zero-page.rst).
 /// screen_info stays zero: 0 lines and 0 columns tell Linux that there is no VGA to write to.
 /// </summary>
 internal static class LinuxBootParams
 {
-    private const int Size = 4096;
+    public const string Name = "Linux boot_params";
+    public const int Size = 4096;
+
     private const int E820Table = 0x2d0;
     private const int E820EntrySize = 20;
     private const int E820Limit = 128;
@@ -21,15 +23,19 @@ internal static class LinuxBootParams
 
     /// <param name="header">The kernel's setup header.</param>
     /// <param name="loadAddress">Where the kernel lies.</param>
+    /// <param name="commandLine">Where the command line lies, below 4 GiB.</param>
     /// <param name="initrd">Where the RAM disk lies, if there is one.</param>
-    /// <param name="request">Memory map and RSDP.</param>
-    public static LoadSegment Build(LinuxSetupHeader header, ulong loadAddress, GuestRange? initrd, BootRequest request)
+    /// <param name="memory">The memory map.</param>
+    /// <param name="rsdp">Guest-physical address of the RSDP.</param>
+    public static byte[] Build(
+        LinuxSetupHeader header, ulong loadAddress, ulong commandLine, GuestRange? initrd, GuestMemoryMap memory,
+        ulong rsdp)
     {
         byte[] page = new byte[Size];
         header.Bytes.CopyTo(page.AsSpan(LinuxSetupHeader.Offset));
 
-        U64(page, 0x070, request.Rsdp); // acpi_rsdp_addr
-        ulong aboveOneMiB = (request.Memory.LowRamEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB;
+        U64(page, 0x070, rsdp); // acpi_rsdp_addr
+        ulong aboveOneMiB = (memory.ExtendedMemoryEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB;
         U32(page, 0x1e0, (uint)aboveOneMiB); // alt_mem_k
 
         U16(page, 0x1fa, NormalVideoMode); // vid_mode
@@ -37,7 +43,7 @@ internal static class LinuxBootParams
         page[0x211] |= CanUseHeap; // loadflags
         U32(page, 0x214, (uint)loadAddress); // code32_start
         U16(page, 0x224, HeapEnd); // heap_end_ptr
-        U32(page, 0x228, (uint)MemoryLayout.CommandLine); // cmd_line_ptr
+        U32(page, 0x228, (uint)commandLine); // cmd_line_ptr
         U64(page, 0x250, 0); // setup_data: a loader's list, and there is none
         if (initrd is { } disk)
         {
@@ -47,18 +53,18 @@ internal static class LinuxBootParams
             U32(page, 0x0c4, (uint)(disk.Length >> 32)); // ext_ramdisk_size
         }
 
-        int count = Math.Min(request.Memory.E820.Count, E820Limit);
+        int count = Math.Min(memory.E820.Count, E820Limit);
         page[0x1e8] = (byte)count; // e820_entries
         for (int i = 0; i < count; i++)
         {
-            E820Entry entry = request.Memory.E820[i];
+            E820Entry entry = memory.E820[i];
             int at = E820Table + i * E820EntrySize;
             U64(page, at, entry.Range.Start);
             U64(page, at + 8, entry.Range.Length);
             U32(page, at + 16, (uint)entry.Type);
         }
 
-        return new("Linux boot_params", MemoryLayout.ZeroPage, page);
+        return page;
     }
 
     private static void U16(byte[] page, int at, ushort value) =>

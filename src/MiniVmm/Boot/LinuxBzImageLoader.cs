@@ -88,20 +88,13 @@ internal static class LinuxBzImageLoader
         if (!elf.Is64)
             throw new PayloadException($"{payload.Codec}, with a 32-bit ELF file inside");
 
-        LoadPlan plan = LinuxEntry.NewPlan(request, header);
+        LoadPlan plan = new(request.KernelName, request.Memory);
         ElfKernel.Place(plan, name, elf);
         ulong entry = ElfKernel.PhysicalEntry(name, elf);
-        EntryState state = LinuxEntry.Complete(plan, request, header, entry, entry);
+        EntryTables tables = LinuxEntry.Complete(plan, request, header, entry, entry);
         notes.Add($"payload: {payload.Codec}, {MiB(payload.Length)} → {MiB(unpacked.Length)}, unpacked by MiniVmm; " +
             $"entering vmlinux at 0x{entry:x}");
-        return new()
-        {
-            Format = Format(header),
-            Segments = plan.Segments,
-            Entry = state,
-            Notes = notes,
-            Unpacked = unpacked,
-        };
+        return tables.Image(plan, Format(header), notes, unpacked);
     }
 
     private static BootImage LoadStub(
@@ -115,7 +108,7 @@ internal static class LinuxBzImageLoader
                 "0x200");
         }
 
-        LoadPlan plan = LinuxEntry.NewPlan(request, header);
+        LoadPlan plan = new(request.KernelName, request.Memory);
         ulong preferred = header.PreferredAddress;
         ulong address = header.IsRelocatable ? preferred : MemoryLayout.HighMemory;
         if (header.IsRelocatable && header.KernelAlignment is var alignment
@@ -144,14 +137,8 @@ internal static class LinuxBzImageLoader
             plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, end - address));
         }
 
-        EntryState state = LinuxEntry.Complete(plan, request, header, address, address + StubEntry64);
-        return new()
-        {
-            Format = Format(header),
-            Segments = plan.Segments,
-            Entry = state,
-            Notes = notes,
-        };
+        EntryTables tables = LinuxEntry.Complete(plan, request, header, address, address + StubEntry64);
+        return tables.Image(plan, Format(header), notes);
     }
 
     private static string Format(LinuxSetupHeader header) =>

@@ -8,23 +8,11 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class LinuxEntry
 {
-    /// <summary>
-    /// A load plan that holds what lies at fixed places, so that a kernel in the way of it is refused.
-    /// </summary>
-    /// <exception cref="BadInputException">The command line is too long.</exception>
-    public static LoadPlan NewPlan(BootRequest request, LinuxSetupHeader header)
-    {
-        LoadPlan plan = new(request.KernelName, request.Memory);
-        plan.Add(FlatGdt.Build(EntryMode.Long64));
-        plan.Add(LongModeTables.Build());
-        byte[] line = KernelCommandLine.Encode(request.KernelName, request.CommandLine, header.CommandLineSize);
-        plan.Add(new("kernel command line", MemoryLayout.CommandLine, line));
-        return plan;
-    }
-
-    /// <summary>Places the RAM disk and boot_params beside a kernel that lies already.</summary>
-    /// <exception cref="BadInputException">No room for the RAM disk, or an entry point out of reach.</exception>
-    public static EntryState Complete(
+    /// <summary>Places all of it beside a kernel that lies already.</summary>
+    /// <exception cref="BadInputException">
+    /// A command line that is too long, no room, or an entry point out of reach.
+    /// </exception>
+    public static EntryTables Complete(
         LoadPlan plan, BootRequest request, LinuxSetupHeader header, ulong loadAddress, ulong entry)
     {
         if (entry >= LongModeTables.MappedEnd)
@@ -33,8 +21,15 @@ internal static class LinuxEntry
                 $"{request.KernelName}: the entry point 0x{entry:x} is above the 4 GiB that are mapped");
         }
 
+        EntryTables tables = EntryTables.Place(plan, request, EntryMode.Long64, entry);
+        byte[] line = KernelCommandLine.Encode(request.KernelName, request.CommandLine, header.CommandLineSize);
+        ulong commandLine = KernelCommandLine.Place(plan, line);
         GuestRange? initrd = InitialRamDisk.Place(plan, request, header.InitrdLimit, header.InitrdMayLieHigh);
-        plan.Add(LinuxBootParams.Build(header, loadAddress, initrd, request));
-        return new(EntryMode.Long64, entry) { Rsi = MemoryLayout.ZeroPage, PageTable = MemoryLayout.PageTables };
+        ulong zeroPage = plan.RoomFor(
+            LinuxBootParams.Name, LinuxBootParams.Size, MemoryLayout.ZeroPage, LinuxBootParams.Size);
+        byte[] parameters = LinuxBootParams.Build(
+            header, loadAddress, commandLine, initrd, plan.Memory, tables.Firmware.Rsdp);
+        plan.Add(new(LinuxBootParams.Name, zeroPage, parameters));
+        return tables with { Entry = tables.Entry with { Rsi = zeroPage } };
     }
 }

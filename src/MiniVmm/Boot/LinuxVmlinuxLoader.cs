@@ -1,3 +1,5 @@
+using MiniVmm.Memory;
+
 namespace MiniVmm.Boot;
 
 /// <summary>An uncompressed x86-64 Linux kernel, entered at its ELF entry point in long mode.</summary>
@@ -7,16 +9,13 @@ internal static class LinuxVmlinuxLoader
     public static BootImage Load(BootRequest request, ElfFile elf)
     {
         LinuxSetupHeader header = LinuxSetupHeader.ForVmlinux();
-        LoadPlan plan = LinuxEntry.NewPlan(request, header);
+        LoadPlan plan = new(request.KernelName, request.Memory);
         ElfKernel.Place(plan, request.KernelName, elf);
         ulong entry = ElfKernel.PhysicalEntry(request.KernelName, elf);
-        EntryState state = LinuxEntry.Complete(plan, request, header, entry, entry);
-        return new()
-        {
-            Format = "Linux vmlinux (ELF64), 64-bit entry",
-            Segments = plan.Segments,
-            Entry = state,
-            Notes = ["ELF64 without multiboot header or PVH note: entered as an uncompressed Linux kernel"],
-        };
+        EntryTables tables = LinuxEntry.Complete(plan, request, header, entry, entry);
+        return tables.Image(
+            plan,
+            "Linux vmlinux (ELF64), 64-bit entry",
+            ["ELF64 without multiboot header or PVH note: entered as an uncompressed Linux kernel"]);
     }
 }

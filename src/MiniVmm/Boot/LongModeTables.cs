@@ -12,6 +12,9 @@ public static class LongModeTables
     /// <summary>First address that is not mapped.</summary>
     public const ulong MappedEnd = 4 * MemoryLayout.GiB;
 
+    /// <summary>Bytes of all tables.</summary>
+    public const int Size = (2 + Directories) * TableSize;
+
     private const int TableSize = 4096;
     private const int EntriesPerTable = TableSize / sizeof(ulong);
     private const int Directories = 4;
@@ -20,11 +23,11 @@ public static class LongModeTables
     private const ulong Writable = 1 << 1;
     private const ulong LargePage = 1 << 7;
 
-    /// <summary>The tables as a segment at <see cref="MemoryLayout.PageTables"/>; CR3 is that address.</summary>
-    public static LoadSegment Build()
+    /// <summary>The tables as a segment; CR3 is its address, a multiple of 4 KiB below 4 GiB.</summary>
+    public static LoadSegment Build(ulong pml4 = MemoryLayout.PageTables)
     {
-        byte[] tables = new byte[(2 + Directories) * TableSize];
-        const ulong pdpt = MemoryLayout.PageTables + TableSize;
+        byte[] tables = new byte[Size];
+        ulong pdpt = pml4 + TableSize;
         Write(tables, 0, pdpt | Writable | Present);
         for (int directory = 0; directory < Directories; directory++)
         {
@@ -38,7 +41,7 @@ public static class LongModeTables
             Write(tables, 2 * EntriesPerTable + page, address | LargePage | Writable | Present);
         }
 
-        return new("boot page tables", MemoryLayout.PageTables, tables);
+        return new("boot page tables", pml4, tables);
     }
 
     private static void Write(byte[] tables, int entry, ulong value) =>

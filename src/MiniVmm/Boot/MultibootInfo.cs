@@ -5,8 +5,7 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// The multiboot information structure with all that it points to, as one block at
-/// <see cref="MemoryLayout.MultibootInfo"/> (Multiboot 0.6.96, 3.3).
+/// The multiboot information structure with all that it points to, as one block (Multiboot 0.6.96, 3.3).
 /// </summary>
 internal static class MultibootInfo
 {
@@ -31,9 +30,15 @@ internal static class MultibootInfo
     /// <summary>A module in guest memory, [Start, End), and its string.</summary>
     public readonly record struct Module(uint Start, uint End, string Text);
 
-    /// <exception cref="BadInputException">The strings are too long for the block.</exception>
-    public static LoadSegment Build(string file, string commandLine, Module? module, GuestMemoryMap memory)
+    /// <summary>Places the block; nothing may be reserved afterwards, since it has the memory map.</summary>
+    /// <returns>Guest-physical address of the block.</returns>
+    /// <exception cref="BadInputException">
+    /// The strings are too long for the block, or the kernel leaves no room.
+    /// </exception>
+    public static ulong Place(LoadPlan plan, string file, string commandLine, Module? module)
     {
+        const string name = "multiboot information";
+        GuestMemoryMap memory = plan.Memory;
         IReadOnlyList<E820Entry> map = memory.E820;
         int mapOffset = StructureSize;
         int moduleOffset = mapOffset + map.Count * MapEntrySize;
@@ -51,6 +56,7 @@ internal static class MultibootInfo
         }
 
         byte[] block = new byte[size];
+        ulong address = plan.RoomFor(name, (ulong)size, MemoryLayout.MultibootInfo);
         int lineOffset = textOffset + loader.Length;
         int moduleTextOffset = lineOffset + line.Length;
         loader.CopyTo(block, textOffset);
@@ -58,8 +64,8 @@ internal static class MultibootInfo
         moduleText.CopyTo(block, moduleTextOffset);
 
         Put(block, 0, HasMemory | HasBootDevice | HasCommandLine | HasModules | HasMemoryMap | HasLoaderName);
-        Put(block, 4, (uint)(MemoryLayout.BaseMemoryEnd / MemoryLayout.KiB));
-        Put(block, 8, (uint)((memory.LowRamEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB));
+        Put(block, 4, (uint)(memory.BaseMemoryEnd / MemoryLayout.KiB));
+        Put(block, 8, (uint)((memory.ExtendedMemoryEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB));
         Put(block, 12, BootDevice);
         Put(block, 16, Address(lineOffset));
         Put(block, 20, module is null ? 0u : 1u);
@@ -85,10 +91,11 @@ internal static class MultibootInfo
             BinaryPrimitives.WriteUInt32LittleEndian(entry[20..], (uint)map[i].Type);
         }
 
-        return new("multiboot information", MemoryLayout.MultibootInfo, block);
-    }
+        plan.Add(new(name, address, block));
+        return address;
 
-    private static uint Address(int offset) => (uint)MemoryLayout.MultibootInfo + (uint)offset;
+        uint Address(int offset) => (uint)address + (uint)offset;
+    }
 
     private static void Put(byte[] block, int offset, uint value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(offset), value);

@@ -32,21 +32,16 @@ internal static class MultibootLoader
             notes.Add("the header asks for a video mode; there is no display, so the wish is ignored");
 
         LoadPlan plan = new(name, request.Memory);
-        plan.Add(FlatGdt.Build(EntryMode.Protected32));
         (ulong entry, ulong kernelEnd, string kind) = header.Addresses is { } addresses
             ? PlaceByAddresses(plan, request, header.Offset, addresses)
             : PlaceElf(plan, request);
 
+        EntryTables tables = EntryTables.Place(plan, request, EntryMode.Protected32, entry);
         MultibootInfo.Module? module = PlaceModule(plan, request, Math.Max(kernelEnd, MemoryLayout.HighMemory));
         // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
-        plan.Add(MultibootInfo.Build(name, $"{name} {request.CommandLine}".TrimEnd(), module, request.Memory));
-        return new()
-        {
-            Format = $"multiboot 1, {kind}",
-            Segments = plan.Segments,
-            Entry = new(EntryMode.Protected32, entry) { Rax = LoaderMagic, Rbx = MemoryLayout.MultibootInfo },
-            Notes = notes,
-        };
+        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), module);
+        EntryState state = tables.Entry with { Rax = LoaderMagic, Rbx = info };
+        return (tables with { Entry = state }).Image(plan, $"multiboot 1, {kind}", notes);
     }
 
     private static (ulong Entry, ulong End, string Kind) PlaceElf(LoadPlan plan, BootRequest request)

@@ -12,9 +12,6 @@ internal static class PvhLoader
     {
         string name = request.KernelName;
         LoadPlan plan = new(name, request.Memory);
-        plan.Add(FlatGdt.Build(EntryMode.Protected32));
-        byte[] line = KernelCommandLine.Encode(name, request.CommandLine, MemoryLayout.CommandLineMax - 1);
-        plan.Add(new("kernel command line", MemoryLayout.CommandLine, line));
         ElfKernel.Place(plan, name, elf);
         ElfKernel.RequireLoaded(name, elf, "PHYS32_ENTRY note", entry);
         if (entry > uint.MaxValue)
@@ -23,14 +20,14 @@ internal static class PvhLoader
                 $"{name}: the PVH entry point 0x{entry:x} is above 4 GiB, out of reach in 32-bit mode");
         }
 
+        EntryTables tables = EntryTables.Place(plan, request, EntryMode.Protected32, entry);
+        byte[] line = KernelCommandLine.Encode(name, request.CommandLine, MemoryLayout.CommandLineMax - 1);
+        ulong commandLine = KernelCommandLine.Place(plan, line);
         GuestRange? initrd = InitialRamDisk.Place(plan, request, request.Memory.LowRamEnd, mayLieHigh: false);
-        plan.Add(PvhStartInfo.Build(initrd, request.Memory, request.Rsdp));
-        return new()
-        {
-            Format = $"PVH, {(elf.Is64 ? "ELF64" : "ELF32")}, 32-bit entry",
-            Segments = plan.Segments,
-            Entry = new(EntryMode.Protected32, entry) { Rbx = MemoryLayout.PvhStartInfo },
-            Notes = [$"PVH entry note: 0x{entry:x}; no multiboot header, which would have come first, as in QEMU"],
-        };
+        ulong info = PvhStartInfo.Place(plan, commandLine, initrd, tables.Firmware.Rsdp);
+        return (tables with { Entry = tables.Entry with { Rbx = info } }).Image(
+            plan,
+            $"PVH, {(elf.Is64 ? "ELF64" : "ELF32")}, 32-bit entry",
+            [$"PVH entry note: 0x{entry:x}; no multiboot header, which would have come first, as in QEMU"]);
     }
 }

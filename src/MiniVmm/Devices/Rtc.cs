@@ -46,11 +46,12 @@ public sealed class Rtc : ByteDevice
         // The layout of every PC BIOS since the AT: KiB of base memory, KiB above 1 MiB, 64 KiB units above
         // 16 MiB, and (Bochs, QEMU) 64 KiB units above 4 GiB.
         Put16(0x15, 640);
-        ulong extended = Math.Min((memory.LowRamEnd - MemoryLayout.MiB) / MemoryLayout.KiB, 0xffff);
+        ulong extended = Math.Min((memory.ExtendedMemoryEnd - MemoryLayout.MiB) / MemoryLayout.KiB, 0xffff);
         Put16(0x17, extended);
         Put16(0x30, extended);
-        ulong above16 = memory.LowRamEnd > 16 * MemoryLayout.MiB ? (memory.LowRamEnd - 16 * MemoryLayout.MiB) / (
-            64 * MemoryLayout.KiB) : 0;
+        ulong above16 = memory.ExtendedMemoryEnd > 16 * MemoryLayout.MiB
+            ? (memory.ExtendedMemoryEnd - 16 * MemoryLayout.MiB) / (64 * MemoryLayout.KiB)
+            : 0;
         Put16(0x34, Math.Min(above16, 0xffff));
         ulong high = (memory.Size - memory.LowRamEnd) / (64 * MemoryLayout.KiB);
         Put16(0x5b, high & 0xffff);

@@ -1,6 +1,5 @@
 using MiniVmm.Boot;
 using MiniVmm.Kvm;
-using MiniVmm.Memory;
 
 namespace MiniVmm.Execution;
 
@@ -13,7 +12,6 @@ public static class EntryRegisters
     private const ulong Cr4PhysicalAddressExtension = 1 << 5;
     private const ulong EferLongModeEnable = 1 << 8;
     private const ulong EferLongModeActive = 1 << 10;
-    private const ushort GdtEntries = 5;
 
     /// <summary>Bit 1 of RFLAGS is always set; interrupts are off, as every boot protocol here wants.</summary>
     private const ulong Rflags = 1 << 1;
@@ -40,9 +38,9 @@ public static class EntryRegisters
         sregs.cs.db = longMode ? (byte)0 : (byte)1;
         sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = Flat(entry.DataSelector, type: 0x3);
 
-        // A busy TSS is a condition of entry on VMX (SDM vol. 3, 27.3.1.2), though nothing uses it.
+        // A busy TSS is a condition of entry on VMX (SDM vol. 3, 27.3.1.2), though nothing uses it, and the GDT has none.
         sregs.tr = new kvm_segment { selector = 0x20, limit = 0x67, type = 0xb, present = 1 };
-        sregs.gdt = new kvm_dtable { @base = MemoryLayout.BootGdt, limit = GdtEntries * 8 - 1 };
+        sregs.gdt = new kvm_dtable { @base = entry.Gdt.Start, limit = (ushort)(entry.Gdt.Length - 1) };
 
         // No IDT: a kernel that faults before it has one ends at once, and the crash report can say why.
         sregs.idt = default;

@@ -3,12 +3,21 @@ using MiniVmm.Memory;
 namespace MiniVmm.Firmware;
 
 /// <summary>
-/// The ACPI tables of the machine, in one piece at <see cref="MemoryLayout.Acpi"/>: first the RSDP, where a
-/// guest that was not told its address finds it (ACPI 6.5, 5.2.5.1), then what it leads to.
+/// The ACPI tables of the machine, in one piece: first the RSDP, where a guest that was not told its address finds it
+/// (ACPI 6.5, 5.2.5.1), then what it leads to. Where a kernel leaves too little room there, the RSDP lies alone.
 /// </summary>
 public static class AcpiTables
 {
-    private const int RsdpSize = 36;
+    /// <summary>Bytes of the RSDP.</summary>
+    public const int RsdpSize = 36;
+
+    /// <summary>The RSDP is found on such boundaries only.</summary>
+    public const int RsdpAlignment = 16;
+
+    /// <summary>For the address of the tables: that of the FACS, the strictest.</summary>
+    public const int Alignment = FacsAlignment;
+
+    private const string Name = "ACPI tables";
     private const int RsdpV1Size = 20;
     private const int FacsAlignment = 64;
     private const int TableAlignment = 16;
@@ -18,23 +27,51 @@ public static class AcpiTables
 
     private const int Room = (int)(MemoryLayout.AcpiEnd - MemoryLayout.Acpi);
 
+    /// <summary>The RSDP and the tables in one piece.</summary>
     /// <param name="cpus">All processors, present or only possible.</param>
     /// <param name="devices">What the DSDT tells of besides processors, COM1 and the clock; names must differ.</param>
+    /// <param name="address">Guest-physical address below 4 GiB, a multiple of <see cref="Alignment"/>.</param>
     /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
     /// <exception cref="BadInputException">So many processors or devices that the tables take over 64 KiB.</exception>
-    public static LoadSegment Build(FirmwareCpus cpus, params IReadOnlyList<AmlDevice> devices)
+    public static LoadSegment Build(
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi)
+    {
+        ByteWriter output = new();
+        output.Zeros(RsdpSize);
+        byte[] rsdp = Append(output, cpus, devices, address);
+        byte[] bytes = output.ToArray();
+        rsdp.CopyTo(bytes, 0);
+        return new(Name, address, bytes);
+    }
+
+    /// <summary>The RSDP at one address and the tables at another.</summary>
+    /// <param name="cpus">All processors.</param>
+    /// <param name="devices">The DSDT's devices.</param>
+    /// <param name="rsdp">Address of the RSDP, a multiple of <see cref="RsdpAlignment"/>.</param>
+    /// <param name="tables">Address of the tables, a multiple of <see cref="Alignment"/>.</param>
+    /// <inheritdoc cref="Build" path="/exception"/>
+    public static (LoadSegment Rsdp, LoadSegment Tables) BuildApart(
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong rsdp, ulong tables)
+    {
+        ByteWriter output = new();
+        byte[] pointer = Append(output, cpus, devices, tables);
+        return (new("ACPI RSDP", rsdp, pointer), new(Name, tables, output.ToArray()));
+    }
+
+    /// <summary>Appends the tables, the first byte of <paramref name="output"/> being at an address.</summary>
+    /// <returns>The RSDP.</returns>
+    private static byte[] Append(
+        ByteWriter output, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         ArgumentNullException.ThrowIfNull(devices);
         // No processor takes less than 16 bytes, so that what is far too much is not built first.
         if (cpus.All.Count > Room / 16)
             throw DoesNotFit(cpus);
-        ByteWriter output = new();
-        output.Zeros(RsdpSize);
-        uint facs = Place(output, Fadt.BuildFacs(), FacsAlignment);
-        uint dsdt = Place(output, Dsdt.Build(cpus, devices), TableAlignment);
-        uint fadt = Place(output, Fadt.Build(facs, dsdt), TableAlignment);
-        uint madt = Place(output, Madt.Build(cpus), TableAlignment);
+        uint facs = Place(Fadt.BuildFacs(), FacsAlignment);
+        uint dsdt = Place(Dsdt.Build(cpus, devices), TableAlignment);
+        uint fadt = Place(Fadt.Build(facs, dsdt), TableAlignment);
+        uint madt = Place(Madt.Build(cpus), TableAlignment);
 
         // The same list twice: 32-bit addresses for ACPI 1.0 kernels, 64-bit ones for all others.
         ByteWriter rsdtBody = new();
@@ -45,26 +82,24 @@ public static class AcpiTables
             xsdtBody.U64(table);
         }
 
-        uint rsdt = Place(output, AcpiTable.Build("RSDT", 1, rsdtBody.Written), TableAlignment);
-        uint xsdt = Place(output, AcpiTable.Build("XSDT", 1, xsdtBody.Written), TableAlignment);
+        uint rsdt = Place(AcpiTable.Build("RSDT", 1, rsdtBody.Written), TableAlignment);
+        uint xsdt = Place(AcpiTable.Build("XSDT", 1, xsdtBody.Written), TableAlignment);
         if (output.Length > Room)
             throw DoesNotFit(cpus);
-        byte[] bytes = output.ToArray();
-        Rsdp(rsdt, xsdt).CopyTo(bytes, 0);
-        return new LoadSegment("ACPI tables", MemoryLayout.Acpi, bytes);
+        return Rsdp(rsdt, xsdt);
+
+        uint Place(byte[] table, int alignment)
+        {
+            output.Zeros(-output.Length & (alignment - 1));
+            uint at = (uint)address + (uint)output.Length;
+            output.Bytes(table);
+            return at;
+        }
     }
 
     private static BadInputException DoesNotFit(FirmwareCpus cpus) =>
         new($"--smp maxcpus={cpus.All.Count}: the ACPI tables of so many processors do not fit into their "
             + $"{Room / 1024} KiB; use {RoomyCpus} or fewer");
-
-    private static uint Place(ByteWriter output, byte[] table, int alignment)
-    {
-        output.Zeros(-output.Length & (alignment - 1));
-        uint address = (uint)MemoryLayout.Acpi + (uint)output.Length;
-        output.Bytes(table);
-        return address;
-    }
 
     /// <summary>Root pointer, revision 2: one checksum over ACPI 1.0's part, one over all (5.2.5.3).</summary>
     private static byte[] Rsdp(uint rsdt, uint xsdt)

@@ -2,14 +2,23 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Firmware;
 
+/// <summary>Where the MP floating pointer and the configuration table lie, as guest-physical addresses.</summary>
+public readonly record struct MpPlace(ulong Pointer, ulong Table)
+{
+    /// <summary>Whether the table follows the pointer.</summary>
+    public bool IsOnePiece => Table == Pointer + MpTable.PointerSize;
+}
+
 /// <summary>
 /// The processors and interrupt lines for kernels without ACPI: Intel MultiProcessor Specification 1.4, the
-/// floating pointer at <see cref="MemoryLayout.MpTable"/> and the configuration table behind it.
+/// floating pointer, which kernels search for, and the configuration table that it leads to.
 /// </summary>
 public static class MpTable
 {
+    /// <summary>Bytes of the floating pointer, which lies on a boundary of as many.</summary>
+    public const int PointerSize = 16;
+
     private const byte SpecificationRevision = 4;
-    private const int PointerSize = 16;
     private const int HeaderSize = 44;
     private const byte IsaBus = 0;
 
@@ -17,6 +26,12 @@ public static class MpTable
     private const ushort AsTheBus = 0;
 
     private const byte AllLocalApics = 0xff;
+
+    /// <summary>What a load plan calls the table.</summary>
+    public const string Name = "MP table";
+
+    /// <summary>What a load plan calls a pointer that does not lie right before its table.</summary>
+    public const string PointerName = "MP floating pointer";
 
     private enum EntryType : byte
     {
@@ -35,15 +50,29 @@ public static class MpTable
         ExtInt,
     }
 
+    /// <summary>Bytes of the configuration table, which depend on nothing but the processors.</summary>
+    public static int ConfigurationSize(FirmwareCpus cpus) => Configuration(cpus, 0, 0).Length;
+
+    /// <summary>Pointer and table, in one piece or as two.</summary>
+    /// <param name="place">Where they go.</param>
     /// <param name="cpus">
     /// Of these the ones that are present and have an APIC ID below 255 are told of: the format has 8 bits for
     /// it, and no notion of a processor that may come.
     /// </param>
     /// <param name="signature">EAX of CPUID leaf 1: family, model, stepping.</param>
     /// <param name="features">EDX of CPUID leaf 1.</param>
-    public static LoadSegment Build(FirmwareCpus cpus, uint signature, uint features)
+    public static IReadOnlyList<LoadSegment> Build(MpPlace place, FirmwareCpus cpus, uint signature, uint features)
     {
         ArgumentNullException.ThrowIfNull(cpus);
+        byte[] pointer = FloatingPointer(place.Table);
+        byte[] table = Configuration(cpus, signature, features);
+        return place.IsOnePiece
+            ? [new(Name, place.Pointer, (byte[])[.. pointer, .. table])]
+            : [new(PointerName, place.Pointer, pointer), new(Name, place.Table, table)];
+    }
+
+    private static byte[] Configuration(FirmwareCpus cpus, uint signature, uint features)
+    {
         byte boot = (byte)cpus.All[0].ApicId;
         ByteWriter entries = new();
         ushort count = 0;
@@ -82,8 +111,7 @@ public static class MpTable
         Interrupt(EntryType.LocalInterrupt, InterruptType.ExtInt, 0, boot, InterruptWiring.ExtIntLint);
         Interrupt(EntryType.LocalInterrupt, InterruptType.Nmi, 0, AllLocalApics, InterruptWiring.NmiLint);
 
-        byte[] table = [.. FloatingPointer(), .. Configuration(entries, count)];
-        return new LoadSegment("MP table", MemoryLayout.MpTable, table);
+        return WithHeader(entries, count);
 
         void Entry(EntryType type)
         {
@@ -104,12 +132,12 @@ public static class MpTable
     }
 
     /// <summary>Section 4.1. Feature bytes 0: there is a configuration table, and no IMCR ("virtual wire").</summary>
-    private static byte[] FloatingPointer()
+    private static byte[] FloatingPointer(ulong table)
     {
         const int ChecksumOffset = 10;
         ByteWriter pointer = new();
         pointer.Ascii("_MP_");
-        pointer.U32((uint)MemoryLayout.MpTable + PointerSize);
+        pointer.U32((uint)table);
         pointer.U8(PointerSize / 16);
         pointer.U8(SpecificationRevision);
         pointer.Zeros(PointerSize - pointer.Length);
@@ -119,7 +147,7 @@ public static class MpTable
     }
 
     /// <summary>Section 4.2: the header, without OEM table and extended entries, then the entries.</summary>
-    private static byte[] Configuration(ByteWriter entries, ushort count)
+    private static byte[] WithHeader(ByteWriter entries, ushort count)
     {
         const int ChecksumOffset = 7;
         ByteWriter table = new();

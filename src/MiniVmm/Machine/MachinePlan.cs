@@ -14,24 +14,22 @@ public sealed class MachinePlan : IDisposable
 
     private MachinePlan(
         MachineOptions options,
-        GuestMemoryMap memory,
         BootImage boot,
         FirmwareCpus cpus,
         IReadOnlyList<VirtioSlot> virtio,
         IReadOnlyList<IDisposable> files)
     {
         Options = options;
-        Memory = memory;
         Boot = boot;
         Cpus = cpus;
         Virtio = virtio;
-        Acpi = AcpiTables.Build(cpus, [.. virtio.Select(slot => slot.Aml)]);
         _files = files;
     }
 
     public MachineOptions Options { get; }
 
-    public GuestMemoryMap Memory { get; }
+    /// <summary>The memory map as the guest is told it.</summary>
+    public GuestMemoryMap Memory => Boot.Memory;
 
     public BootImage Boot { get; }
 
@@ -41,9 +39,6 @@ public sealed class MachinePlan : IDisposable
     /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
     public IReadOnlyList<VirtioSlot> Virtio { get; }
 
-    /// <summary>The ACPI tables.</summary>
-    public LoadSegment Acpi { get; }
-
     /// <summary>Reads the files and works everything out.</summary>
     /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>
     public static MachinePlan Create(MachineOptions options)
@@ -51,6 +46,8 @@ public sealed class MachinePlan : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options.VirtioDevices);
+        FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
+            .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
         List<IDisposable> files = [];
         try
         {
@@ -68,12 +65,11 @@ public sealed class MachinePlan : IDisposable
                 Initrd = initrd?.Memory,
                 CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
+                Firmware = new(cpus, [.. virtio.Select(slot => slot.Aml)]),
                 Decompression = options.Decompression,
             });
             files.Add(boot);
-            FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
-                .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
-            return new MachinePlan(options, memory, boot, cpus, virtio, files);
+            return new MachinePlan(options, boot, cpus, virtio, files);
         }
         catch
         {

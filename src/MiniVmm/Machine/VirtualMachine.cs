@@ -213,8 +213,10 @@ public sealed class VirtualMachine : IDisposable
         CpuidLeaf leaf1 = cpuid.ForVcpu(0).First(leaf => leaf.Function == 1);
         foreach (LoadSegment segment in plan.Boot.Segments)
             Load(segment);
-        Load(plan.Acpi);
-        Load(MpTable.Build(plan.Cpus, leaf1.Eax, leaf1.Edx));
+        if (plan.Boot.Firmware.Mp is not { } mp)
+            return;
+        foreach (LoadSegment segment in MpTable.Build(mp, plan.Cpus, leaf1.Eax, leaf1.Edx))
+            Load(segment);
     }
 
     private unsafe void Load(in LoadSegment segment)

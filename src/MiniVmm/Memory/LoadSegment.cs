@@ -14,4 +14,7 @@ public readonly record struct LoadSegment(string Name, ulong Address, ReadOnlyMe
 
     /// <summary>First address after the segment.</summary>
     public ulong End => Address + MemorySize;
+
+    /// <summary>The guest memory that it takes.</summary>
+    public GuestRange Range => new(Address, MemorySize);
 }

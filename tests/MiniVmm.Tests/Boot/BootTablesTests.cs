@@ -49,6 +49,16 @@ public sealed class BootTablesTests
     }
 
     [Fact]
+    public void Page_tables_elsewhere_point_to_themselves_there()
+    {
+        ReadOnlySpan<byte> tables = LongModeTables.Build(0x123000).Data.Span;
+
+        Assert.Equal(0x124003ul, BinaryPrimitives.ReadUInt64LittleEndian(tables));
+        Assert.Equal(0x125003ul, BinaryPrimitives.ReadUInt64LittleEndian(tables[0x1000..]));
+        Assert.Equal(0x128003ul, BinaryPrimitives.ReadUInt64LittleEndian(tables[0x1018..]));
+    }
+
+    [Fact]
     public void The_page_tables_fill_their_room_and_end_at_4_GiB()
     {
         LoadSegment tables = LongModeTables.Build();

@@ -25,7 +25,7 @@ public sealed class PvhLoaderTests
         BootImage image = Load(Kernel(is64, descriptorSize, alignment).Build());
 
         Assert.Equal(new(EntryMode.Protected32, 0x100004) { Rbx = MemoryLayout.PvhStartInfo }, image.Entry);
-        AssertSound(image, new(64 * MemoryLayout.MiB));
+        AssertSound(image);
     }
 
     [Fact]
@@ -86,6 +86,14 @@ public sealed class PvhLoaderTests
     }
 
     [Fact]
-    public void A_kernel_in_the_way_of_the_start_info_is_refused() =>
-        Contains("overlaps", Requests.Refusal(Kernel(true).With(0x6000, [1]).Build()));
+    public void The_start_info_makes_way_for_a_kernel()
+    {
+        BootImage image = Load(Kernel(true).With(0x6000, [1]).Build());
+
+        Requests.AssertSound(image);
+        LoadSegment info = image.Segment("PVH start info");
+        Assert.Equal(info.Address, image.Entry.Rbx);
+        Assert.NotEqual(MemoryLayout.PvhStartInfo, info.Address);
+        Assert.Equal(info.Address + 56 + 32, U64(info, 40)); // the memory map, behind header and module
+    }
 }

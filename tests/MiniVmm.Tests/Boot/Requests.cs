@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using MiniVmm.Boot;
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Firmware;
 
 namespace MiniVmm.Tests.Boot;
 
@@ -17,6 +19,7 @@ internal static class Requests
             Initrd = initrd is null ? default(ReadOnlyMemory<byte>?) : new ReadOnlyMemory<byte>(initrd),
             CommandLine = commandLine,
             Memory = new GuestMemoryMap(size),
+            Firmware = new FirmwareTables(Topologies.Present(0), []),
             Decompression = decompression,
         };
 
@@ -47,7 +50,7 @@ internal static class Requests
         try
         {
             using BootImage image = BootLoader.Load(request);
-            AssertSound(image, request.Memory);
+            AssertSound(image);
         }
         catch (BadInputException refusal)
         {
@@ -57,21 +60,61 @@ internal static class Requests
     }
 
     /// <summary>What every image must be, whatever file it came from.</summary>
-    public static void AssertSound(BootImage image, GuestMemoryMap memory)
+    public static void AssertSound(BootImage image)
     {
-        List<GuestRange> ram = [.. memory.E820.Where(entry => entry.Type == E820Type.Ram).Select(entry => entry.Range)];
         List<GuestRange> taken = [];
         foreach (LoadSegment segment in image.Segments)
         {
             GuestRange range = new(segment.Address, segment.MemorySize);
             Assert.True((ulong)segment.Data.Length <= segment.MemorySize, segment.Name);
-            Assert.True(range.Start >= MemoryLayout.BootGdt, segment.Name);
-            Assert.Contains(ram, part => part.Contains(range.Start, range.Length));
+            Assert.True(image.Memory.HasRam(range), segment.Name);
             Assert.DoesNotContain(taken, other => other.Overlaps(range));
             taken.Add(range);
+
+            // What a kernel reads later is in no RAM that it was told of; what it needs at once is.
+            if (IsLasting(segment))
+                Assert.DoesNotContain(image.Memory.E820, e => e.Type == E820Type.Ram && e.Range.Overlaps(range));
+            else if (IsForEntry(segment))
+                Assert.True(image.Memory.Reports(range, E820Type.Ram), segment.Name);
         }
 
-        Assert.Contains(taken, range => range.Contains(image.Entry.Rip, 1));
-        Assert.Contains(taken, range => range.Contains(MemoryLayout.BootGdt, image.Entry.DataSelector + 8u));
+        EntryState entry = image.Entry;
+        Assert.Contains(taken, range => range.Contains(entry.Rip, 1));
+        Assert.Equal(entry.Gdt, image.Segment("boot GDT").Range);
+        Assert.True(entry.Gdt.Length >= Math.Max(entry.CodeSelector, entry.DataSelector) + 8u);
+        Assert.Equal(entry.Rsp, image.Segment("boot stack").End);
+        if (entry.Mode == EntryMode.Long64)
+            Assert.Equal(entry.PageTable, image.Segment("boot page tables").Address);
+        AssertFound(image);
+    }
+
+    private static bool IsLasting(LoadSegment segment) =>
+        segment.Name is "ACPI tables" or "ACPI RSDP" or "MP table" or "MP floating pointer";
+
+    private static bool IsForEntry(LoadSegment segment) =>
+        segment.Name is "boot GDT" or "boot stack" or "boot page tables" or "kernel command line"
+            or "Linux boot_params" or "PVH start info" or "multiboot information";
+
+    /// <summary>The RSDP and the MP pointer are where a kernel searches, or a note says that they are not.</summary>
+    private static void AssertFound(BootImage image)
+    {
+        GuestRange ebda = new(0x9fc00, 0x400);
+        ulong rsdp = image.Firmware.Rsdp;
+        Assert.Contains(image.Segments, s => s.Address == rsdp && s.Data.Span.StartsWith("RSD PTR "u8));
+        if (!image.Notes.Any(note => note.StartsWith("ACPI RSDP: ", StringComparison.Ordinal)))
+        {
+            Assert.Equal(0ul, rsdp % 16);
+            Assert.True(ebda.Contains(rsdp, 36) || new GuestRange(0xe0000, 0x20000).Contains(rsdp, 36));
+        }
+
+        if (image.Firmware.Mp is { } mp)
+        {
+            Assert.Equal(0ul, mp.Pointer % 16);
+            Assert.True(ebda.Contains(mp.Pointer, 16) || new GuestRange(0xf0000, 0x10000).Contains(mp.Pointer, 16));
+        }
+        else
+        {
+            Assert.Contains(image.Notes, note => note.StartsWith("no MP table", StringComparison.Ordinal));
+        }
     }
 }

@@ -69,6 +69,21 @@ public sealed class EntryRegistersTests
         Assert.Equal((1, 0), (sregs.cs.l, sregs.cs.db)); // both set is reserved
     }
 
+    [Fact]
+    public void GDT_and_selectors_are_the_loaders()
+    {
+        EntryState entry = Entry(EntryMode.Protected32) with
+        {
+            Gdt = new(0x9f000, 40),
+            CodeSelector = 8,
+            DataSelector = 0x10,
+        };
+        kvm_sregs sregs = EntryRegisters.Special(entry, Reset);
+
+        Assert.Equal((0x9f000UL, 39), (sregs.gdt.@base, sregs.gdt.limit));
+        Assert.Equal((8, 0x10, 0x10), (sregs.cs.selector, sregs.ds.selector, sregs.ss.selector));
+    }
+
     [Theory]
     [InlineData(EntryMode.Protected32)]
     [InlineData(EntryMode.Long64)]
@@ -98,7 +113,7 @@ public sealed class EntryRegistersTests
         kvm_sregs sregs = EntryRegisters.Special(Entry(mode), Reset);
 
         Assert.Equal(MemoryLayout.BootGdt, sregs.gdt.@base);
-        Assert.InRange(sregs.gdt.limit, FlatGdt.DataSelector + 7, 0xffff);
+        Assert.Equal(FlatGdt.DataSelector + 7, sregs.gdt.limit);
         Assert.Equal((0UL, 0), (sregs.idt.@base, sregs.idt.limit));
         Assert.Equal((0xfee0_0900UL, 3UL, 2, 0xffffu), (sregs.apic_base, sregs.cr8, sregs.ldt.type, sregs.ldt.limit));
     }

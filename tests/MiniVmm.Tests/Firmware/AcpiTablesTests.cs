@@ -14,7 +14,7 @@ public sealed class AcpiTablesTests
     [Fact]
     public void The_root_pointer_is_where_a_guest_searches_and_both_its_sums_are_zero()
     {
-        LoadSegment segment = AcpiTables.Build(Topologies.Present(0));
+        LoadSegment segment = AcpiTables.Build(Topologies.Present(0), []);
         GuestView guest = new(segment);
 
         Assert.Equal(MemoryLayout.Acpi, segment.Address);
@@ -23,6 +23,26 @@ public sealed class AcpiTablesTests
         Assert.Equal(36u, guest.U32(segment.Address + 20));
         Assert.Equal(0, guest.Sum(segment.Address, 20));
         Assert.Equal(0, guest.Sum(segment.Address, 36));
+    }
+
+    [Fact]
+    public void Apart_from_its_tables_the_root_pointer_leads_to_them()
+    {
+        const ulong rsdp = 0x9fc10;
+        const ulong tables = 0x12_3400;
+        FirmwareCpus cpus = Topologies.Present(0, 1);
+        (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, [], rsdp, tables);
+        byte[] bytes = new byte[rest.End - rsdp];
+        pointer.Data.CopyTo(bytes);
+        rest.Data.CopyTo(bytes.AsMemory((int)(tables - rsdp)));
+        GuestView apart = new(new("ACPI", rsdp, bytes));
+        GuestView together = Build(cpus);
+
+        Assert.Equal((rsdp, tables), (pointer.Address, rest.Address));
+        Assert.Equal(0, apart.Sum(rsdp, 36));
+        Assert.Equal(together.TableBytes("APIC"), apart.TableBytes("APIC"));
+        Assert.Equal(together.TableBytes("DSDT"), apart.TableBytes("DSDT"));
+        Assert.Equal(0ul, apart.Table("FACS").Address % 64);
     }
 
     [Fact]
@@ -74,7 +94,7 @@ public sealed class AcpiTablesTests
     public void More_processors_than_the_tables_have_room_for_are_refused_in_words(int processors)
     {
         BadInputException error =
-            Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors)));
+            Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors), []));
         Assert.Contains($"maxcpus={processors}", error.Message, StringComparison.Ordinal);
         Assert.Contains("use 1024 or fewer", error.Message, StringComparison.Ordinal);
     }

@@ -8,7 +8,7 @@ public sealed class MadtTests
 {
     private static List<byte[]> Entries(FirmwareCpus cpus)
     {
-        byte[] madt = new GuestView(AcpiTables.Build(cpus)).TableBytes("APIC");
+        byte[] madt = new GuestView(AcpiTables.Build(cpus, [])).TableBytes("APIC");
         Assert.Equal((uint)MemoryLayout.LocalApic, BinaryPrimitives.ReadUInt32LittleEndian(madt.AsSpan(36)));
         Assert.Equal(1u, BinaryPrimitives.ReadUInt32LittleEndian(madt.AsSpan(40)));
         List<byte[]> entries = [];

@@ -8,7 +8,10 @@ public sealed class MpTableTests
     private const uint Signature = 0x000806ec;
     private const uint Features = 0x0783fbff;
 
-    private static GuestView Build(FirmwareCpus cpus) => new(MpTable.Build(cpus, Signature, Features));
+    private static readonly MpPlace Usual = new(MemoryLayout.MpTable, MemoryLayout.MpTable + 16);
+
+    private static GuestView Build(FirmwareCpus cpus) =>
+        new(Assert.Single(MpTable.Build(Usual, cpus, Signature, Features)));
 
     /// <summary>The entries as a guest walks them: twenty bytes for a processor, eight for all else.</summary>
     private static List<byte[]> Entries(GuestView guest)
@@ -48,6 +51,28 @@ public sealed class MpTableTests
         Assert.Equal(0, guest.Sum(table, guest.U16(table + 4)));
         Assert.Equal((uint)MemoryLayout.LocalApic, guest.U32(table + 36));
         Assert.Equal(processors, Hex(Entries(guest), 0).Length);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(255)]
+    public void The_size_of_the_table_is_known_before_its_text(int processors)
+    {
+        FirmwareCpus cpus = Topologies.Some(processors, processors);
+
+        Assert.Equal(Build(cpus).U16(MemoryLayout.MpTable + 16 + 4), MpTable.ConfigurationSize(cpus));
+    }
+
+    [Fact]
+    public void A_pointer_apart_from_its_table_leads_to_it()
+    {
+        IReadOnlyList<LoadSegment> parts =
+            MpTable.Build(new(0x9fc20, 0x123450), Topologies.Present(0), Signature, Features);
+
+        Assert.Equal([0x9fc20ul, 0x123450ul], parts.Select(part => part.Address));
+        Assert.Equal(0x123450u, new GuestView(parts[0]).U32(0x9fc24));
+        Assert.Equal(0, new GuestView(parts[0]).Sum(0x9fc20, 16));
+        Assert.Equal("PCMP", new GuestView(parts[1]).Text(0x123450, 4));
     }
 
     [Fact]

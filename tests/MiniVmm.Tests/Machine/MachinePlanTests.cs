@@ -31,8 +31,9 @@ public sealed class MachinePlanTests : IDisposable
         Assert.Equal(0x10000cUL, plan.Boot.Entry.Rip);
         Assert.Equal([true, true, false, false], plan.Cpus.All.Select(cpu => cpu.Present));
         Assert.Equal([0u, 1u, 2u, 3u], plan.Cpus.All.Select(cpu => cpu.ApicId));
-        Assert.Equal(MemoryLayout.Acpi, plan.Acpi.Address);
-        Assert.Equal("RSD PTR ", Encoding.ASCII.GetString(plan.Acpi.Data.Span[..8]));
+        LoadSegment acpi = plan.Boot.Segment("ACPI tables");
+        Assert.Equal(MemoryLayout.Acpi, acpi.Address);
+        Assert.Equal("RSD PTR ", Encoding.ASCII.GetString(acpi.Data.Span[..8]));
         Assert.Contains(plan.Boot.Segments, segment => segment.Data.Span.SequenceEqual("data"u8));
         Assert.Contains(plan.Boot.Segments, segment => segment.Data.Span.IndexOf("quiet\0"u8) >= 0);
     }
@@ -46,7 +47,8 @@ public sealed class MachinePlanTests : IDisposable
         using RamBacking backing = RamBacking.Allocate(options.Memory, plan.Memory.Size);
         GuestMemory memory = backing.Slots(plan.Memory);
 
-        foreach (LoadSegment segment in plan.Boot.Segments.Append(plan.Acpi).Append(MpTable.Build(plan.Cpus, 0, 0)))
+        MpPlace mp = Assert.NotNull(plan.Boot.Firmware.Mp);
+        foreach (LoadSegment segment in plan.Boot.Segments.Concat(MpTable.Build(mp, plan.Cpus, 0, 0)))
             memory.Load(segment);
 
         Assert.True(memory.TryRead(0x100000, out uint magic));
