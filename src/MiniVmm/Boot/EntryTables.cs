@@ -23,6 +23,21 @@ internal sealed record EntryTables(EntryState Entry, FirmwarePlaces Firmware)
         return new(entry, firmware);
     }
 
+    /// <summary>Places them for a multiboot kernel, which has QEMU's selectors.</summary>
+    /// <inheritdoc cref="Place" path="/exception"/>
+    public static EntryTables PlaceForMultiboot(LoadPlan plan, BootRequest request, ulong rip)
+    {
+        FirmwarePlaces firmware = request.Firmware.Place(plan);
+        EntryState entry = new(EntryMode.Protected32, rip)
+        {
+            Gdt = PlaceGdt(plan, FlatGdt.BuildMultiboot(), FlatGdt.BuildMultiboot),
+            CodeSelector = FlatGdt.MultibootCodeSelector,
+            DataSelector = FlatGdt.MultibootDataSelector,
+            Rsp = PlaceStack(plan),
+        };
+        return new(entry, firmware);
+    }
+
     /// <summary>The finished image, of a plan that holds all segments.</summary>
     public BootImage Image(
         LoadPlan plan, string format, IReadOnlyList<string> notes, IDisposable? unpacked = null) => new()

@@ -4,8 +4,9 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// The GDT that kernels are entered with: base 0, limit 4 GiB (SDM vol. 3, 3.4.5 "Segment Descriptors"). Its selectors
-/// are Linux's __BOOT_CS and __BOOT_DS in either mode, so that one entry state serves every protocol.
+/// The GDT that kernels are entered with: base 0, limit 4 GiB (SDM vol. 3, 3.4.5 "Segment Descriptors"). The selectors
+/// are Linux's __BOOT_CS and __BOOT_DS, which PVH kernels get too. The multiboot specification leaves them open; there
+/// they are QEMU's, since kernels that reload only some of the registers were tested with those.
 /// </summary>
 public static class FlatGdt
 {
@@ -17,6 +18,21 @@ public static class FlatGdt
 
     /// <summary>Bytes of the table: two unused descriptors, code, data.</summary>
     public const int Size = 4 * sizeof(ulong);
+
+    /// <summary>A multiboot kernel's selector of the 32-bit code segment.</summary>
+    public const ushort MultibootCodeSelector = 0x08;
+
+    /// <summary>A multiboot kernel's selector of the writable data segment.</summary>
+    public const ushort MultibootDataSelector = 0x10;
+
+    /// <summary>Bytes of a multiboot kernel's table, which ends in QEMU's 16-bit segments.</summary>
+    public const int MultibootSize = 5 * sizeof(ulong);
+
+    // For a return to real mode: limit 64 KiB, the code segment conforming.
+    private const ushort Multiboot16BitCodeSelector = 0x18;
+    private const ushort Multiboot16BitDataSelector = 0x20;
+    private const ulong Code16 = 0x0000_9f00_0000_ffff;
+    private const ulong Data16 = 0x0000_9300_0000_ffff;
 
     private const string Name = "boot GDT";
 
@@ -32,6 +48,17 @@ public static class FlatGdt
         ulong code = mode == EntryMode.Long64 ? Code64 : Code32;
         Put(table, CodeSelector, code);
         Put(table, DataSelector, Data);
+        return new(Name, address, table);
+    }
+
+    /// <summary>The table for multiboot kernels.</summary>
+    public static LoadSegment BuildMultiboot(ulong address = MemoryLayout.BootGdt)
+    {
+        byte[] table = new byte[MultibootSize];
+        Put(table, MultibootCodeSelector, Code32);
+        Put(table, MultibootDataSelector, Data);
+        Put(table, Multiboot16BitCodeSelector, Code16);
+        Put(table, Multiboot16BitDataSelector, Data16);
         return new(Name, address, table);
     }
 

@@ -36,7 +36,7 @@ internal static class MultibootLoader
             ? PlaceByAddresses(plan, request, header.Offset, addresses)
             : PlaceElf(plan, request);
 
-        EntryTables tables = EntryTables.Place(plan, request, EntryMode.Protected32, entry);
+        EntryTables tables = EntryTables.PlaceForMultiboot(plan, request, entry);
         MultibootInfo.Module? module = PlaceModule(plan, request, Math.Max(kernelEnd, MemoryLayout.HighMemory));
         // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
         ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), module);

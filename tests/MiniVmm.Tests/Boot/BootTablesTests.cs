@@ -20,6 +20,23 @@ public sealed class BootTablesTests
     }
 
     [Fact]
+    public void Multiboot_has_QEMUs_selectors()
+    {
+        LoadSegment gdt = FlatGdt.BuildMultiboot();
+        ulong[] descriptors =
+            [.. Enumerable.Range(0, 5).Select(i => BinaryPrimitives.ReadUInt64LittleEndian(gdt.Data.Span[(8 * i)..]))];
+
+        // QEMU's, but for the accessed bit, which loading a selector sets.
+        const ulong accessed = 1UL << 40;
+        Assert.Equal(
+            [
+                0, 0x00cf_9a00_0000_ffff | accessed, 0x00cf_9200_0000_ffff | accessed,
+                0x0000_9e00_0000_ffff | accessed, 0x0000_9200_0000_ffff | accessed,
+            ],
+            descriptors);
+    }
+
+    [Fact]
     public void The_selectors_are_those_of_a_fresh_entry_state()
     {
         EntryState entry = new(EntryMode.Long64, 0);

@@ -119,6 +119,16 @@ public sealed class KernelPlacementTests
     }
 
     [Fact]
+    public void Multiboot_is_entered_with_QEMUs_selectors_and_others_with_Linuxs()
+    {
+        Assert.Equal((8, 0x10), Selectors(Load(Kernel("multiboot"))));
+        Assert.Equal((0x10, 0x18), Selectors(Load(Kernel("PVH"))));
+        Assert.Equal((0x10, 0x18), Selectors(Load(Kernel("vmlinux"))));
+
+        static (int, int) Selectors(BootImage image) => (image.Entry.CodeSelector, image.Entry.DataSelector);
+    }
+
+    [Fact]
     public void A_kernel_that_leaves_nothing_is_refused_by_what_has_no_room()
     {
         byte[] file = Kernel("multiboot").With(0x103000, [1], memorySize: 0xfd000)
