@@ -1,3 +1,4 @@
+using BenchmarkDotNet.Attributes;
 using MiniVmm.Boot;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
