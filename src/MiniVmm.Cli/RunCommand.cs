@@ -30,8 +30,15 @@ internal sealed class RunCommand : Command
     };
     private readonly Option<string?> _initrd = new("--initrd")
     {
-        HelpName = "FILE",
-        Description = "Initial RAM disk, or the module of a multiboot kernel",
+        HelpName = "FILE[,FILE...]",
+        Description = "Initial RAM disk; several files are joined. For a multiboot kernel its modules, "
+            + "as in \"a.img words,b.img\"; two commas are one of a name",
+    };
+    private readonly Option<string[]> _module = new("--module")
+    {
+        HelpName = "\"FILE words\"",
+        Description = "A module of a multiboot or PVH kernel; several times for several",
+        DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _append = new("--append")
     {
@@ -130,7 +137,7 @@ internal sealed class RunCommand : Command
         Arguments.Add(_kernelArgument);
         Option[] options =
         [
-            _kernel, _initrd, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
+            _kernel, _initrd, _module, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
             _disk, _net, _balloon, _rng, _name, _virtioCmdline, _timeout, _stats, _dryRun,
         ];
         foreach (Option option in options)
@@ -205,6 +212,7 @@ internal sealed class RunCommand : Command
         {
             Kernel = kernel,
             Initrd = line.GetValue(_initrd),
+            Modules = line.GetValue(_module)!,
             CommandLine = line.GetValue(_append) ?? "",
             Decompression = line.GetValue(_decompress) switch
             {

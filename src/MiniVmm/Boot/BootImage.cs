@@ -40,7 +40,7 @@ public sealed record EntryState(EntryMode Mode, ulong Rip)
 /// A kernel made ready: what to put where, and how to enter it. Pure data; nothing has been touched. Dispose it once
 /// the segments are copied: an unpacked kernel is tens of megabytes of native memory.
 /// </summary>
-public sealed class BootImage : IDisposable
+public sealed record BootImage : IDisposable
 {
     /// <summary>The protocol and what it was chosen from, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
     public required string Format { get; init; }
@@ -62,10 +62,14 @@ public sealed class BootImage : IDisposable
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Memory that segments point into and that no file owns.</summary>
-    internal IDisposable? Unpacked { get; init; }
+    internal IReadOnlyList<IDisposable> Unpacked { get; init; } = [];
 
     /// <summary>
     /// Gives the unpacked kernel's memory back; its segments' bytes must not be touched from then on.
     /// </summary>
-    public void Dispose() => Unpacked?.Dispose();
+    public void Dispose()
+    {
+        foreach (IDisposable buffer in Unpacked)
+            buffer.Dispose();
+    }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniVmm.Boot.Payload;
 
 namespace MiniVmm.Boot;
 
@@ -6,8 +7,9 @@ namespace MiniVmm.Boot;
 public static class BootLoader
 {
     /// <summary>
-    /// Loads a kernel. Where a file fits several protocols the choice is QEMU's: a Linux bzImage, then multiboot 1,
-    /// then PVH; an ELF64 file with none of these is entered as an uncompressed Linux kernel.
+    /// Loads a kernel, unpacked first where the file is compressed as a whole. Where a file fits several protocols the
+    /// choice is QEMU's: a Linux bzImage, then multiboot 1, then PVH, then an uncompressed Linux kernel. What one
+    /// protocol cannot use is left to the next.
     /// </summary>
     /// <exception cref="BadInputException">
     /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
@@ -15,30 +17,61 @@ public static class BootLoader
     public static BootImage Load(BootRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        string name = request.KernelName;
-        ReadOnlySpan<byte> file = request.Kernel.Span;
+        // First of all: some codecs leave a piece of the file as it is, a multiboot header say.
+        PayloadCodec codec = PayloadCodecs.Recognise(request.Kernel.Span);
+        return codec == PayloadCodec.Unknown ? LoadUnpacked(request, codec: null) : PackedKernel.Load(request, codec);
+    }
 
+    /// <param name="request">Its kernel is not compressed.</param>
+    /// <param name="codec">What it was compressed with, for errors; null when it was not.</param>
+    /// <inheritdoc cref="Load"/>
+    internal static BootImage LoadUnpacked(BootRequest request, string? codec)
+    {
+        ReadOnlySpan<byte> file = request.Kernel.Span;
         if (LinuxSetupHeader.HasMagic(file))
             return LinuxBzImageLoader.Load(request);
-        if (MultibootHeader.Find(name, file, out string multiboot) is { } header)
-            return MultibootLoader.Load(request, header);
-        string elfRefusal = "no magic";
-        if (ElfFile.HasMagic(file))
+        return ElfFile.HasMagic(file) ? LoadElf(request) : LoadFlat(request, codec);
+    }
+
+    private static BootImage LoadElf(BootRequest request)
+    {
+        string name = request.KernelName;
+        MultibootHeader? multiboot = MultibootHeader.Find(request.Kernel.Span, out string multibootRefusal);
+        if (multiboot is { Unmet: null } usable)
+            return MultibootLoader.Load(request, usable);
+        multibootRefusal = multiboot?.Unmet ?? multibootRefusal;
+        ElfFile elf = ElfFile.Parse(name, request.Kernel);
+        if (ElfNotes.FindPvhEntry(elf, out string pvhRefusal) is { } entry)
+            return PvhLoader.Load(request, elf, entry);
+        if (LinuxVmlinuxLoader.Recognises(elf, out string linuxRefusal))
+            return LinuxVmlinuxLoader.Load(request, elf);
+        if (multiboot is null && HasMultiboot2Header(request.Kernel.Span))
+            multibootRefusal += ", multiboot 2 only";
+        throw new BadInputException($"{name}: an ELF file that MiniVmm cannot enter (multiboot 1: {multibootRefusal}; " +
+            $"PVH: {pvhRefusal}; Linux: {linuxRefusal}); a kernel needs a multiboot 1 header or a PVH note");
+    }
+
+    private static BootImage LoadFlat(BootRequest request, string? codec)
+    {
+        string name = request.KernelName;
+        PayloadCodec inner = PayloadCodecs.Recognise(request.Kernel.Span);
+        FileKind? kind = inner == PayloadCodec.Unknown
+            ? FileKind.Recognise(request.Kernel.Span)
+            : new($"a {PayloadCodecs.Name(inner)} stream", HoldsFiles: true);
+        MultibootHeader? multiboot = MultibootHeader.Find(request.Kernel.Span, out string refusal);
+        if (multiboot is { Addresses: not null } usable && kind is not { HoldsFiles: true })
+            return MultibootLoader.Load(request, usable);
+        if (kind is not null)
+            throw new BadInputException($"{name}: {kind.Refusal(codec)}");
+        if (multiboot is { } header)
         {
-            ElfFile elf = ElfFile.Parse(name, request.Kernel);
-            if (ElfNotes.FindPvhEntry(name, elf) is { } entry)
-                return PvhLoader.Load(request, elf, entry);
-            // A multiboot 2 kernel's entry point expects 32-bit mode: as a Linux kernel it would crash at once.
-            if (HasMultiboot2Header(file))
-                elfRefusal = "multiboot 2 only; MiniVmm speaks multiboot 1 and PVH";
-            else if (elf.Is64 && elf.Machine == ElfFile.MachineX8664)
-                return LinuxVmlinuxLoader.Load(request, elf);
-            else
-                elfRefusal = "32-bit, without PVH note";
+            refusal = $"the header at 0x{header.Offset:x} has no load addresses (flags bit 16), which a kernel that is " +
+                "not an ELF file must have";
         }
 
-        throw new BadInputException($"{name}: not a kernel that MiniVmm knows (Linux bzImage: no HdrS at 0x202; " +
-            $"multiboot: {multiboot}; ELF: {elfRefusal})");
+        string packed = codec is null ? "" : $"compressed with {codec}, and unpacked ";
+        throw new BadInputException($"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at " +
+            $"0x202; multiboot: {refusal}; ELF: no magic)");
     }
 
     // Multiboot 2 specification, 3.1.1: 8-byte aligned in the first 32 KiB; the four words add up to 0.

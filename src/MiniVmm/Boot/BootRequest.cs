@@ -14,17 +14,18 @@ public enum Decompression
 }
 
 /// <summary>What a loader works from: files already in memory, and where the guest has RAM.</summary>
-public sealed class BootRequest
+public sealed record BootRequest
 {
     /// <summary>The kernel file as the user named it, for errors and as a multiboot kernel's own name.</summary>
     public required string KernelName { get; init; }
 
     public required ReadOnlyMemory<byte> Kernel { get; init; }
 
-    public string? InitrdName { get; init; }
+    /// <summary>Files of the initial RAM disk; for a multiboot kernel its first modules.</summary>
+    public IReadOnlyList<BootModule> Initrds { get; init; } = [];
 
-    /// <summary>Initial RAM disk, or a multiboot kernel's module; null when there is none.</summary>
-    public ReadOnlyMemory<byte>? Initrd { get; init; }
+    /// <summary>Modules for a multiboot or PVH kernel, behind <see cref="Initrds"/>.</summary>
+    public IReadOnlyList<BootModule> Modules { get; init; } = [];
 
     /// <summary>Text of <c>--append</c>; printable, without a NUL.</summary>
     public string CommandLine { get; init; } = "";

@@ -43,26 +43,29 @@ internal sealed class ElfFile
     private const byte Class32 = 1;
     private const byte Class64 = 2;
     private const byte LittleEndianData = 1;
+    private const byte BigEndianData = 2;
+    private const ushort RelocatableObject = 1;
     private const ushort Executable = 2;
     private const ushort SharedObject = 3;
+    private const ushort CoreDump = 4;
+    private const ushort MachineI386 = 3;
+    private const ushort MachineX8664 = 62;
 
     private readonly ReadOnlyMemory<byte> _file;
 
-    private ElfFile(ReadOnlyMemory<byte> file, bool is64, ushort machine, ulong entry, List<ElfProgramHeader> headers)
+    private ElfFile(ReadOnlyMemory<byte> file, bool is64, bool positionIndependent, ulong entry, List<ElfProgramHeader> headers)
     {
         _file = file;
         Is64 = is64;
-        Machine = machine;
+        IsPositionIndependent = positionIndependent;
         Entry = entry;
         ProgramHeaders = headers;
     }
 
-    public const ushort MachineI386 = 3;
-    public const ushort MachineX8664 = 62;
-
     public bool Is64 { get; }
 
-    public ushort Machine { get; }
+    /// <summary>Linked for no address in particular (ET_DYN).</summary>
+    public bool IsPositionIndependent { get; }
 
     /// <summary>e_entry as it is in the file: virtual or physical, by the linker script's taste.</summary>
     public ulong Entry { get; }
@@ -89,8 +92,13 @@ internal sealed class ElfFile
                 $"{name}: ELF e_ident[EI_CLASS] is {bytes[4]}, neither 32-bit (1) nor 64-bit (2)");
         }
 
-        if (bytes[5] != LittleEndianData)
-            throw new BadInputException($"{name}: ELF e_ident[EI_DATA] is {bytes[5]}; x86 is little-endian (1)");
+        if (bytes[5] is not (LittleEndianData or BigEndianData))
+        {
+            throw new BadInputException(
+                $"{name}: ELF e_ident[EI_DATA] is {bytes[5]}, neither little-endian (1) nor big-endian (2)");
+        }
+
+        RequireX86Executable(name, bytes);
         bool is64 = bytes[4] == Class64;
         if (is64 && bytes.Length < HeaderSize64)
         {
@@ -99,12 +107,6 @@ internal sealed class ElfFile
         }
 
         ushort type = U16(bytes, 16);
-        ushort machine = U16(bytes, 18);
-        if (type is not (Executable or SharedObject))
-            throw new BadInputException($"{name}: ELF e_type is {type}; a kernel is an executable (2): was it linked?");
-        if (machine is not (MachineI386 or MachineX8664))
-            throw new BadInputException($"{name}: ELF e_machine is {machine}, neither i386 (3) nor x86-64 (62)");
-
         ulong entry = is64 ? U64(bytes, 24) : U32(bytes, 24);
         ulong tableOffset = is64 ? U64(bytes, 32) : U32(bytes, 28);
         ushort entrySize = U16(bytes, is64 ? 54 : 42);
@@ -147,8 +149,50 @@ internal sealed class ElfFile
             headers.Add(header);
         }
 
-        return new(file, is64, machine, entry, headers);
+        return new(file, is64, type == SharedObject, entry, headers);
     }
+
+    private static void RequireX86Executable(string name, ReadOnlySpan<byte> bytes)
+    {
+        bool bigEndian = bytes[5] == BigEndianData;
+        ushort machine = bigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes[18..]) : U16(bytes, 18);
+        if (bigEndian || machine is not (MachineI386 or MachineX8664))
+        {
+            throw new BadInputException(
+                $"{name}: an ELF file for {MachineName(machine)} (e_machine {machine}); MiniVmm's guests are x86 (i386 " +
+                "or x86-64)");
+        }
+
+        switch (U16(bytes, 16))
+        {
+            case Executable or SharedObject:
+                return;
+            case RelocatableObject:
+                throw new BadInputException(
+                    $"{name}: an ELF relocatable object (e_type 1), such as a .o or a kernel module, not a kernel; link it");
+            case CoreDump:
+                throw new BadInputException($"{name}: an ELF core dump (e_type 4), not a kernel");
+            case ushort other:
+                throw new BadInputException($"{name}: ELF e_type is {other}; a kernel is an executable (2)");
+        }
+    }
+
+    private static string MachineName(ushort machine) => machine switch
+    {
+        2 or 18 or 43 => "SPARC",
+        4 => "Motorola 68000",
+        8 => "MIPS",
+        20 => "PowerPC",
+        21 => "64-bit PowerPC",
+        22 => "IBM S/390",
+        40 => "32-bit ARM",
+        50 => "Itanium",
+        183 => "AArch64",
+        243 => "RISC-V",
+        247 => "BPF",
+        258 => "LoongArch",
+        _ => "another machine",
+    };
 
     /// <summary>The bytes in the file of a header from <see cref="ProgramHeaders"/>.</summary>
     public ReadOnlyMemory<byte> Contents(in ElfProgramHeader header) =>

@@ -9,24 +9,44 @@ internal static class ElfNotes
 {
     private const uint Phys32Entry = 18;
     private const int HeaderSize = 12;
+    private const ulong Packed = 4;
 
+    /// <param name="elf">The file.</param>
+    /// <param name="refusal">Why no note gives an entry point: there is none, or it cannot be read.</param>
     /// <returns>The 32-bit physical entry point of a PVH kernel, or null when no note gives one.</returns>
-    /// <exception cref="BadInputException">A note that runs out of its segment, or one with an odd size.</exception>
-    public static ulong? FindPvhEntry(string name, ElfFile elf)
+    public static ulong? FindPvhEntry(ElfFile elf, out string refusal)
     {
+        string? unreadable = null;
         foreach (ElfProgramHeader header in elf.ProgramHeaders)
         {
-            if (header.Type == ElfSegmentType.Note && FindIn(name, header, elf.Contents(header).Span) is { } entry)
+            if (header.Type != ElfSegmentType.Note)
+                continue;
+            ReadOnlySpan<byte> notes = elf.Contents(header).Span;
+            string? fault = null;
+            // Names and descriptors are aligned to p_align, but linkers also put sections packed by 4 into a segment
+            // aligned by 8.
+            ulong? entry = header.Alignment == 8 ? FindIn(header, notes, 8, ref fault) : null;
+            entry ??= FindIn(header, notes, Packed, ref fault);
+            if (entry is not null)
+            {
+                refusal = "";
                 return entry;
+            }
+
+            unreadable ??= fault;
         }
 
+        refusal = unreadable ?? "no PHYS32_ENTRY note";
         return null;
     }
 
-    private static ulong? FindIn(string name, in ElfProgramHeader header, ReadOnlySpan<byte> notes)
+    /// <param name="header">The segment, for <paramref name="fault"/>.</param>
+    /// <param name="notes">Its bytes.</param>
+    /// <param name="alignment">Of each descriptor and each note.</param>
+    /// <param name="fault">Set to why the walk ended early, if it did.</param>
+    private static ulong? FindIn(
+        in ElfProgramHeader header, ReadOnlySpan<byte> notes, ulong alignment, ref string? fault)
     {
-        // Descriptors and the next note are aligned to 4, or to 8 in segments that say so.
-        ulong alignment = header.Alignment == 8 ? 8u : 4u;
         ulong at = 0;
         ulong length = (ulong)notes.Length;
         while (length - at >= HeaderSize)
@@ -39,20 +59,24 @@ internal static class ElfNotes
             ulong end = descriptorAt + descriptorSize;
             if (end > (ulong)note.Length)
             {
-                throw new BadInputException($"{name}: ELF program header {header.Index}: the note at 0x{at:x} " +
-                    $"(n_namesz {nameSize}, n_descsz {descriptorSize}) runs out of its segment");
+                fault = $"the note at 0x{at:x} of program header {header.Index} (n_namesz {nameSize}, n_descsz " +
+                    $"{descriptorSize}) runs out of its segment";
+                return null;
             }
 
             if (type == Phys32Entry && note.Slice(HeaderSize, (int)nameSize).SequenceEqual("Xen\0"u8))
             {
                 ReadOnlySpan<byte> descriptor = note.Slice((int)descriptorAt, (int)descriptorSize);
-                return descriptorSize switch
+                switch (descriptorSize)
                 {
-                    4 => BinaryPrimitives.ReadUInt32LittleEndian(descriptor),
-                    8 => BinaryPrimitives.ReadUInt64LittleEndian(descriptor),
-                    _ => throw new BadInputException(
-                        $"{name}: the PVH entry note (PHYS32_ENTRY) has n_descsz {descriptorSize}, neither 4 nor 8"),
-                };
+                    case 4:
+                        return BinaryPrimitives.ReadUInt32LittleEndian(descriptor);
+                    case 8:
+                        return BinaryPrimitives.ReadUInt64LittleEndian(descriptor);
+                    default:
+                        fault = $"the PHYS32_ENTRY note has n_descsz {descriptorSize}, neither 4 nor 8";
+                        break;
+                }
             }
 
             // The last note's padding may be missing.

@@ -48,7 +48,7 @@ internal sealed record EntryTables(EntryState Entry, FirmwarePlaces Firmware)
             Entry = Entry,
             Firmware = Firmware,
             Notes = [.. notes, .. plan.Moves],
-            Unpacked = unpacked,
+            Unpacked = unpacked is null ? [] : [unpacked],
         };
 
     private static GuestRange PlaceGdt(LoadPlan plan, LoadSegment usual, Func<ulong, LoadSegment> at)

@@ -7,15 +7,19 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class InitialRamDisk
 {
+    /// <summary>Where a cpio archive may start behind another one (Documentation/driver-api/early-userspace).</summary>
+    private const int Alignment = 4;
+
     /// <param name="plan">What is placed already.</param>
-    /// <param name="request">Holds the RAM disk, if there is one.</param>
+    /// <param name="request">Holds the RAM disk, if there is one; several files are one behind the other.</param>
     /// <param name="limit">First address that is too high, below the device hole.</param>
     /// <param name="mayLieHigh">Whether RAM above 4 GiB will do when there is no room below.</param>
     /// <returns>Where it lies; null without a RAM disk, or with an empty one.</returns>
-    /// <exception cref="BadInputException">It fits nowhere.</exception>
+    /// <exception cref="BadInputException">It fits nowhere, or has words.</exception>
     public static GuestRange? Place(LoadPlan plan, BootRequest request, ulong limit, bool mayLieHigh)
     {
-        if (request.Initrd is not { Length: > 0 } data)
+        ReadOnlyMemory<byte> data = Join(request.Initrds);
+        if (data.IsEmpty)
             return null;
         const string segment = "initrd";
         ulong lowLimit = Math.Min(limit, request.Memory.LowRamEnd);
@@ -27,8 +31,41 @@ internal static class InitialRamDisk
 
         ulong taken = plan.Segments.Max(placed => placed.End);
         throw new BadInputException(
-            $"{request.InitrdName ?? segment}: its {data.Length} bytes do not fit in free RAM between " +
+            $"{request.Initrds[0].Text.File}: its {data.Length} bytes do not fit in free RAM between " +
             $"0x{MemoryLayout.HighMemory:x} and 0x{lowLimit:x} beside the kernel" +
             plan.MemoryAdvice(taken + (ulong)data.Length));
     }
+
+    private static ReadOnlyMemory<byte> Join(IReadOnlyList<BootModule> files)
+    {
+        long length = 0;
+        foreach ((ModuleText text, ReadOnlyMemory<byte> data) in files)
+        {
+            if (text.Words.Length > 0)
+            {
+                throw new BadInputException(
+                    $"{text.File}: the words after it (\"{text.Words}\") are for a multiboot kernel's module; this " +
+                    "kernel takes --initrd FILE[,FILE...] only");
+            }
+
+            length = Aligned(length) + data.Length;
+        }
+
+        if (files.Count < 2)
+            return files.Count == 0 ? default : files[0].Data;
+        if (length > Array.MaxLength)
+            throw new BadInputException($"{files[0].Text.File}: with the files after it, {length} bytes, more than 2 GiB");
+        byte[] joined = new byte[length];
+        long at = 0;
+        foreach ((_, ReadOnlyMemory<byte> data) in files)
+        {
+            at = Aligned(at);
+            data.Span.CopyTo(joined.AsSpan((int)at));
+            at += data.Length;
+        }
+
+        return joined;
+    }
+
+    private static long Aligned(long length) => (length + Alignment - 1) & -Alignment;
 }

@@ -4,8 +4,9 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// A compressed Linux kernel with a 64-bit entry. Where MiniVmm knows the payload's codec it unpacks the kernel itself
-/// and enters it directly, which spares the guest that work; else the kernel's own stub does it.
+/// A compressed Linux kernel, or a program in that form. Where it has a 64-bit entry and MiniVmm knows the payload's
+/// codec, MiniVmm unpacks the kernel itself and enters it directly, which spares the guest that work; else the kernel's
+/// own stub does it, entered at its 64-bit entry or, when it has none, at its 32-bit one.
 /// </summary>
 internal static class LinuxBzImageLoader
 {
@@ -19,6 +20,14 @@ internal static class LinuxBzImageLoader
         LinuxSetupHeader header = LinuxSetupHeader.Read(name, request.Kernel.Span);
         ReadOnlyMemory<byte> protectedMode = ProtectedModePart(name, request.Kernel, header);
         List<string> notes = [];
+        if (header.VersionText.Length > 0)
+            notes.Add($"version: {header.VersionText}");
+        if (!header.Has64BitEntry)
+        {
+            notes.Add("no 64-bit entry: the kernel's own stub is entered in 32-bit mode");
+            return LoadStub(request, header, protectedMode, notes);
+        }
+
         if (request.Decompression == Decompression.Guest)
         {
             notes.Add("payload: left to the kernel's own stub, as asked");
@@ -59,7 +68,7 @@ internal static class LinuxBzImageLoader
 
         ulong available = (ulong)(file.Length - start);
         // syssize counts in 16 bytes, rounded up; a file that lacks more than the rounding is cut off.
-        ulong size = header.ProtectedModeSize;
+        ulong size = header.ProtectedModeSize ?? available;
         if (size == 0 || (size > available && size - available >= 16))
         {
             throw new BadInputException(
@@ -101,32 +110,18 @@ internal static class LinuxBzImageLoader
         BootRequest request, LinuxSetupHeader header, ReadOnlyMemory<byte> protectedMode, List<string> notes)
     {
         string name = request.KernelName;
-        if ((ulong)protectedMode.Length <= StubEntry64)
-        {
-            throw new BadInputException(
-                $"{name}: 0x{protectedMode.Length:x} bytes of protected-mode code hold no 64-bit entry at " +
-                "0x200");
-        }
-
         LoadPlan plan = new(request.KernelName, request.Memory);
-        ulong preferred = header.PreferredAddress;
-        ulong address = header.IsRelocatable ? preferred : MemoryLayout.HighMemory;
-        if (header.IsRelocatable && header.KernelAlignment is var alignment
-            && (!ulong.IsPow2(alignment) || preferred % alignment != 0))
-        {
-            throw new BadInputException(
-                $"{name}: pref_address 0x{preferred:x} is not a multiple of kernel_alignment 0x{alignment:x}");
-        }
-
+        ulong address = StubAddress(name, header);
         // The stub unpacks over and beyond itself: init_size bytes from where the kernel will run must stay free.
         ulong size = (ulong)protectedMode.Length;
-        if (header.IsRelocatable)
+        if (header.HasPreferredAddress && header.IsRelocatable)
         {
-            plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, header.InitSize));
+            size = Math.Max(size, header.InitSize);
         }
-        else
+        else if (header.HasPreferredAddress)
         {
             // It runs at pref_address whatever it was loaded at, and may unpack right over its own start.
+            ulong preferred = header.PreferredAddress;
             ulong end = unchecked(preferred + header.InitSize);
             if (end < preferred || preferred < address)
             {
@@ -134,15 +129,54 @@ internal static class LinuxBzImageLoader
                     $"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} makes no sense");
             }
 
-            plan.Add("Linux kernel with init_size", address, protectedMode, Math.Max(size, end - address));
+            size = Math.Max(size, end - address);
         }
 
-        EntryTables tables = LinuxEntry.Complete(plan, request, header, address, address + StubEntry64);
+        plan.Add("Linux kernel with init_size", address, protectedMode, size);
+        ulong entry = StubEntry(name, header, address, (ulong)protectedMode.Length);
+        EntryTables tables = LinuxEntry.Complete(plan, request, header, address, entry);
         return tables.Image(plan, Format(header), notes);
     }
 
+    /// <summary>Where the protected-mode part goes.</summary>
+    private static ulong StubAddress(string name, LinuxSetupHeader header)
+    {
+        if (!header.IsRelocatable)
+            return MemoryLayout.HighMemory;
+        ulong alignment = header.KernelAlignment;
+        ulong address = header.HasPreferredAddress ? header.PreferredAddress : MemoryLayout.HighMemory;
+        if (!ulong.IsPow2(alignment) || (header.HasPreferredAddress && address % alignment != 0))
+        {
+            throw new BadInputException(
+                $"{name}: pref_address 0x{address:x} is not a multiple of kernel_alignment 0x{alignment:x}");
+        }
+
+        return (address + alignment - 1) & ~(alignment - 1);
+    }
+
+    /// <exception cref="BadInputException">The entry is not in the file.</exception>
+    private static ulong StubEntry(string name, LinuxSetupHeader header, ulong address, ulong length)
+    {
+        if (header.Has64BitEntry)
+        {
+            return length > StubEntry64
+                ? address + StubEntry64
+                : throw new BadInputException(
+                    $"{name}: 0x{length:x} bytes of protected-mode code hold no 64-bit entry at 0x200");
+        }
+
+        ulong entry = header.IsRelocatable ? address : header.Code32Start;
+        return entry >= address && entry - address < length
+            ? entry
+            : throw new BadInputException(
+                $"{name}: code32_start 0x{entry:x} is not in the protected-mode code at 0x{address:x} (0x{length:x} " +
+                "bytes), so there is no 32-bit entry: a program that starts in real mode needs a BIOS, which MiniVmm " +
+                "does not have");
+    }
+
     private static string Format(LinuxSetupHeader header) =>
-        $"Linux bzImage {LinuxSetupHeader.Dotted(header.Version)}, 64-bit entry";
+        $"{(header.IsLinux ? "Linux bzImage" : "bzImage")} {LinuxSetupHeader.Dotted(header.Version)}, " +
+        $"{(header.Has64BitEntry ? "64" : "32")}-bit entry";
 
     private static string MiB(long bytes) => $"{bytes / (double)MemoryLayout.MiB:0.0} MiB";
 }

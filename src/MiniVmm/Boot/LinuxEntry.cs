@@ -3,25 +3,32 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// What every Linux kernel gets for its 64-bit entry: page tables, GDT, command line, RAM disk, boot_params in RSI
-/// (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol").
+/// What every Linux kernel gets for its 64-bit or 32-bit entry: GDT, page tables for the former, command line, RAM disk,
+/// boot_params in RSI (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol", "32-bit Boot Protocol").
 /// </summary>
 internal static class LinuxEntry
 {
     /// <summary>Places all of it beside a kernel that lies already.</summary>
     /// <exception cref="BadInputException">
-    /// A command line that is too long, no room, or an entry point out of reach.
+    /// A command line that is too long, no room, an entry point out of reach, or modules.
     /// </exception>
     public static EntryTables Complete(
         LoadPlan plan, BootRequest request, LinuxSetupHeader header, ulong loadAddress, ulong entry)
     {
+        if (request.Modules is [{ } module, ..])
+        {
+            throw new BadInputException(
+                $"{module.Text.File}: {request.KernelName} is entered by the Linux boot protocol, which has no modules; " +
+                "give its RAM disk with --initrd");
+        }
+
         if (entry >= LongModeTables.MappedEnd)
         {
             throw new BadInputException(
-                $"{request.KernelName}: the entry point 0x{entry:x} is above the 4 GiB that are mapped");
+                $"{request.KernelName}: the entry point 0x{entry:x} is above 4 GiB, out of reach at the entry");
         }
 
-        EntryTables tables = EntryTables.Place(plan, request, EntryMode.Long64, entry);
+        EntryTables tables = EntryTables.Place(plan, request, header.Mode, entry);
         byte[] line = KernelCommandLine.Encode(request.KernelName, request.CommandLine, header.CommandLineSize);
         ulong commandLine = KernelCommandLine.Place(plan, line);
         GuestRange? initrd = InitialRamDisk.Place(plan, request, header.InitrdLimit, header.InitrdMayLieHigh);

@@ -23,10 +23,10 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
     public const uint MemoryInfo = 1 << 1;
 
     /// <summary>A graphics mode is wanted.</summary>
-    public const uint VideoMode = 1 << 2;
+    private const uint VideoMode = 1 << 2;
 
-    /// <summary>Bits 0–15 are demands: a loader that does not know one must refuse.</summary>
-    public const uint Required = 0xffff;
+    /// <summary>Bits 0–15 are requirements: a loader that does not provide one must refuse the kernel.</summary>
+    private const uint Required = 0xffff;
 
     public const uint HasAddresses = 1 << 16;
 
@@ -34,12 +34,27 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
     private const int MinimumSize = 12;
     private const int AddressesEnd = 32;
 
+    /// <summary>What the kernel requires and MiniVmm does not provide, by bit; null when all is provided.</summary>
+    public string? Unmet
+    {
+        get
+        {
+            uint missing = Flags & Required & ~(PageAlign | MemoryInfo);
+            if (missing == 0)
+                return null;
+            IEnumerable<string> bits = Enumerable.Range(0, 16).Where(bit => (missing >> bit & 1) != 0)
+                .Select(bit => 1u << bit == VideoMode
+                    ? $"bit {bit}, a video mode, and the machine has no display"
+                    : $"bit {bit}, which multiboot 1 does not define");
+            return $"the header at 0x{Offset:x} requires more than MiniVmm provides (flags 0x{Flags:x}: " +
+                $"{string.Join("; ", bits)})";
+        }
+    }
+
     /// <summary>Looks for the header: 4-byte aligned, wholly within the first 8192 bytes, its checksum right.</summary>
-    /// <param name="name">The file's name, for errors.</param>
     /// <param name="file">The file.</param>
     /// <param name="refusal">Why none was found.</param>
-    /// <exception cref="BadInputException">There is one, but it is cut off.</exception>
-    public static MultibootHeader? Find(string name, ReadOnlySpan<byte> file, out string refusal)
+    public static MultibootHeader? Find(ReadOnlySpan<byte> file, out string refusal)
     {
         refusal = "no header in the first 8 KiB";
         int end = Math.Min(file.Length, SearchLimit);
@@ -58,8 +73,8 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
                 return new(offset, flags, null);
             if (offset > end - AddressesEnd)
             {
-                throw new BadInputException(
-                    $"{name}: the multiboot header at 0x{offset:x} is cut off before its address fields end");
+                refusal = $"the header at 0x{offset:x} is cut off before its address fields end";
+                continue;
             }
 
             ReadOnlySpan<byte> at = file[offset..];

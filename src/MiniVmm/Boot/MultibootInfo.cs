@@ -27,58 +27,57 @@ internal static class MultibootInfo
     // First hard disk, no partition: what QEMU says too.
     private const uint BootDevice = 0x8000_ffff;
 
-    /// <summary>A module in guest memory, [Start, End), and its string.</summary>
-    public readonly record struct Module(uint Start, uint End, string Text);
-
     /// <summary>Places the block; nothing may be reserved afterwards, since it has the memory map.</summary>
     /// <returns>Guest-physical address of the block.</returns>
     /// <exception cref="BadInputException">
     /// The strings are too long for the block, or the kernel leaves no room.
     /// </exception>
-    public static ulong Place(LoadPlan plan, string file, string commandLine, Module? module)
+    public static ulong Place(LoadPlan plan, string file, string commandLine, IReadOnlyList<PlacedModule> modules)
     {
         const string name = "multiboot information";
         GuestMemoryMap memory = plan.Memory;
         IReadOnlyList<E820Entry> map = memory.E820;
         int mapOffset = StructureSize;
         int moduleOffset = mapOffset + map.Count * MapEntrySize;
-        int textOffset = moduleOffset + ModuleEntrySize;
+        int textOffset = moduleOffset + modules.Count * ModuleEntrySize;
 
         byte[] loader = "MiniVmm\0"u8.ToArray();
         byte[] line = KernelCommandLine.Encode(file, commandLine, MaximumSize);
-        byte[] moduleText = module is { } named ? Encoding.UTF8.GetBytes(named.Text + '\0') : [];
-        long size = (long)textOffset + loader.Length + line.Length + moduleText.Length;
+        List<byte[]> moduleTexts = [.. modules.Select(module => Encoding.UTF8.GetBytes(module.Text.Text + '\0'))];
+        long size = (long)textOffset + loader.Length + line.Length + moduleTexts.Sum(text => (long)text.Length);
         if (size > MaximumSize)
         {
             throw new BadInputException(
                 $"{file}: the multiboot information takes {size} bytes, more than {MaximumSize}; shorten " +
-                "--append");
+                "--append or the modules' words");
         }
 
         byte[] block = new byte[size];
         ulong address = plan.RoomFor(name, (ulong)size, MemoryLayout.MultibootInfo);
         int lineOffset = textOffset + loader.Length;
-        int moduleTextOffset = lineOffset + line.Length;
         loader.CopyTo(block, textOffset);
         line.CopyTo(block, lineOffset);
-        moduleText.CopyTo(block, moduleTextOffset);
 
         Put(block, 0, HasMemory | HasBootDevice | HasCommandLine | HasModules | HasMemoryMap | HasLoaderName);
         Put(block, 4, (uint)(memory.BaseMemoryEnd / MemoryLayout.KiB));
         Put(block, 8, (uint)((memory.ExtendedMemoryEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB));
         Put(block, 12, BootDevice);
         Put(block, 16, Address(lineOffset));
-        Put(block, 20, module is null ? 0u : 1u);
+        Put(block, 20, (uint)modules.Count);
         Put(block, 24, Address(moduleOffset));
         Put(block, 44, (uint)(map.Count * MapEntrySize));
         Put(block, 48, Address(mapOffset));
         Put(block, 64, Address(textOffset));
 
-        if (module is { } placed)
+        int moduleTextOffset = lineOffset + line.Length;
+        for (int i = 0; i < modules.Count; i++)
         {
-            Put(block, moduleOffset, placed.Start);
-            Put(block, moduleOffset + 4, placed.End);
-            Put(block, moduleOffset + 8, Address(moduleTextOffset));
+            int at = moduleOffset + i * ModuleEntrySize;
+            Put(block, at, (uint)modules[i].Range.Start);
+            Put(block, at + 4, (uint)modules[i].Range.End);
+            Put(block, at + 8, Address(moduleTextOffset));
+            moduleTexts[i].CopyTo(block, moduleTextOffset);
+            moduleTextOffset += moduleTexts[i].Length;
         }
 
         for (int i = 0; i < map.Count; i++)

@@ -15,21 +15,8 @@ internal static class MultibootLoader
     public static BootImage Load(BootRequest request, MultibootHeader header)
     {
         string name = request.KernelName;
-        const uint known = MultibootHeader.PageAlign | MultibootHeader.MemoryInfo | MultibootHeader.VideoMode;
-        uint unknown = header.Flags & MultibootHeader.Required & ~known;
-        if (unknown != 0)
-        {
-            throw new BadInputException(
-                $"{name}: the multiboot header at 0x{header.Offset:x} demands features that MiniVmm " +
-                $"does not have (flags 0x{header.Flags:x}, unknown bits 0x{unknown:x})");
-        }
-
-        List<string> notes =
-        [
-            $"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU",
-        ];
-        if ((header.Flags & MultibootHeader.VideoMode) != 0)
-            notes.Add("the header asks for a video mode; there is no display, so the wish is ignored");
+        if (header.Unmet is { } unmet)
+            throw new BadInputException($"{name}: a multiboot kernel, but {unmet}");
 
         LoadPlan plan = new(name, request.Memory);
         (ulong entry, ulong kernelEnd, string kind) = header.Addresses is { } addresses
@@ -37,23 +24,21 @@ internal static class MultibootLoader
             : PlaceElf(plan, request);
 
         EntryTables tables = EntryTables.PlaceForMultiboot(plan, request, entry);
-        MultibootInfo.Module? module = PlaceModule(plan, request, Math.Max(kernelEnd, MemoryLayout.HighMemory));
+        List<PlacedModule> modules = PlacedModule.Place(
+            plan, request, request.Initrds.Concat(request.Modules), Math.Max(kernelEnd, MemoryLayout.HighMemory));
         // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
-        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), module);
+        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), modules);
         EntryState state = tables.Entry with { Rax = LoaderMagic, Rbx = info };
-        return (tables with { Entry = state }).Image(plan, $"multiboot 1, {kind}", notes);
+        return (tables with { Entry = state }).Image(
+            plan,
+            $"multiboot 1, {kind}",
+            [$"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU"]);
     }
 
+    /// <summary>Without addresses in its header, the file is an ELF file.</summary>
     private static (ulong Entry, ulong End, string Kind) PlaceElf(LoadPlan plan, BootRequest request)
     {
         string name = request.KernelName;
-        if (!ElfFile.HasMagic(request.Kernel.Span))
-        {
-            throw new BadInputException(
-                $"{name}: a multiboot kernel that is not an ELF file must have load addresses in its header " +
-                "(flags bit 16)");
-        }
-
         // QEMU refuses 64-bit files here. GRUB takes them, and so does this: the code at the entry is 32-bit all the
         // same.
         ElfFile elf = ElfFile.Parse(name, request.Kernel);
@@ -115,16 +100,5 @@ internal static class MultibootLoader
         }
 
         return (at.EntryAddress, at.LoadAddress + memorySize, "addresses in the header");
-    }
-
-    private static MultibootInfo.Module? PlaceModule(LoadPlan plan, BootRequest request, ulong floor)
-    {
-        if (request.Initrd is not { } data)
-            return null;
-        string moduleName = request.InitrdName ?? "initrd";
-        ulong start = plan.TryPlaceLowest("multiboot module", data, floor, request.Memory.LowRamEnd)
-            ?? throw new BadInputException($"{moduleName}: {data.Length} bytes do not fit in the RAM above the kernel" +
-                plan.MemoryAdvice(floor + (ulong)data.Length));
-        return new((uint)start, (uint)(start + (ulong)data.Length), moduleName);
     }
 }

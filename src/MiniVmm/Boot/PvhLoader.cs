@@ -12,7 +12,7 @@ internal static class PvhLoader
     {
         string name = request.KernelName;
         LoadPlan plan = new(name, request.Memory);
-        ElfKernel.Place(plan, name, elf);
+        ulong end = ElfKernel.Place(plan, name, elf);
         ElfKernel.RequireLoaded(name, elf, "PHYS32_ENTRY note", entry);
         if (entry > uint.MaxValue)
         {
@@ -24,7 +24,11 @@ internal static class PvhLoader
         byte[] line = KernelCommandLine.Encode(name, request.CommandLine, MemoryLayout.CommandLineMax - 1);
         ulong commandLine = KernelCommandLine.Place(plan, line);
         GuestRange? initrd = InitialRamDisk.Place(plan, request, request.Memory.LowRamEnd, mayLieHigh: false);
-        ulong info = PvhStartInfo.Place(plan, commandLine, initrd, tables.Firmware.Rsdp);
+        List<PlacedModule> modules = PlacedModule.Place(
+            plan, request, request.Modules, Math.Max(end, MemoryLayout.HighMemory));
+        if (initrd is { } disk)
+            modules.Insert(0, new(disk, request.Initrds[0].Text));
+        ulong info = PvhStartInfo.Place(plan, name, commandLine, modules, tables.Firmware.Rsdp);
         return (tables with { Entry = tables.Entry with { Rbx = info } }).Image(
             plan,
             $"PVH, {(elf.Is64 ? "ELF64" : "ELF32")}, 32-bit entry",

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
@@ -15,33 +16,60 @@ internal static class PvhStartInfo
     private const int ModuleSize = 32;
     private const int MapEntrySize = 24;
 
+    /// <summary>Most bytes of the block: the room that the layout gives it.</summary>
+    private const int MaximumSize = (int)(MemoryLayout.ZeroPage - MemoryLayout.PvhStartInfo);
+
     /// <summary>Places the block; nothing may be reserved afterwards, since it has the memory map.</summary>
     /// <param name="plan">What is placed already.</param>
+    /// <param name="file">Kernel file, for the error.</param>
     /// <param name="commandLine">Guest-physical address of the command line.</param>
-    /// <param name="initrd">The initial RAM disk in guest memory, if there is one.</param>
+    /// <param name="modules">The initial RAM disk, if there is one, then the modules.</param>
     /// <param name="rsdp">Guest-physical address of the RSDP.</param>
     /// <returns>Guest-physical address of the block.</returns>
-    /// <exception cref="BadInputException">The kernel leaves no room.</exception>
-    public static ulong Place(LoadPlan plan, ulong commandLine, GuestRange? initrd, ulong rsdp)
+    /// <exception cref="BadInputException">
+    /// The modules' words are too long for the block, or the kernel leaves no room.
+    /// </exception>
+    public static ulong Place(
+        LoadPlan plan, string file, ulong commandLine, IReadOnlyList<PlacedModule> modules, ulong rsdp)
     {
         const string name = "PVH start info";
-        const int moduleAt = StructureSize;
-        const int mapAt = moduleAt + ModuleSize;
+        const int modulesAt = StructureSize;
+        int mapAt = modulesAt + modules.Count * ModuleSize;
         IReadOnlyList<E820Entry> map = plan.Memory.E820;
-        byte[] block = new byte[mapAt + map.Count * MapEntrySize];
+        int textAt = mapAt + map.Count * MapEntrySize;
+        long size = textAt + modules.Sum(module => (long)TextSize(module.Text.Words));
+        if (size > MaximumSize)
+        {
+            throw new BadInputException(
+                $"{file}: the PVH start info takes {size} bytes, more than {MaximumSize}; give fewer modules, or " +
+                "shorter words for them");
+        }
+
+        byte[] block = new byte[size];
         ulong address = plan.RoomFor(name, (ulong)block.Length, MemoryLayout.PvhStartInfo);
         U32(block, 0, Magic);
         U32(block, 4, Version);
         U64(block, 24, commandLine);
         U64(block, 32, rsdp);
-        U64(block, 40, address + mapAt);
+        U64(block, 40, address + (ulong)mapAt);
         U32(block, 48, (uint)map.Count);
-        if (initrd is { } module)
+        if (modules.Count > 0)
         {
-            U32(block, 12, 1);
-            U64(block, 16, address + moduleAt);
-            U64(block, moduleAt, module.Start);
-            U64(block, moduleAt + 8, module.Length);
+            U32(block, 12, (uint)modules.Count);
+            U64(block, 16, address + modulesAt);
+        }
+
+        for (int i = 0; i < modules.Count; i++)
+        {
+            (GuestRange range, ModuleText text) = modules[i];
+            int at = modulesAt + i * ModuleSize;
+            U64(block, at, range.Start);
+            U64(block, at + 8, range.Length);
+            if (text.Words.Length == 0)
+                continue;
+            U64(block, at + 16, address + (ulong)textAt);
+            Encoding.UTF8.GetBytes(text.Words, block.AsSpan(textAt));
+            textAt += TextSize(text.Words);
         }
 
         for (int i = 0; i < map.Count; i++)
@@ -55,6 +83,8 @@ internal static class PvhStartInfo
         plan.Add(new(name, address, block));
         return address;
     }
+
+    private static int TextSize(string words) => words.Length == 0 ? 0 : Encoding.UTF8.GetByteCount(words) + 1;
 
     private static void U32(byte[] block, int at, uint value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(at), value);

@@ -23,7 +23,6 @@ public static class EntryRegisters
         rbx = entry.Rbx,
         rsi = entry.Rsi,
         rsp = entry.Rsp,
-        rbp = entry.Rsp,
         rip = entry.Rip,
         rflags = Rflags,
     };

@@ -15,8 +15,13 @@ public sealed record MachineOptions
     /// <summary>Path of the kernel.</summary>
     public required string Kernel { get; init; }
 
-    /// <summary>Path of the initial RAM disk or multiboot module.</summary>
+    /// <summary>
+    /// Initial RAM disk, or a multiboot kernel's modules: FILE[ words], several by commas (<see cref="ModuleText"/>).
+    /// </summary>
     public string? Initrd { get; init; }
+
+    /// <summary>Modules of a multiboot or PVH kernel, each FILE[ words].</summary>
+    public IReadOnlyList<string> Modules { get; init; } = [];
 
     /// <summary>The kernel's command line.</summary>
     public string CommandLine { get; init; } = "";

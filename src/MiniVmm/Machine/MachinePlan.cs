@@ -53,16 +53,16 @@ public sealed class MachinePlan : IDisposable
         {
             NativeBuffer kernel = InputFile.Read(options.Kernel, "--kernel");
             files.Add(kernel);
-            NativeBuffer? initrd = options.Initrd is null ? null : InputFile.Read(options.Initrd, "--initrd");
-            if (initrd is not null)
-                files.Add(initrd);
+            IEnumerable<ModuleText> initrds =
+                options.Initrd is { } text ? ModuleText.ParseList(text, File.Exists) : [];
+            IEnumerable<ModuleText> modules = options.Modules.Select(module => ModuleText.Parse(module, File.Exists));
 
             BootImage boot = BootLoader.Load(new BootRequest
             {
                 KernelName = options.Kernel,
                 Kernel = kernel.Memory,
-                InitrdName = options.Initrd,
-                Initrd = initrd?.Memory,
+                Initrds = Read(initrds, "--initrd", files),
+                Modules = Read(modules, "--module", files),
                 CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
                 Firmware = new(cpus, [.. virtio.Select(slot => slot.Aml)]),
@@ -76,6 +76,19 @@ public sealed class MachinePlan : IDisposable
             files.ForEach(file => file.Dispose());
             throw;
         }
+    }
+
+    private static List<BootModule> Read(IEnumerable<ModuleText> modules, string option, List<IDisposable> files)
+    {
+        List<BootModule> read = [];
+        foreach (ModuleText module in modules)
+        {
+            NativeBuffer file = InputFile.Read(module.File, option);
+            files.Add(file);
+            read.Add(new(module, file.Memory));
+        }
+
+        return read;
     }
 
     /// <summary>

@@ -10,7 +10,7 @@ namespace MiniVmm.Memory;
 public sealed unsafe class NativeBuffer : MemoryManager<byte>
 {
     private byte* _bytes;
-    private readonly int _length;
+    private int _length;
 
     /// <param name="length">Bytes; their contents are undefined at first.</param>
     /// <exception cref="OutOfMemoryException">The system has no such memory.</exception>
@@ -23,6 +23,17 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
 
     /// <summary>Bytes in the buffer.</summary>
     public int Length => _length;
+
+    /// <summary>Gives the end back to the system; spans and memories of the buffer must be fetched anew.</summary>
+    /// <param name="length">Bytes that stay; at most <see cref="Length"/>.</param>
+    public void Shrink(int length)
+    {
+        ObjectDisposedException.ThrowIf(_bytes == null, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, _length);
+        _bytes = (byte*)NativeMemory.Realloc(_bytes, (nuint)Math.Max(length, 1));
+        _length = length;
+    }
 
     /// <exception cref="ObjectDisposedException">The bytes are gone.</exception>
     public override Span<byte> GetSpan()

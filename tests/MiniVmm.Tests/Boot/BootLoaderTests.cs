@@ -1,3 +1,4 @@
+using System.Text;
 using CsCheck;
 using MiniVmm.Boot;
 using MiniVmm.Memory;
@@ -14,8 +15,12 @@ public sealed class BootLoaderTests
         "PVH, ELF32" => new ElfBuilder(false).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000).Build(),
         "PVH, ELF64" => new ElfBuilder(true).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000, 8).Build(),
         "vmlinux" => new ElfBuilder(true) { Entry = 0x100_0000 }
-            .With(0x100_0000, [0xf4, 0x90, 0, 0], 0x1000, 0xffff_ffff_8100_0000).With(0x101_0000, [1]).Build(),
+            .With(0x100_0000, [0xf4, 0x90, 0, 0], 0x1000, 0xffff_ffff_8100_0000)
+            .With(0x101_0000, "Linux version 6.1"u8.ToArray()).Build(),
         "bzImage" => new BzImageBuilder(SmallKernel.Payload("gzip")).Build(),
+        "bzImage, 32-bit" => new BzImageBuilder([]) { ExtendedFlags = 0 }.Build(),
+        "bzImage, protocol 2.02" => new BzImageBuilder([]) { Version = 0x202, Jump = 0x2a }.Build(),
+        "multiboot, gzip" => SmallKernel.Gzip(MultibootFiles.Elf().Build()),
         "bzImage, stub" => new BzImageBuilder([]).Build(),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
@@ -23,7 +28,7 @@ public sealed class BootLoaderTests
     public static TheoryData<string> Kinds =>
     [
         "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
-        "bzImage, stub",
+        "bzImage, stub", "bzImage, 32-bit", "bzImage, protocol 2.02", "multiboot, gzip",
     ];
 
     [Theory]
@@ -77,12 +82,62 @@ public sealed class BootLoaderTests
         Assert.Equal(
             "kernel.bin: not a kernel that MiniVmm knows (Linux bzImage: no HdrS at 0x202; " +
             "multiboot: no header in the first 8 KiB; ELF: no magic)",
-            Requests.Refusal("#!/bin/sh\n"u8.ToArray()));
+            Requests.Refusal("some text\n"u8.ToArray()));
 
     [Fact]
-    public void A_32_bit_elf_file_without_a_protocol_is_refused() =>
-        Assert.Contains("ELF: 32-bit, without PVH note", Requests.Refusal(
-            new ElfBuilder(false).With(0x100000, [0xf4]).Build()), StringComparison.Ordinal);
+    public void An_elf_file_without_a_protocol_is_refused_with_the_reason_for_each() =>
+        Assert.Equal(
+            "kernel.bin: an ELF file that MiniVmm cannot enter (multiboot 1: no header in the first 8 KiB; " +
+            "PVH: no PHYS32_ENTRY note; Linux: 32-bit); a kernel needs a multiboot 1 header or a PVH note",
+            Requests.Refusal(new ElfBuilder(false).With(0x100000, [0xf4]).Build()));
+
+    [Theory]
+    [InlineData(3, 0x100000ul, "Linux version 6.1", "Linux: position-independent")]
+    [InlineData(2, 0x100000ul, "Linux version %s", "Linux: no text \"Linux version N\" in what is loaded")]
+    [InlineData(2, 0xffff_ffff_8000_0000ul, "my kernel", "Linux: no text")]
+    public void A_64_bit_elf_file_that_is_no_linux_kernel_is_not_entered_as_one(
+        int type, ulong address, string text, string reason)
+    {
+        ElfBuilder elf = new(true) { Type = (ushort)type, Entry = address };
+        string message = Requests.Refusal(elf.With(address, [0xf4, .. Encoding.UTF8.GetBytes(text)]).Build());
+
+        Assert.Contains(reason, message, StringComparison.Ordinal);
+        Assert.EndsWith("a kernel needs a multiboot 1 header or a PVH note", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Modules_go_to_those_kernels_that_take_them(string kind)
+    {
+        BootRequest request = Requests.For(
+            Sample(kind), initrd: [1, 2, 3], modules: [Requests.Module("module.img words", [4, 5])]);
+        if (kind.StartsWith("multiboot", StringComparison.Ordinal) || kind.StartsWith("PVH", StringComparison.Ordinal))
+        {
+            using BootImage image = BootLoader.Load(request);
+            Requests.AssertSound(image);
+        }
+        else
+        {
+            Assert.StartsWith("module.img: kernel.bin is entered by the Linux boot protocol, which has no modules",
+                Requests.Refusal(request), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("vmlinux")]
+    [InlineData("PVH, ELF64")]
+    public void Several_initrds_are_joined_each_at_a_multiple_of_4(string kind)
+    {
+        BootRequest request = Requests.For(Sample(kind)) with
+        {
+            Initrds = [Requests.Module("initrd.img", [1, 2, 3, 4, 5]), Requests.Module("b.img", [6])],
+        };
+        using BootImage image = BootLoader.Load(request);
+
+        Assert.Equal([1, 2, 3, 4, 5, 0, 0, 0, 6], image.Segment("initrd").Data.ToArray());
+        Assert.Contains("the words after it (\"quiet\") are for a multiboot kernel", Requests.Refusal(
+            request with { Initrds = [Requests.Module("initrd.img quiet", [1])] }), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Multiboot_2_alone_is_refused_by_name()

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace MiniVmm.Tests.Boot;
 
@@ -21,6 +22,8 @@ internal sealed class BzImageBuilder(byte[] payload)
     public uint PayloadOffset { get; set; } = PayloadAt;
     public uint? PayloadLength { get; set; }
     public uint? Paragraphs { get; set; }
+    public uint Code32Start { get; set; } = 0x10_0000;
+    public string VersionText { get; set; } = "";
 
     public byte[] Build()
     {
@@ -41,6 +44,13 @@ internal sealed class BzImageBuilder(byte[] payload)
         "HdrS"u8.CopyTo(header[0x202..]);
         BinaryPrimitives.WriteUInt16LittleEndian(header[0x206..], Version);
         header[0x211] = LoadFlags;
+        U32(file, 0x214, Code32Start);
+        if (VersionText.Length > 0)
+        {
+            Encoding.ASCII.GetBytes(VersionText + '\0').CopyTo(file, 0x290);
+            file[0x20e] = 0x90;
+        }
+
         U32(file, 0x22c, InitrdMax);
         U32(file, 0x230, Alignment);
         header[0x234] = Relocatable;

@@ -16,9 +16,13 @@ public sealed class ElfFileTests
     public void Fields_of_the_header_are_checked()
     {
         Contains("e_ident[EI_CLASS] is 3", Refusal(elf => elf.Class = 3));
-        Contains("e_ident[EI_DATA] is 2", Refusal(elf => elf.DataEncoding = 2));
-        Contains("e_type is 1", Refusal(elf => elf.Type = 1));
-        Contains("e_machine is 183", Refusal(elf => elf.Machine = 183));
+        Contains("e_ident[EI_DATA] is 3", Refusal(elf => elf.DataEncoding = 3));
+        Contains("an ELF relocatable object (e_type 1)", Refusal(elf => elf.Type = 1));
+        Contains("an ELF core dump (e_type 4), not a kernel", Refusal(elf => elf.Type = 4));
+        Contains("e_type is 5", Refusal(elf => elf.Type = 5));
+        Contains("an ELF file for AArch64 (e_machine 183); MiniVmm's guests are x86", Refusal(elf => elf.Machine = 183));
+        Contains("an ELF file for IBM S/390 (e_machine 22)", Refusal(elf =>
+            (elf.DataEncoding, elf.Machine) = (2, 22 << 8)));
         Contains("e_phentsize is 31", Refusal(elf => elf.EntrySize = 31));
         Contains("e_phnum is 0", Refusal(elf => elf.Count = 0));
         Contains("e_phnum is 65535", Refusal(elf => elf.Count = 65535));

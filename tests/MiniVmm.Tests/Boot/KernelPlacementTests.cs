@@ -14,7 +14,7 @@ public sealed class KernelPlacementTests
     {
         "multiboot" => MultibootFiles.Elf(),
         "PVH" => new ElfBuilder(true).With(0x100000, [0xf4]).WithPvhNote(0x100000),
-        "vmlinux" => new ElfBuilder(true) { Entry = 0x100000 }.With(0x100000, [0xf4]),
+        "vmlinux" => new ElfBuilder(true) { Entry = 0x100000 }.With(0x100000, [0xf4, .. "Linux version 6.1"u8]),
         _ => throw new ArgumentOutOfRangeException(nameof(protocol)),
     };
 

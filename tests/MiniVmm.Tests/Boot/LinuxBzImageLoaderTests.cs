@@ -238,8 +238,8 @@ public sealed class LinuxBzImageLoaderTests
     [Fact]
     public void Headers_that_cannot_be_used_are_refused_by_name()
     {
-        Contains("protocol 2.11; the 64-bit entry needs 2.12", Refusal(builder => builder.Version = 0x20b));
-        Contains("XLF_KERNEL_64", Refusal(builder => builder.ExtendedFlags = 2));
+        Contains("Linux boot protocol 2.01; the oldest that MiniVmm boots is 2.02", Refusal(
+            builder => builder.Version = 0x201));
         Contains("zImage", Refusal(builder => builder.LoadFlags = 0));
         Contains("jump at 0x200", Refusal(builder => builder.Jump = 0x65));
         Contains("jump at 0x200", Refusal(builder => builder.Jump = 0xff));
@@ -257,6 +257,89 @@ public sealed class LinuxBzImageLoaderTests
             builder => (builder.Relocatable, builder.PreferredAddress) = (0, ulong.MaxValue)));
     }
 
+    [Theory]
+    [InlineData(0x20f, 2, true)]
+    [InlineData(0x20b, 3, true)]
+    [InlineData(0x20a, 3, false)]
+    public void Without_a_64_bit_entry_the_32_bit_one_is_taken(int version, int flags, bool relocatable)
+    {
+        byte[] file = new BzImageBuilder(SmallKernel.Payload("gzip"))
+        {
+            Version = (ushort)version,
+            ExtendedFlags = (ushort)flags,
+            Relocatable = (byte)(relocatable ? 1 : 0),
+            Jump = 0x66,
+            Code32Start = 0x10_0010,
+        }.Build();
+        BootRequest request = Requests.For(file, initrd: [1]);
+        using BootImage image = BootLoader.Load(request);
+
+        ulong address = relocatable ? 0x100_0000ul : 0x10_0000;
+        Assert.Equal(
+            new(EntryMode.Protected32, relocatable ? address : 0x10_0010) { Rsi = MemoryLayout.ZeroPage }, image.Entry);
+        LoadSegment kernel = image.Segment("Linux kernel with init_size");
+        Assert.Equal((address, 0x110_0000ul), (kernel.Address, kernel.End));
+        Assert.Equal((uint)address, U32(image.Segment("Linux boot_params"), 0x214));
+        Assert.DoesNotContain(image.Segments, segment => segment.Name == "boot page tables");
+        Assert.EndsWith("32-bit entry", image.Format, StringComparison.Ordinal);
+        AssertSound(image);
+    }
+
+    [Theory]
+    [InlineData(0x209, 0x56)]
+    [InlineData(0x205, 0x33)]
+    public void Before_protocol_2_10_a_relocatable_kernel_goes_to_the_next_multiple_of_its_alignment(int version, int jump)
+    {
+        byte[] file = new BzImageBuilder(NoPayload) { Version = (ushort)version, Jump = (byte)jump }.Build();
+        using BootImage image = Load(file);
+
+        LoadSegment kernel = image.Segment("Linux kernel with init_size");
+        Assert.Equal((0x20_0000ul, (ulong)kernel.Data.Length), (kernel.Address, kernel.MemorySize));
+        Assert.Equal(0x20_0000ul, image.Entry.Rip);
+    }
+
+    [Fact]
+    public void Before_their_fields_came_the_limits_are_the_protocols()
+    {
+        byte[] file = new BzImageBuilder(NoPayload) { Version = 0x202, Jump = 0x2a, Paragraphs = 0xffff_ffff }.Build();
+        // The bytes behind such a header are code; what they would say must not count.
+        file.AsSpan(0x22c, 0x200 - 0x2c).Fill(0xff);
+        using BootImage image = BootLoader.Load(Requests.For(file, MemoryLayout.GiB, new string('x', 255), initrd: [1]));
+
+        Assert.Equal(0x37ff_f000ul, image.Segment("initrd").Address);
+        Assert.Equal(0x10_0000ul, image.Entry.Rip);
+        Contains("256 bytes long and may be 255", Requests.Refusal(Requests.For(file, commandLine: new string('x', 256))));
+    }
+
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(0xf_ffffu)]
+    [InlineData(0x10_0240u)]
+    [InlineData(0xffff_ffffu)]
+    public void An_image_whose_32_bit_entry_is_outside_of_it_is_refused(uint start) =>
+        Contains($"code32_start 0x{start:x} is not in the protected-mode code at 0x100000", Refusal(builder =>
+            (builder.ExtendedFlags, builder.Relocatable, builder.Code32Start) = (0, 0, start)));
+
+    [Theory]
+    [InlineData("6.1.0-37-amd64 (debian)", "Linux bzImage 2.15, 64-bit entry")]
+    [InlineData("Memtest86+ v6.10", "bzImage 2.15, 64-bit entry")]
+    public void Only_linux_is_called_so(string version, string format)
+    {
+        using BootImage image = Load(new BzImageBuilder(NoPayload) { VersionText = version + "\e[2J" }.Build());
+
+        Assert.Equal(format, image.Format);
+        Assert.Equal($"version: {version}", image.Notes[0]);
+    }
+
+    [Fact]
+    public void A_version_text_outside_of_the_file_is_none()
+    {
+        byte[] file = new BzImageBuilder(NoPayload).Build();
+        (file[0x20e], file[0x20f]) = (0xff, 0xff);
+
+        Contains("payload:", Assert.Single(Load(file).Notes));
+    }
+
     [Fact]
     public void Setup_code_that_reaches_past_the_file_is_refused()
     {
@@ -271,7 +354,7 @@ public sealed class LinuxBzImageLoaderTests
     {
         BzImageBuilder builder = new(NoPayload) { PreferredAddress = 0x1_0000_0000 };
 
-        Contains("above the 4 GiB that are mapped", Requests.Refusal(
+        Contains("above 4 GiB, out of reach at the entry", Requests.Refusal(
             Requests.For(builder.Build(), size: 5 * MemoryLayout.GiB)));
     }
 }

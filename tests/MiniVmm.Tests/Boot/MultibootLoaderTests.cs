@@ -66,7 +66,7 @@ public sealed class MultibootLoaderTests
         BootImage image = BootLoader.Load(Requests.For(MultibootFiles.Elf().Build(), initrd: [1, 2, 3]));
 
         LoadSegment info = image.Segment("multiboot information");
-        LoadSegment module = image.Segment("multiboot module");
+        LoadSegment module = image.Segment("module");
         Assert.Equal(0x103000ul, module.Address);
         Assert.Equal(1u, U32(info, info.Address + 20));
         uint entry = U32(info, info.Address + 24);
@@ -162,13 +162,46 @@ public sealed class MultibootLoaderTests
         Assert.Contains(field, message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Unknown_demands_are_refused() =>
-        Contains("unknown bits 0x8000", Requests.Refusal(MultibootFiles.Elf(flags: 0x8003).Build()));
+    [Theory]
+    [InlineData(0x8003, "bit 15, which multiboot 1 does not define")]
+    [InlineData(0x0007, "bit 2, a video mode, and the machine has no display")]
+    [InlineData(0x000f, "bit 2, a video mode, and the machine has no display; bit 3, which")]
+    public void Requirements_that_are_not_provided_are_named_by_their_bit(int flags, string reason)
+    {
+        Contains(reason, Requests.Refusal(MultibootFiles.Elf(flags: (uint)flags).Build()));
+        byte[] flat = MultibootFiles.Flat();
+        MultibootFiles.Header((uint)flags | MultibootFiles.HasAddresses).CopyTo(flat, 16);
+        Contains(reason, Requests.Refusal(flat));
+    }
 
     [Fact]
-    public void A_video_mode_is_noted_and_ignored() =>
-        Contains("video", string.Join('\n', Requests.Load(MultibootFiles.Elf(flags: 7).Build()).Notes));
+    public void A_kernel_whose_multiboot_requirements_are_not_provided_is_entered_by_its_pvh_note() =>
+        Assert.StartsWith("PVH", Requests.Load(
+            MultibootFiles.Elf(flags: 7).WithPvhNote(0x10000c).Build()).Format, StringComparison.Ordinal);
+
+    [Fact]
+    public void Modules_lie_in_their_order_on_pages_each_with_its_own_words()
+    {
+        BootRequest request = Requests.For(MultibootFiles.Elf().Build(), modules: Requests.Module("b.img", [4])) with
+        {
+            Initrds = [Requests.Module("a.img one two", new byte[4097]), Requests.Module("c.img", [])],
+        };
+        BootImage image = BootLoader.Load(request);
+
+        LoadSegment info = image.Segment("multiboot information");
+        Assert.Equal(3u, U32(info, info.Address + 20));
+        uint list = U32(info, info.Address + 24);
+        Assert.Equal(
+            [(0x103000u, 0x104001u, "a.img one two"), (0x105000u, 0x105000u, "c.img"), (0x105000u, 0x105001u, "b.img")],
+            Enumerable.Range(0, 3).Select(i => list + 16u * (uint)i)
+                .Select(at => (U32(info, at), U32(info, at + 4), Text(info, U32(info, at + 8)))));
+        Requests.AssertSound(image);
+    }
+
+    [Fact]
+    public void Module_words_that_do_not_fit_are_refused() =>
+        Contains("shorten --append or the modules' words", Requests.Refusal(Requests.For(
+            MultibootFiles.Elf().Build(), modules: Requests.Module("m " + new string('x', 70000), [1]))));
 
     [Fact]
     public void A_header_past_8_KiB_is_not_seen()
@@ -176,7 +209,7 @@ public sealed class MultibootLoaderTests
         byte[] last = [.. new byte[8192 - 12], .. MultibootFiles.Header(0)];
         byte[] late = [.. new byte[8192 - 8], .. MultibootFiles.Header(0)];
 
-        Assert.Contains("must have load addresses", Requests.Refusal(last), StringComparison.Ordinal);
+        Assert.Contains("must have", Requests.Refusal(last), StringComparison.Ordinal);
         Assert.Contains("no header in the first 8 KiB", Requests.Refusal(late), StringComparison.Ordinal);
     }
 

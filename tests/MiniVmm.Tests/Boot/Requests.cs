@@ -10,18 +10,20 @@ internal static class Requests
 {
     public static BootRequest For(
         byte[] kernel, ulong size = 64 * MemoryLayout.MiB, string commandLine = "", byte[]? initrd = null,
-        Decompression decompression = Decompression.Auto) => new()
+        Decompression decompression = Decompression.Auto, params IReadOnlyList<BootModule> modules) => new()
         {
             KernelName = "kernel.bin",
             Kernel = kernel,
-            InitrdName = initrd is null ? null : "initrd.img",
-            // Spelt out: a bare null converts, by way of byte[], to an empty memory.
-            Initrd = initrd is null ? default(ReadOnlyMemory<byte>?) : new ReadOnlyMemory<byte>(initrd),
+            Initrds = initrd is null ? [] : [Module("initrd.img", initrd)],
+            Modules = modules,
             CommandLine = commandLine,
             Memory = new GuestMemoryMap(size),
             Firmware = new FirmwareTables(Topologies.Present(0), []),
             Decompression = decompression,
         };
+
+    /// <summary>A file with words, as in <c>--module "FILE words"</c>.</summary>
+    public static BootModule Module(string text, byte[] data) => new(ModuleText.Parse(text, _ => false), data);
 
     public static BootImage Load(byte[] kernel) => BootLoader.Load(For(kernel));
 
@@ -55,7 +57,7 @@ internal static class Requests
         catch (BadInputException refusal)
         {
             // The file at fault comes first, and there are two.
-            Assert.Matches("^(kernel\\.bin|initrd\\.img)[^\n]*$", refusal.Message);
+            Assert.Matches("^(kernel\\.bin|initrd\\.img|module\\.img)[^\n]*$", refusal.Message);
         }
     }
 

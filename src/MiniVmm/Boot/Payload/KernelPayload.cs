@@ -58,43 +58,15 @@ internal sealed class KernelPayload
         // The build appends the size to every stream but gzip's, which ends with it anyway (scripts/Makefile.lib).
         uint promised = BinaryPrimitives.ReadUInt32LittleEndian(bytes[^SizeField..]);
         ReadOnlySpan<byte> stream = _codec == PayloadCodec.Gzip ? bytes : bytes[..^SizeField];
-        if (_codec is PayloadCodec.Unknown)
-            throw new PayloadException($"unknown codec (first bytes {Convert.ToHexStringLower(bytes[..SizeField])})");
-        if (_codec is PayloadCodec.Lzo)
-            throw new PayloadException("lzo, which MiniVmm cannot unpack");
+        PayloadCodecs.RequireKnown(_codec, bytes);
         if (promised == 0 || promised > Math.Min(largest, int.MaxValue))
             throw new PayloadException($"{Codec}, {promised} bytes when unpacked, which the guest's RAM does not hold");
 
-        NativeBuffer? buffer = null;
-        try
-        {
-            buffer = new((int)promised);
-            int length = Decompress(stream, buffer.GetSpan());
-            if (length != buffer.Length)
-                throw new PayloadException($"{Codec}, but {length} bytes came out and {promised} were promised");
+        NativeBuffer buffer = StreamDecompressors.Unpack(_codec, stream, (int)promised);
+        if (buffer.Length == promised)
             return buffer;
-        }
-        catch (PayloadException)
-        {
-            buffer?.Dispose();
-            throw;
-        }
-        catch (Exception failure)
-        {
-            // Libraries meet broken input with all sorts of exceptions, and the host may lack the memory: to this
-            // caller they are all the same.
-            buffer?.Dispose();
-            throw new PayloadException($"{Codec}, but unpacking failed ({failure.Message})", failure);
-        }
+        string refusal = $"{Codec}, but {buffer.Length} bytes came out and {promised} were promised";
+        buffer.Dispose();
+        throw new PayloadException(refusal);
     }
-
-    private int Decompress(ReadOnlySpan<byte> stream, Span<byte> output) => _codec switch
-    {
-        PayloadCodec.Gzip => StreamDecompressors.Gzip(stream, output),
-        PayloadCodec.Bzip2 => StreamDecompressors.Bzip2(stream, output),
-        PayloadCodec.Lzma => StreamDecompressors.Lzma(stream, output),
-        PayloadCodec.Xz => StreamDecompressors.Xz(stream, output),
-        PayloadCodec.Lz4 => Lz4Legacy.Decompress(stream, output),
-        _ => StreamDecompressors.Zstd(stream, output),
-    };
 }

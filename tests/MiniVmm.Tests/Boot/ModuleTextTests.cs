@@ -1,0 +1,33 @@
+using MiniVmm.Boot;
+
+namespace MiniVmm.Tests.Boot;
+
+public sealed class ModuleTextTests
+{
+    private static readonly Func<string, bool> s_none = _ => false;
+
+    [Theory]
+    [InlineData("a.img", "a.img|")]
+    [InlineData("a.img words", "a.img|words")]
+    [InlineData("a.img one two,b.img", "a.img|one two", "b.img|")]
+    [InlineData("a,,b.img x,,y,c", "a,b.img|x,y", "c|")]
+    [InlineData("a,,,b", "a,|", "b|")]
+    [InlineData(",,", ",|")]
+    [InlineData("a,", "a|", "|")]
+    public void A_list_is_read_as_qemu_reads_it(string text, params string[] expected) =>
+        Assert.Equal(expected, ModuleText.ParseList(text, s_none).Select(module => $"{module.File}|{module.Words}"));
+
+    [Fact]
+    public void The_string_of_a_module_is_the_whole_text() =>
+        Assert.Equal(["a,b  words", "c"], ModuleText.ParseList("a,,b  words,c", s_none).Select(module => module.Text));
+
+    [Theory]
+    [InlineData("my initrd.img")]
+    [InlineData("a,b.img")]
+    public void A_text_that_is_the_name_of_a_file_is_that_file(string name) =>
+        Assert.Equal([new(name, name, "")], ModuleText.ParseList(name, file => file == name));
+
+    [Fact]
+    public void A_single_module_may_have_commas() =>
+        Assert.Equal(new("a,b c,d", "a,b", "c,d"), ModuleText.Parse("a,b c,d", s_none));
+}
