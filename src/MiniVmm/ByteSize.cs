@@ -39,7 +39,7 @@ public static class ByteSize
     public static string Format(ulong bytes)
     {
         if (bytes == 0 || bytes % 1024 != 0)
-            return $"{bytes} bytes";
+            return bytes == 1 ? "1 byte" : $"{bytes} bytes";
         int unit = 0;
         while (unit < Units.Length && bytes % 1024 == 0)
         {

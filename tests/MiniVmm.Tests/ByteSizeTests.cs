@@ -53,6 +53,7 @@ public sealed class ByteSizeTests
 
     [Theory]
     [InlineData(0, "0 bytes")]
+    [InlineData(1, "1 byte")]
     [InlineData(100, "100 bytes")]
     [InlineData(1025, "1025 bytes")]
     [InlineData(1024, "1 KiB")]
