@@ -44,7 +44,7 @@ internal sealed class LinuxSetupHeader
 
     public ushort Version => U16(0x206);
 
-    /// <summary>The kernel's name for its version, such as "6.1.0-37-amd64 (…) …"; empty when it has none.</summary>
+    /// <summary>The kernel's version, such as "6.1.0-37-amd64", without who built it; empty when it has none.</summary>
     public string VersionText { get; private init; } = "";
 
     /// <summary>Linux' own version text starts with its number; that of other programs with their name.</summary>
@@ -170,7 +170,8 @@ internal sealed class LinuxSetupHeader
         text = text[..Math.Min(text.Length, LongestVersionText)];
         // It goes to a terminal: printable ASCII only.
         int length = text.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
-        return Encoding.ASCII.GetString(length < 0 ? text : text[..length]).TrimEnd();
+        string version = Encoding.ASCII.GetString(length < 0 ? text : text[..length]);
+        return version.Split('(')[0].TrimEnd();
     }
 
     private ushort U16(int offset) => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(offset - Offset));
