@@ -13,6 +13,10 @@
 #include <stdio.h>
 #include <linux/kvm.h>
 
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT 39	/* Linux 6.8 */
+#endif
+
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
@@ -249,6 +253,7 @@ static void exit_reasons(void)
 	CONST(KVM_EXIT_HYPERV) CONST(KVM_EXIT_X86_RDMSR) CONST(KVM_EXIT_X86_WRMSR)
 	CONST(KVM_EXIT_DIRTY_RING_FULL) CONST(KVM_EXIT_AP_RESET_HOLD) CONST(KVM_EXIT_X86_BUS_LOCK)
 	CONST(KVM_EXIT_XEN) CONST(KVM_EXIT_NOTIFY)
+	CONST(KVM_EXIT_MEMORY_FAULT)
 }
 
 static void constants(void)

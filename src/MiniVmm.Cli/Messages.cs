@@ -13,6 +13,17 @@ internal static class Messages
 
     public static void Warning(string message) => Write("minivmm: warning: ", message);
 
+    /// <summary>Several lines about the guest; the first one is marked as MiniVmm's.</summary>
+    public static void Report(string lines)
+    {
+        string prefix = "minivmm: ";
+        foreach (string line in lines.TrimEnd('\n').Split('\n'))
+        {
+            Write(prefix, line);
+            prefix = "";
+        }
+    }
+
     /// <summary>The text with an escape, as a shell's $'…' has them, for each control character.</summary>
     public static string Printable(string message)
     {

@@ -174,8 +174,8 @@ internal sealed class RunCommand : Command
         using (VirtualMachine machine = VirtualMachine.Create(plan, _milestones, Messages.Warning))
         {
             plan.Dispose(); // the files are in guest memory now
-            reason = RunUntilStopped(machine, signals, timeout, out string? crash);
-            Report(machine, line.GetValue(_stats), crash);
+            reason = RunUntilStopped(machine, signals, timeout, out string? explanation);
+            Report(machine, line.GetValue(_stats), explanation);
             if (reason is { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit })
                 Messages.Error($"--console {options.ConsolePath}: cannot be written any more: {Errno.Explain((int)reason.Value)}");
         }
@@ -184,21 +184,21 @@ internal sealed class RunCommand : Command
     }
 
     private static StopReason RunUntilStopped(
-        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out string? crash)
+        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out string? explanation)
     {
         // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
         machine.Start();
         using StopSignals signals = early ?? new StopSignals();
         signals.Attach(machine);
         StopReason reason = machine.WaitForEnd(timeout);
-        crash = reason.Kind == StopKind.Crash ? machine.ExplainCrash() : null;
+        explanation = machine.ExplainEnd();
         return reason;
     }
 
-    private void Report(VirtualMachine machine, bool statistics, string? crash)
+    private void Report(VirtualMachine machine, bool statistics, string? explanation)
     {
-        if (crash is not null)
-            Console.Error.Write($"minivmm: {crash}");
+        if (explanation is not null)
+            Messages.Report(explanation);
         if (statistics)
             StatisticsReport.Print(machine, _milestones);
     }

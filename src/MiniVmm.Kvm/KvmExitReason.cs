@@ -28,4 +28,7 @@ public enum KvmExitReason : uint
     KVM_EXIT_X86_BUS_LOCK = 33,
     KVM_EXIT_XEN = 34,
     KVM_EXIT_NOTIFY = 37,
+
+    /// <summary>Beside EFAULT or EHWPOISON, from Linux 6.8 on.</summary>
+    KVM_EXIT_MEMORY_FAULT = 39,
 }

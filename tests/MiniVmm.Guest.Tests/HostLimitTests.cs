@@ -1,7 +1,7 @@
 namespace MiniVmm.Guest.Tests;
 
 /// <summary>What the host cannot do is told in one line, with status 4.</summary>
-public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
+public sealed class HostLimitTests(UsableKvm kvm, FaultyKvm faulty) : IClassFixture<UsableKvm>, IClassFixture<FaultyKvm>
 {
     private static readonly string Hello = Built.Guest("hello.elf");
 
@@ -38,6 +38,17 @@ public sealed class HostLimitTests(UsableKvm kvm) : IClassFixture<UsableKvm>
             "run", "--mem", $"{2 * kibibytes / 1024}M", "--mem-prealloc", Hello);
 
         Assert.StartsWith("--mem ", run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
+    [Fact]
+    public async Task A_page_of_guest_RAM_that_it_cannot_provide_while_the_guest_runs()
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await faulty.RunAsync("no run", "run", "--mem-path", folder.Path, Hello);
+
+        string line = run.With(ExitStatus.HostLimit).OnlyLine();
+        Assert.StartsWith($"--mem-path {folder.Path}: the host could not provide a page of guest RAM", line);
     }
 
     [Fact]

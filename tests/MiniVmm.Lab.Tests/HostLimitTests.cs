@@ -19,6 +19,22 @@ public sealed class HostLimitTests
 
     [Fact]
     [Trait(LabKind.Trait, LabKind.Kvm)]
+    public async Task A_file_system_that_fills_while_the_guest_runs_ends_it_and_is_named()
+    {
+        const string folder = "/tmp/small";
+        await LabHost.ShellAsync($"mkdir -p {folder} && mount -t tmpfs -o size=8m tmpfs {folder}");
+        await using VmmProcess vmm = VmmProcess.Run(
+            "ram-full", "--mem", "64M", "--mem-path", folder, Lab.Guest("memory.elf"));
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.HostLimit);
+
+        string line = Assert.Single(vmm.ErrorLines);
+        Assert.StartsWith($"minivmm: --mem-path {folder}: the host could not provide ", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait(LabKind.Trait, LabKind.Kvm)]
     public async Task Without_permission_the_one_line_says_so()
     {
         const string nobody = "65534";

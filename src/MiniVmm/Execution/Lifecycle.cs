@@ -19,6 +19,9 @@ public enum StopKind
     /// <summary>Triple fault, KVM internal error, failed entry, or an exit that nothing handles.</summary>
     Crash,
 
+    /// <summary>The host could not provide a page of guest RAM: its file system, huge pages or memory ran out.</summary>
+    RamUnavailable,
+
     /// <summary><c>--timeout</c> ran out.</summary>
     Timeout,
 
@@ -31,7 +34,9 @@ public enum StopKind
 
 /// <summary>The end of a virtual machine.</summary>
 /// <param name="Kind">Why.</param>
-/// <param name="Value">The value of a debug exit, the index of the vCPU that crashed, or the errno of a closed output.</param>
+/// <param name="Value">
+/// The value of a debug exit, the index of the vCPU that crashed or reached the page, or the errno of a closed output.
+/// </param>
 public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 {
     /// <summary>The process exit status for it.</summary>
@@ -40,6 +45,7 @@ public readonly record struct StopReason(StopKind Kind, uint Value = 0)
         StopKind.PowerOff or StopKind.Reset => ExitStatus.Success,
         StopKind.DebugExit => ExitStatus.FromDebugExit(Value),
         StopKind.Crash => ExitStatus.GuestCrash,
+        StopKind.RamUnavailable => ExitStatus.HostLimit,
         StopKind.Timeout => ExitStatus.Timeout,
         StopKind.OutputClosed when Value != Errno.EPIPE => ExitStatus.HostLimit,
         _ => ExitStatus.Interrupted,

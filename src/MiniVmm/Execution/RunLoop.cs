@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using MiniVmm.Devices;
 using MiniVmm.Kvm;
+using MiniVmm.Memory;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Execution;
@@ -16,6 +18,7 @@ namespace MiniVmm.Execution;
 /// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
 /// <param name="statistics">Counts the exits.</param>
 /// <param name="coalesced">The ring of queued writes, where any are (KVM_REGISTER_COALESCED_MMIO).</param>
+/// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
 public sealed unsafe class RunLoop(
     int index,
     KvmVcpu vcpu,
@@ -23,10 +26,17 @@ public sealed unsafe class RunLoop(
     Bus memory,
     Lifecycle lifecycle,
     VcpuStatistics statistics,
-    CoalescedRing? coalesced = null)
+    CoalescedRing? coalesced = null,
+    GuestMemory? ram = null)
 {
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError { get; private set; }
+
+    /// <summary>
+    /// Guest-physical address that the host could not provide (<see cref="StopKind.RamUnavailable"/>); null if KVM did
+    /// not name one.
+    /// </summary>
+    public ulong? UnavailableAddress { get; private set; }
 
     /// <summary>Runs until the lifecycle stops. No allocation from here on.</summary>
     public void Run<TProbe>(ref TProbe probe)
@@ -62,7 +72,7 @@ public sealed unsafe class RunLoop(
     /// <summary>
     /// KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.
     /// </summary>
-    private bool Reenter(kvm_run* run, int error)
+    internal bool Reenter(kvm_run* run, int error)
     {
         if (error == EINTR)
         {
@@ -78,11 +88,34 @@ public sealed unsafe class RunLoop(
         if (error == EAGAIN)
             return true;
         EntryError = error;
-        lifecycle.Stop(new(StopKind.Crash, (uint)index));
+        if (error != EFAULT)
+        {
+            lifecycle.Stop(new(StopKind.Crash, (uint)index));
+            return false;
+        }
+
+        // The slots' host addresses stay mapped, so a page fault in one was refused by what is behind it. Linux 6.8 and
+        // later name the page: kvm_run.memory_fault is flags, gpa, size.
+        if (run->exit_reason == KvmExitReason.KVM_EXIT_MEMORY_FAULT)
+            UnavailableAddress = ((ulong*)run->padding)[1];
+        lifecycle.Stop(new(StopKind.RamUnavailable, (uint)index));
         return false;
     }
 
-    private void Serve(ref VmExit exit)
+    /// <summary>
+    /// Nothing is there, which reads as all ones; unless it is RAM: then KVM found no page behind it and took it for a
+    /// device, and a guest that went on would lose what it writes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Unclaimed(ulong address)
+    {
+        if (ram is null || !ram.TryResolve(address, 1, out _))
+            return;
+        UnavailableAddress = address;
+        lifecycle.Stop(new(StopKind.RamUnavailable, (uint)index));
+    }
+
+    internal void Serve(ref VmExit exit)
     {
         switch (exit.Kind)
         {
@@ -95,10 +128,12 @@ public sealed unsafe class RunLoop(
                     ports.Read(exit.Address, new Span<byte>(exit.Data + i * exit.Size, exit.Size));
                 break;
             case ExitKind.MmioWrite:
-                memory.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size));
+                if (!memory.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size)))
+                    Unclaimed(exit.Address);
                 break;
             case ExitKind.MmioRead:
-                memory.Read(exit.Address, new Span<byte>(exit.Data, exit.Size));
+                if (!memory.Read(exit.Address, new Span<byte>(exit.Data, exit.Size)))
+                    Unclaimed(exit.Address);
                 break;
             case ExitKind.SystemShutdown:
                 lifecycle.PowerOff();

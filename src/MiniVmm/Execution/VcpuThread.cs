@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Kvm;
+using MiniVmm.Memory;
 
 namespace MiniVmm.Execution;
 
@@ -23,6 +24,7 @@ public sealed class VcpuThread : IDisposable
     /// <param name="vcpu">The vCPU, fully set up.</param>
     /// <param name="ports">The port bus.</param>
     /// <param name="memory">The memory bus.</param>
+    /// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
     /// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
     /// <param name="gate">Opens when every thread is ready.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>
@@ -30,8 +32,8 @@ public sealed class VcpuThread : IDisposable
     /// Whether to measure the time inside and outside of the guest; costs two clock readings an exit.
     /// </param>
     public VcpuThread(
-        int index, KvmVcpu vcpu, Bus ports, Bus memory, Lifecycle lifecycle, StartGate gate, int? hostCpu,
-        bool timed)
+        int index, KvmVcpu vcpu, Bus ports, Bus memory, GuestMemory ram, Lifecycle lifecycle, StartGate gate,
+        int? hostCpu, bool timed)
     {
         Index = index;
         _vcpu = vcpu;
@@ -40,7 +42,7 @@ public sealed class VcpuThread : IDisposable
         _timed = timed;
         Statistics = new VcpuStatistics();
         _kick = new VcpuKick(vcpu);
-        _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics);
+        _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics, ram: ram);
         _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = $"vcpu{index}" };
     }
 
@@ -54,6 +56,9 @@ public sealed class VcpuThread : IDisposable
 
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError => _loop.EntryError;
+
+    /// <inheritdoc cref="RunLoop.UnavailableAddress"/>
+    public ulong? UnavailableAddress => _loop.UnavailableAddress;
 
     /// <summary>Starts the thread; it prepares itself, waits for the others, and enters the guest.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>

@@ -88,7 +88,7 @@ public sealed class VirtualMachine : IDisposable
                 KvmVcpu vcpu = vm.CreateVcpu((int)options.Topology.ApicId(i));
                 int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
                 VcpuThread thread = Own(
-                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _lifecycle, _gate, pin, options.Timed));
+                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _memory, _lifecycle, _gate, pin, options.Timed));
                 Prepare(vcpu, cpuid, i, plan);
                 _vcpus.Add(thread);
             }
@@ -176,9 +176,16 @@ public sealed class VirtualMachine : IDisposable
     }
 
     /// <summary>
-    /// Why the guest crashed, for people; only after <see cref="WaitForEnd"/> gave <see cref="StopKind.Crash"/>.
+    /// What there is to say of the end, for people: lines without a prefix; null where the reason says it all. Only after
+    /// <see cref="WaitForEnd"/>.
     /// </summary>
-    public string ExplainCrash() => CrashReport.Write(_vcpus[(int)_lifecycle.Reason.Value], _memory);
+    public string? ExplainEnd() => _lifecycle.Reason switch
+    {
+        { Kind: StopKind.Crash, Value: uint vcpu } => CrashReport.Write(_vcpus[(int)vcpu], _memory),
+        { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
+            Backing.ExplainMissingPage((int)vcpu, _vcpus[(int)vcpu].UnavailableAddress) + "\n",
+        _ => null,
+    };
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

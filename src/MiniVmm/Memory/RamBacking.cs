@@ -117,6 +117,22 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         return error == 0;
     }
 
+    /// <summary>One line for a page that the host could not provide while the guest ran, and what to do.</summary>
+    /// <param name="vcpu">The vCPU that reached it.</param>
+    /// <param name="address">Guest-physical address, where KVM named one.</param>
+    public string ExplainMissingPage(int vcpu, ulong? address)
+    {
+        string where = _options.Path is null
+            ? $"--mem {ByteSize.Format(_options.Size)}"
+            : $"--mem-path {_options.Path}";
+        string page = address is { } known ? $"the page of guest RAM at 0x{known:x}" : "a page of guest RAM";
+        string remedy = _options.Path is null
+            ? "its memory is used up, or a cgroup's limit is reached; free some, or give the guest less --mem"
+            : "the file system or its huge pages are full, or a cgroup's limit is reached; make room there, or let "
+                + "--mem-prealloc tell before the start";
+        return $"{where}: the host could not provide {page} that vCPU {vcpu} reached: {remedy}";
+    }
+
     /// <summary>Cuts the mapping into the slots of a memory map of the same size.</summary>
     public GuestMemory Slots(GuestMemoryMap map)
     {

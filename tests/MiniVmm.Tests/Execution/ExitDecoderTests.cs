@@ -29,6 +29,7 @@ public sealed unsafe class ExitDecoderTests
     [InlineData(KvmExitReason.KVM_EXIT_X86_BUS_LOCK, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_XEN, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_NOTIFY, ExitKind.Unhandled)]
+    [InlineData(KvmExitReason.KVM_EXIT_MEMORY_FAULT, ExitKind.Unhandled)]
     [InlineData((KvmExitReason)uint.MaxValue, ExitKind.Unhandled)]
     public void Each_reason_without_data_has_its_kind(KvmExitReason reason, ExitKind kind)
     {

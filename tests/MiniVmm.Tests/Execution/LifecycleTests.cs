@@ -91,6 +91,7 @@ public sealed class LifecycleTests
     [InlineData(StopKind.DebugExit, 0x10, 33)]
     [InlineData(StopKind.DebugExit, 0xffff_ffff, 255)]
     [InlineData(StopKind.Crash, 1, 6)]
+    [InlineData(StopKind.RamUnavailable, 1, 4)]
     [InlineData(StopKind.Timeout, 0, 124)]
     [InlineData(StopKind.Interrupted, 0, 130)]
     [InlineData(StopKind.OutputClosed, Errno.EPIPE, 130)]

@@ -43,6 +43,22 @@ public sealed unsafe class RamBackingTests : IDisposable
         Assert.Contains("mergeable by KSM", backing.Description, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_page_that_the_host_could_not_provide_is_told_with_its_place_and_what_to_do()
+    {
+        using RamBacking anonymous = RamBacking.Allocate(new(2 * MiB), 2 * MiB);
+        using RamBacking file = RamBacking.Allocate(new(2 * MiB, _directory), 2 * MiB);
+
+        Assert.StartsWith(
+            "--mem 2 MiB: the host could not provide a page of guest RAM that vCPU 1 reached: its memory is used up",
+            anonymous.ExplainMissingPage(1, null), StringComparison.Ordinal);
+        string line = file.ExplainMissingPage(0, 0x12_3000);
+        Assert.StartsWith(
+            $"--mem-path {_directory}: the host could not provide the page of guest RAM at 0x123000 that vCPU 0 reached: ",
+            line, StringComparison.Ordinal);
+        Assert.Contains("--mem-prealloc", line, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
