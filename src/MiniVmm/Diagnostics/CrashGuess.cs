@@ -1,4 +1,5 @@
 using MiniVmm.Kvm;
+using MiniVmm.Measurement;
 
 namespace MiniVmm.Diagnostics;
 
@@ -10,12 +11,19 @@ namespace MiniVmm.Diagnostics;
 /// <param name="IdtMapped">Whether the IDT's base translates to RAM.</param>
 /// <param name="Code">Bytes at RIP; empty when it is not mapped.</param>
 public readonly record struct CrashState(
-    kvm_regs Regs, kvm_sregs Sregs, bool CodeMapped, bool StackMapped, bool IdtMapped, ReadOnlyMemory<byte> Code);
+    kvm_regs Regs, kvm_sregs Sregs, bool CodeMapped, bool StackMapped, bool IdtMapped, ReadOnlyMemory<byte> Code)
+{
+    /// <summary>Whether this host's KVM emulates supervisor code (see <see cref="HostKvm"/>).</summary>
+    public bool SupervisorEmulated { get; init; }
+}
 
 /// <summary>A guess in plain words at what killed a guest: pure, and marked as a guess where it is printed.</summary>
 public static class CrashGuess
 {
     private const ulong Protected = 1;
+    private const ulong Paging = 1UL << 31;
+    private const ulong PhysicalAddressExtension = 1 << 5;
+    private const ulong LongModeActive = 1 << 10;
     private const ulong ResetRip = 0xfff0;
     private const ushort ResetCs = 0xf000;
     private const int LongGate = 16;
@@ -32,6 +40,8 @@ public static class CrashGuess
                 + "gone; the usual one is an exception before the kernel had a working IDT";
         }
 
+        if (OfKvmsLimit(state) is { } limit)
+            return limit;
         if (sregs.idt.limit == 0)
         {
             return "IDT limit is 0: the kernel has no interrupt table, so its first exception (or interrupt) became a "
@@ -63,6 +73,8 @@ public static class CrashGuess
     /// <summary>Why KVM could not emulate, as far as the bytes tell; null where nothing stands out.</summary>
     public static string? OfEmulation(in CrashState state)
     {
+        if (OfKvmsLimit(state) is { } limit)
+            return limit;
         if (!state.CodeMapped)
             return $"RIP 0x{state.Regs.rip:x} is not in RAM: the kernel jumped to nowhere, or into a device";
         if (state.Code.Length > 0 && state.Code.Span.IndexOfAnyExcept((byte)0) < 0)
@@ -70,6 +82,14 @@ public static class CrashGuess
         return "this KVM cannot emulate the instruction at RIP; where supervisor code is emulated (no hardware "
             + "virtualisation) many are missing";
     }
+
+    /// <summary>What this kind of KVM cannot run, if the vCPU is in such a state; null if not.</summary>
+    public static string? OfKvmsLimit(in CrashState state) =>
+        state is { SupervisorEmulated: true, Sregs: { } sregs }
+        && (sregs.cr0 & Paging) != 0 && (sregs.cr4 & PhysicalAddressExtension) == 0 && (sregs.efer & LongModeActive) == 0
+            ? "32-bit paging without PAE is on (CR0.PG = 1, CR4.PAE = 0), which this host's KVM cannot run, because it "
+                + "emulates supervisor code; on a host with hardware virtualisation the kernel may well work"
+            : null;
 
     /// <summary>Whether these are the registers of a processor after INIT rather than at the fault.</summary>
     public static bool IsAfterReset(in CrashState state) =>

@@ -3,6 +3,7 @@ using System.Text;
 using Iced.Intel;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
+using MiniVmm.Measurement;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Diagnostics;
@@ -55,19 +56,17 @@ public static unsafe class CrashReport
         byte[] code = ReadLinear(vcpu, memory, Linear(sregs.cs, sregs, regs.rip), CodeBytes);
         bool stack = ReadLinear(vcpu, memory, Linear(sregs.ss, sregs, regs.rsp) - 8, 8).Length == 8;
         bool idt = ReadLinear(vcpu, memory, sregs.idt.@base, 8).Length == 8;
-        return new CrashState(regs, sregs, code.Length > 0, stack, idt, code);
+        return new CrashState(regs, sregs, code.Length > 0, stack, idt, code)
+        {
+            SupervisorEmulated = HostKvm.Read(new HostFiles()).EmulatesSupervisorCode,
+        };
     }
 
     private static (string Reason, string? Guess) Explain(VcpuThread thread, in CrashState state)
     {
         kvm_run* run = thread.Vcpu.Run;
         if (thread.EntryError != 0)
-        {
-            string? guess = thread.EntryError == Errno.EFAULT
-                ? "the host could not provide a page of guest RAM: behind --mem-path the file system or the huge pages ran out"
-                : null;
-            return ($"KVM_RUN failed: {Errno.Explain(thread.EntryError)}", guess);
-        }
+            return ($"KVM_RUN failed: {Errno.Explain(thread.EntryError)}", null);
 
         switch ((KvmExitReason)run->exit_reason)
         {
@@ -103,7 +102,10 @@ public static unsafe class CrashReport
             data.Append(CultureInfo.InvariantCulture, $" {run->@internal.data[i]:x}");
         string reason =
             $"{what} (KVM_EXIT_INTERNAL_ERROR, suberror {suberror}{(data.Length > 0 ? $", data{data}" : "")})";
-        return (reason, suberror == KvmConstants.KVM_INTERNAL_ERROR_EMULATION ? CrashGuess.OfEmulation(state) : null);
+        string? guess = suberror == KvmConstants.KVM_INTERNAL_ERROR_EMULATION
+            ? CrashGuess.OfEmulation(state)
+            : CrashGuess.OfKvmsLimit(state);
+        return (reason, guess);
     }
 
     private static string? PendingException(KvmVcpu vcpu)

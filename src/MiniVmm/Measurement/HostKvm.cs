@@ -24,11 +24,19 @@ public sealed record HostKvm
     /// </summary>
     public IReadOnlyList<(string Name, string Value)> Parameters { get; init; } = [];
 
+    /// <summary>
+    /// Whether it emulates the guest's supervisor code, as kvm_pvm does on a processor without virtualisation; told by
+    /// the module and by what the processor lacks, where <c>minivmm bench exits</c> measures it.
+    /// </summary>
+    public bool EmulatesSupervisorCode { get; init; }
+
     public static HostKvm Read(HostFiles files)
     {
         ArgumentNullException.ThrowIfNull(files);
         return new()
         {
+            EmulatesSupervisorCode = files.List("/sys/module")?.Contains("kvm_pvm") == true
+                && HostProcessor.Read(files).HasVirtualization == false,
             Modules = files.List("/sys/module")?
                 .Where(name => name.StartsWith("kvm_", StringComparison.Ordinal))
                 .ToArray(),

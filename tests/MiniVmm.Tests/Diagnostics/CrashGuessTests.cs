@@ -86,6 +86,27 @@ public sealed class CrashGuessTests
     public void Emulation_fails_at_an_instruction_that_KVM_lacks() =>
         Assert.Contains("cannot emulate the instruction", CrashGuess.OfEmulation(Healthy), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(true, 0x8000_0011, 0x10, 0x000, true)]
+    [InlineData(false, 0x8000_0011, 0x10, 0x000, false)] // ordinary KVM
+    [InlineData(true, 0x0000_0011, 0x10, 0x000, false)] // paging off
+    [InlineData(true, 0x8000_0011, 0x30, 0x000, false)] // PAE
+    [InlineData(true, 0x8000_0011, 0x20, 0x500, false)] // long mode
+    public void Paging_that_an_emulating_KVM_cannot_run_is_that_KVMs_limit(
+        bool emulated, ulong cr0, ulong cr4, ulong efer, bool limit)
+    {
+        CrashState state = WithIdt(0, 0, longMode: 0);
+        kvm_sregs sregs = state.Sregs;
+        (sregs.cr0, sregs.cr4, sregs.efer) = (cr0, cr4, efer);
+        state = state with { Sregs = sregs, SupervisorEmulated = emulated };
+
+        const string what = "which this host's KVM cannot run";
+        string?[] guesses =
+            [CrashGuess.OfTripleFault(state), CrashGuess.OfEmulation(state), CrashGuess.OfKvmsLimit(state)];
+
+        Assert.All(guesses, guess => Assert.Equal(limit, guess?.Contains(what, StringComparison.Ordinal) == true));
+    }
+
     private static void Guesses(in CrashState state, string what) =>
         Assert.Contains(what, CrashGuess.OfTripleFault(state), StringComparison.Ordinal);
 

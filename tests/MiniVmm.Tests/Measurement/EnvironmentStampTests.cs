@@ -43,6 +43,7 @@ public sealed class EnvironmentStampTests
         Assert.Equal("madvise", stamp.Kernel.TransparentHugePages);
 
         Assert.Equal(["kvm_intel"], stamp.Kvm.Modules!);
+        Assert.False(stamp.Kvm.EmulatesSupervisorCode);
         Assert.Equal(
             [
                 ("kvm.halt_poll_ns", "200000"), ("kvm.nx_huge_pages", "N"), ("kvm_intel.ept", "Y"),
@@ -74,6 +75,7 @@ public sealed class EnvironmentStampTests
         Assert.Null(stamp.Kernel.Distribution);
         Assert.Equal("always", stamp.Kernel.TransparentHugePages);
         Assert.Equal(["kvm_pvm"], stamp.Kvm.Modules!);
+        Assert.True(stamp.Kvm.EmulatesSupervisorCode);
         Assert.Equal([("kvm.halt_poll_ns", "0"), ("kvm.nx_huge_pages", "never")], stamp.Kvm.Parameters);
         Assert.Equal("1 mitigated, 1 not affected, 1 vulnerable", stamp.Mitigations.Summary);
     }
