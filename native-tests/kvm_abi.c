@@ -217,6 +217,15 @@ static void interrupts(void)
 	SIZE()
 	F(flags) F(pad)
 #undef S
+#define S kvm_pit_channel_state
+	SIZE()
+	F(count) F(latched_count) F(count_latched) F(status_latched) F(status) F(read_state)
+	F(write_state) F(write_latch) F(rw_mode) F(mode) F(bcd) F(gate) F(count_load_time)
+#undef S
+#define S kvm_pit_state2
+	SIZE()
+	F(channels) F(flags) F(reserved)
+#undef S
 #define S kvm_irqfd
 	SIZE()
 	F(fd) F(gsi) F(flags) F(resamplefd) F(pad)
@@ -357,7 +366,7 @@ static void ioctls(void)
 	IOCTL(KVM_GET_SUPPORTED_CPUID) IOCTL(KVM_GET_MSR_INDEX_LIST)
 	IOCTL(KVM_SET_USER_MEMORY_REGION) IOCTL(KVM_SET_IDENTITY_MAP_ADDR) IOCTL(KVM_IRQ_LINE)
 	IOCTL(KVM_GET_IRQCHIP) IOCTL(KVM_SET_IRQCHIP) IOCTL(KVM_SET_GSI_ROUTING) IOCTL(KVM_IRQFD)
-	IOCTL(KVM_IOEVENTFD) IOCTL(KVM_CREATE_PIT2) IOCTL(KVM_SIGNAL_MSI)
+	IOCTL(KVM_IOEVENTFD) IOCTL(KVM_CREATE_PIT2) IOCTL(KVM_GET_PIT2) IOCTL(KVM_SET_PIT2) IOCTL(KVM_SIGNAL_MSI)
 	IOCTL(KVM_REGISTER_COALESCED_MMIO) IOCTL(KVM_UNREGISTER_COALESCED_MMIO)
 	IOCTL(KVM_GET_DIRTY_LOG) IOCTL(KVM_GET_CLOCK) IOCTL(KVM_SET_CLOCK) IOCTL(KVM_ENABLE_CAP)
 	IOCTL(KVM_GET_REGS) IOCTL(KVM_SET_REGS) IOCTL(KVM_GET_SREGS) IOCTL(KVM_SET_SREGS)

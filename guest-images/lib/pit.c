@@ -27,12 +27,17 @@ void wait_microseconds(uint32_t microseconds)
 		relax();
 }
 
-void pit_ticks(uint32_t per_second)
+void pit_rate(uint32_t per_second)
 {
 	uint32_t count = PIT_HZ / per_second;
-	outb(MODE, 0x34);		/* channel 0, low then high byte, mode 2: over and over */
 	outb(CHANNEL0, (uint8_t)count);
 	outb(CHANNEL0, (uint8_t)(count >> 8));
+}
+
+void pit_ticks(uint32_t per_second)
+{
+	outb(MODE, 0x34);		/* channel 0, low then high byte, mode 2: over and over */
+	pit_rate(per_second);
 }
 
 void pic_start(uint8_t first_vector, uint16_t enabled)

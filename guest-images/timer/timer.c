@@ -1,6 +1,6 @@
 /*
- * Every timer that raises interrupts, five times each at 100 Hz: the PIT by the old PICs, the PIT by the
- * I/O APIC, the local APIC's own timer, and its TSC-deadline mode where CPUID has it.
+ * Every timer that raises interrupts, five times each at 100 Hz: the PIT by the old PICs, as firmware leaves both and
+ * set up anew, the PIT by the I/O APIC, the local APIC's own timer, and its TSC-deadline mode where CPUID has it.
  */
 #include "acpi.h"
 #include "apic.h"
@@ -12,7 +12,7 @@
 #define TICKS		5
 #define MSR_TSC_DEADLINE	0x6e0
 
-enum { PIC_VECTOR = 0x20, IOAPIC_VECTOR = 0x30, LAPIC_VECTOR = 0x31, DEADLINE_VECTOR = 0x32 };
+enum { BIOS_VECTOR = 0x08, PIC_VECTOR = 0x20, IOAPIC_VECTOR = 0x30, LAPIC_VECTOR = 0x31, DEADLINE_VECTOR = 0x32 };
 
 const char kernel_name[] = "timer";
 
@@ -64,6 +64,13 @@ static void find_ioapic(uint32_t *base, uint32_t *input)
 		if (entry->type == 2 && entry->override.irq == 0)
 			*input = entry->override.gsi;
 	}
+}
+
+/* Only the count is written: mode, vectors and masks are the BIOS's. */
+static void pit_by_bios(void)
+{
+	pit_rate(HZ);
+	wait_for_ticks("PIT as firmware left it");
 }
 
 static void pit_by_pic(void)
@@ -127,6 +134,7 @@ static void deadline_timer(void)
 void kernel_main(const struct boot *boot)
 {
 	(void)boot;
+	set_handler(BIOS_VECTOR, on_pic);
 	set_handler(PIC_VECTOR, on_pic);
 	set_handler(IOAPIC_VECTOR, on_lapic);
 	set_handler(LAPIC_VECTOR, on_lapic);
@@ -134,6 +142,7 @@ void kernel_main(const struct boot *boot)
 	load_interrupt_table();
 
 	print("timer: %u interrupts of each source at %u Hz\n", TICKS, HZ);
+	pit_by_bios();
 	pit_by_pic();
 	pit_by_ioapic();
 	uint32_t count = calibrate();

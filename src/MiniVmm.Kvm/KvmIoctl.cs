@@ -33,6 +33,8 @@ public static class KvmIoctl
     public static readonly uint KVM_IRQFD = Ioctl.IOW<kvm_irqfd>(KVMIO, 0x76);
     public static readonly uint KVM_IOEVENTFD = Ioctl.IOW<kvm_ioeventfd>(KVMIO, 0x79);
     public static readonly uint KVM_CREATE_PIT2 = Ioctl.IOW<kvm_pit_config>(KVMIO, 0x77);
+    public static readonly uint KVM_GET_PIT2 = Ioctl.IOR<kvm_pit_state2>(KVMIO, 0x9f);
+    public static readonly uint KVM_SET_PIT2 = Ioctl.IOW<kvm_pit_state2>(KVMIO, 0xa0);
     public static readonly uint KVM_SIGNAL_MSI = Ioctl.IOW<kvm_msi>(KVMIO, 0xa5);
     public static readonly uint KVM_REGISTER_COALESCED_MMIO = Ioctl.IOW<kvm_coalesced_mmio_zone>(KVMIO, 0x67);
     public static readonly uint KVM_UNREGISTER_COALESCED_MMIO = Ioctl.IOW<kvm_coalesced_mmio_zone>(KVMIO, 0x68);

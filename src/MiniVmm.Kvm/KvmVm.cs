@@ -230,6 +230,31 @@ public sealed unsafe class KvmVm : IDisposable
         return state;
     }
 
+    /// <summary>Sets one in-kernel interrupt controller, from a state that <see cref="GetIrqChip"/> gave.</summary>
+    /// <exception cref="KvmException">No irqchip.</exception>
+    public void SetIrqChip(in kvm_irqchip state)
+    {
+        fixed (kvm_irqchip* p = &state)
+            KvmCall.Must("KVM_SET_IRQCHIP", Fd, KvmIoctl.KVM_SET_IRQCHIP, p);
+    }
+
+    /// <summary>State of the in-kernel 8254.</summary>
+    /// <exception cref="KvmException">No PIT.</exception>
+    public kvm_pit_state2 GetPit2()
+    {
+        kvm_pit_state2 state = default;
+        KvmCall.Must("KVM_GET_PIT2", Fd, KvmIoctl.KVM_GET_PIT2, &state);
+        return state;
+    }
+
+    /// <summary>Sets the in-kernel 8254; its channels start to count anew.</summary>
+    /// <exception cref="KvmException">No PIT.</exception>
+    public void SetPit2(in kvm_pit_state2 state)
+    {
+        fixed (kvm_pit_state2* p = &state)
+            KvmCall.Must("KVM_SET_PIT2", Fd, KvmIoctl.KVM_SET_PIT2, p);
+    }
+
     /// <summary>Which pages were written since the last call, for a slot with KVM_MEM_LOG_DIRTY_PAGES.</summary>
     /// <param name="slot">The slot.</param>
     /// <param name="bitmap">One bit a page of the slot; every 64 pages or part of them need a word.</param>

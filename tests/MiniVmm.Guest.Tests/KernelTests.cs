@@ -83,6 +83,15 @@ public sealed class KernelTests : IClassFixture<UsableKvm>
         Assert.DoesNotContain("FAILED", run.Output);
     }
 
+    [Fact]
+    public async Task A_kernel_that_sets_no_more_than_a_count_has_its_timer_at_vector_8()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--timeout", "30", Built.Guest("timer.elf"));
+
+        run.With(ExitStatus.Success);
+        Assert.Contains("  PIT as firmware left it  5 interrupts\n", run.Output);
+    }
+
     [Theory]
     [InlineData("pio-out")]
     [InlineData("pio-in")]

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace MiniVmm.Kvm;
@@ -73,6 +75,52 @@ public unsafe struct kvm_pit_config
 {
     public uint flags;
     public fixed uint pad[15];
+}
+
+/// <summary>One counter of the in-kernel 8254 (api.rst, KVM_GET_PIT2).</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct kvm_pit_channel_state
+{
+    /// <summary>1 to 65536.</summary>
+    public uint count;
+    public ushort latched_count;
+    public byte count_latched;
+    public byte status_latched;
+    public byte status;
+
+    /// <summary>Which byte comes next: 1 low, 2 high, 3 low of two, 4 high of two.</summary>
+    public byte read_state;
+    public byte write_state;
+    public byte write_latch;
+
+    /// <summary>Bits 4 and 5 of the control word: 3 is the low, then the high byte.</summary>
+    public byte rw_mode;
+    public byte mode;
+    public byte bcd;
+    public byte gate;
+
+    /// <summary>Host's monotonic time in ns.</summary>
+    public long count_load_time;
+}
+
+/// <summary>The in-kernel 8254 (api.rst, KVM_GET_PIT2).</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct kvm_pit_state2
+{
+    private const int ChannelSize = 24;
+
+    /// <summary>Three <see cref="kvm_pit_channel_state"/>; see <see cref="Channel"/>.</summary>
+    public fixed byte channels[3 * ChannelSize];
+    public uint flags;
+    public fixed uint reserved[9];
+
+    /// <summary>One of the channels, 0 to 2.</summary>
+    [UnscopedRef]
+    public ref kvm_pit_channel_state Channel(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)index, 2u);
+        return ref Unsafe.As<byte, kvm_pit_channel_state>(ref channels[index * ChannelSize]);
+    }
 }
 
 /// <summary>An eventfd that raises a GSI (api.rst, KVM_IRQFD).</summary>

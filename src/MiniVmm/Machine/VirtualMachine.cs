@@ -66,6 +66,7 @@ public sealed class VirtualMachine : IDisposable
 
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
             vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
+            BiosInterrupts.SetUp(vm);
             milestones.Reach("VM created");
 
             CpuidTemplate cpuid = BuildCpuid(kvm, vm, options, warn);
