@@ -26,6 +26,7 @@ public sealed class Platform
         Ports.Add(new Rtc(memory, clock), "real-time clock", IoPorts.Rtc, Rtc.Length);
         Ports.Add(new I8042(power), "i8042", IoPorts.I8042Data, I8042.Length);
         Ports.Add(new SystemControlPortA(power), "system control port A", IoPorts.SystemControlA, 1);
+        Ports.Add(new VgaCrtc(), "VGA CRT controller", IoPorts.VgaCrtc, VgaCrtc.Length);
         Ports.Add(new AcpiPm(power), "ACPI power management", IoPorts.AcpiPm, AcpiPm.Length);
         Ports.Add(
             new PciConfiguration(power),

@@ -37,6 +37,18 @@ public sealed class PlatformTests
         Assert.Equal([(byte)'x'], _sink.Bytes);
     }
 
+    [Fact]
+    public void A_text_console_finds_the_VGAs_cursor_registers()
+    {
+        Assert.True(_platform.Ports.Write(0x3d4, [0x0f, 0x50]));
+
+        byte[] low = new byte[1];
+        Assert.True(_platform.Ports.Read(0x3d5, low));
+        Assert.Equal(0x50, low[0]);
+        Assert.True(_platform.Ports.Read(0x3da, low));
+        Assert.False(_platform.Ports.Read(0x3b4, low)); // the monochrome ones are not there in colour
+    }
+
     [Theory]
     [InlineData(0xcf4, 4)]
     [InlineData(0xd00, 4)]
