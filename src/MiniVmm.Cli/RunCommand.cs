@@ -84,6 +84,12 @@ internal sealed class RunCommand : Command
         Description = "Where the serial port goes; virtio: to stdio too, with hvc0 beside it, which gets the keys",
         DefaultValueFactory = _ => "stdio",
     };
+    private readonly Option<string> _debugcon = new("--debugcon")
+    {
+        HelpName = "auto|stdio|stderr|none|FILE",
+        Description = "Where port 0xe9's text goes; auto: to the console, without the lines that COM1 prints too",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<string[]> _disk = new("--disk")
     {
         HelpName = "FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
@@ -137,7 +143,8 @@ internal sealed class RunCommand : Command
         Arguments.Add(_kernelArgument);
         Option[] options =
         [
-            _kernel, _initrd, _module, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _decompress,
+            _kernel, _initrd, _module, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _debugcon,
+            _decompress,
             _disk, _net, _balloon, _rng, _name, _virtioCmdline, _timeout, _stats, _dryRun,
         ];
         foreach (Option option in options)
@@ -176,8 +183,6 @@ internal sealed class RunCommand : Command
             plan.Dispose(); // the files are in guest memory now
             reason = RunUntilStopped(machine, signals, timeout, out string? explanation);
             Report(machine, line.GetValue(_stats), explanation);
-            if (reason is { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit })
-                Messages.Error($"--console {options.ConsolePath}: cannot be written any more: {Errno.Explain((int)reason.Value)}");
         }
 
         return reason.Status;
@@ -237,6 +242,15 @@ internal sealed class RunCommand : Command
                 _ => ConsoleKind.File,
             },
             ConsolePath = console,
+            DebugConsole = line.GetValue(_debugcon) switch
+            {
+                "auto" => DebugConsoleKind.Auto,
+                "stdio" => DebugConsoleKind.Stdio,
+                "stderr" => DebugConsoleKind.Stderr,
+                "none" => DebugConsoleKind.None,
+                _ => DebugConsoleKind.File,
+            },
+            DebugConsolePath = line.GetValue(_debugcon),
             Timed = line.GetValue(_stats),
             Name = ReadName(line),
             Disks = [.. line.GetValue(_disk)!.Select(DiskOptions.Parse)],

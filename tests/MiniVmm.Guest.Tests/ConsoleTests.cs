@@ -28,6 +28,36 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
         Assert.EndsWith("hello: ok\n", text);
     }
 
+    [Theory]
+    [InlineData("auto", "ab\n", "")]
+    [InlineData("none", "ab\n", "")]
+    [InlineData("stdio", "aabb\n\n", "")]
+    [InlineData("stderr", "ab\n", "ab\n")]
+    public async Task A_text_that_is_printed_on_COM1_and_port_0xe9_is_doubled_only_if_asked_for(
+        string debugcon, string output, string errors)
+    {
+        using TemporaryFolder folder = new();
+        string kernel = folder.Write("both.bin", FlatKernel.Printing("ab\n", 0x3f8, 0xe9));
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--debugcon", debugcon, kernel);
+
+        run.With(ExitStatus.FromDebugExit(0));
+        Assert.Equal(output, run.Output);
+        Assert.Equal(errors, run.Errors);
+    }
+
+    [Fact]
+    public async Task What_is_printed_on_port_0xe9_alone_is_seen()
+    {
+        using TemporaryFolder folder = new();
+        string kernel = folder.Write("one.bin", FlatKernel.Printing("a\nb", 0xe9));
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", kernel);
+
+        run.With(ExitStatus.FromDebugExit(0));
+        Assert.Equal("a\nb", run.Output);
+    }
+
     [Fact]
     public async Task A_file_that_cannot_be_written_is_bad_input()
     {

@@ -21,7 +21,7 @@ public sealed class HelpTests
 
         run.With(ExitStatus.Success);
         string[] options = ["kernel", "initrd", "append", "smp", "mem", "mem-path", "mem-prealloc", "mem-merge", "cpu",
-            "pin", "console", "timeout", "stats", "dry-run"];
+            "pin", "console", "debugcon", "timeout", "stats", "dry-run"];
         Assert.All(options, option => Assert.Matches($"(?m)^  .*--{option}[ ,].* [A-Z]", run.Output));
     }
 

@@ -43,6 +43,12 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="ConsoleKind.File"/>.</summary>
     public string? ConsolePath { get; init; }
 
+    /// <summary>Where the text of port 0xe9 goes.</summary>
+    public DebugConsoleKind DebugConsole { get; init; }
+
+    /// <summary>The file of <see cref="DebugConsoleKind.File"/>.</summary>
+    public string? DebugConsolePath { get; init; }
+
     /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
     public bool Timed { get; init; }
 

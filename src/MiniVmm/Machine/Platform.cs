@@ -8,20 +8,22 @@ namespace MiniVmm.Machine;
 public sealed class Platform
 {
     /// <param name="memory">For the clock chip's memory size bytes.</param>
-    /// <param name="console">Takes what the guest prints.</param>
+    /// <param name="console">Takes what the guest prints on the serial port.</param>
+    /// <param name="debugConsole">Takes what it prints on port 0xe9.</param>
     /// <param name="serialInterrupt">The serial port's interrupt line.</param>
     /// <param name="power">Told when the guest switches off, resets or exits.</param>
     /// <param name="clock">The host's time.</param>
     public Platform(
         GuestMemoryMap memory,
         IConsoleSink console,
+        IConsoleSink debugConsole,
         IInterruptTrigger serialInterrupt,
         IPowerControl power,
         TimeProvider clock)
     {
         Serial = new Serial16550(console, serialInterrupt);
         Ports.Add(Serial, "serial port COM1", IoPorts.Serial, Serial16550.Length);
-        Ports.Add(new DebugConsole(console), "debug console", IoPorts.DebugConsole, 1);
+        Ports.Add(new DebugConsole(debugConsole), "debug console", IoPorts.DebugConsole, 1);
         Ports.Add(new DebugExit(power), "debug exit", IoPorts.DebugExit, DebugExit.Length);
         Ports.Add(new Rtc(memory, clock), "real-time clock", IoPorts.Rtc, Rtc.Length);
         Ports.Add(new I8042(power), "i8042", IoPorts.I8042Data, I8042.Length);

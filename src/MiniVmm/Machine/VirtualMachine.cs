@@ -75,8 +75,9 @@ public sealed class VirtualMachine : IDisposable
 
             // The interrupt outlives the console, whose input raises it.
             IrqFdTrigger serialInterrupt = Own(new IrqFdTrigger(vm, IoPorts.SerialIrq));
-            _console = Own(new HostConsole(options.Console, options.ConsolePath, _lifecycle));
-            Platform platform = new(plan.Memory, _console.Sink, serialInterrupt, _lifecycle, TimeProvider.System);
+            _console = Own(new HostConsole(options, _lifecycle));
+            Platform platform = new(
+                plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt, _lifecycle, TimeProvider.System);
             _serial = platform.Serial;
             if (plan.Virtio.Count > 0)
             {
@@ -185,6 +186,8 @@ public sealed class VirtualMachine : IDisposable
         { Kind: StopKind.Crash, Value: uint vcpu } => CrashReport.Write(_vcpus[(int)vcpu], _memory),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             Backing.ExplainMissingPage((int)vcpu, _vcpus[(int)vcpu].UnavailableAddress) + "\n",
+        { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit, Value: uint error } =>
+            $"{_console.ClosedOption}: cannot be written any more: {Errno.Explain((int)error)}\n",
         _ => null,
     };
 

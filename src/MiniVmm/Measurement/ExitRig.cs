@@ -59,7 +59,7 @@ internal sealed unsafe class ExitRig : IDisposable
             _memory.Load(new LoadSegment("exit loops", 0, guest.Image));
             _vm.CreateIrqChip();
             _vm.SetGsiRouting([.. GsiRoutes.Pc(), InterruptRoute()]);
-            _platform = new(map, new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
+            _platform = new(map, new NoConsole(), new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
             _platform.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
             _platform.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
             _platform.Memory.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);

@@ -50,6 +50,9 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
         _thread.Start();
     }
 
+    /// <summary>Whether it can no longer be written.</summary>
+    public bool IsClosed => _closed;
+
     public void Write(byte value)
     {
         while (!TryPut(value))

@@ -2,6 +2,7 @@ using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
+using MiniVmm.Machine;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Terminal;
@@ -24,40 +25,101 @@ public enum ConsoleKind
     Virtio,
 }
 
+/// <summary>Where the text of port 0xe9 goes.</summary>
+public enum DebugConsoleKind
+{
+    /// <summary>Where the console's text goes; a line that COM1 prints too is shown once.</summary>
+    Auto,
+
+    /// <summary>Standard output, all of it.</summary>
+    Stdio,
+
+    /// <summary>Standard error.</summary>
+    Stderr,
+
+    /// <summary>Nowhere.</summary>
+    None,
+
+    /// <summary>A file, written anew.</summary>
+    File,
+}
+
 /// <summary>
-/// What <c>--console</c> names: the guest's text on its way out, keys on their way in, and the terminal's mode.
+/// What <c>--console</c> and <c>--debugcon</c> name: the guest's text on its way out, keys on their way in, and the terminal's mode.
 /// Disposal writes out what is left and puts the terminal back.
 /// </summary>
 internal sealed unsafe class HostConsole : IDisposable
 {
     private const int StandardInput = 0;
     private const int StandardOutput = 1;
+    private const int StandardError = 2;
     private readonly Lifecycle _lifecycle;
+    private readonly MachineOptions _options;
     private readonly ConsoleOutput? _output;
+    private readonly ConsoleOutput? _debugOutput;
+    private readonly MergedText? _merged;
     private readonly bool _takesInput;
     private TerminalMode? _terminal;
     private ConsoleInput? _input;
     private TerminalSize? _size;
     private bool _disposed;
 
-    /// <param name="kind">Where it goes.</param>
-    /// <param name="path">The file of <see cref="ConsoleKind.File"/>.</param>
-    /// <param name="lifecycle">Told when the reader is gone, and of Ctrl-A x.</param>
-    /// <exception cref="BadInputException">The file cannot be written.</exception>
-    public HostConsole(ConsoleKind kind, string? path, Lifecycle lifecycle)
+    /// <param name="options">Where the texts go.</param>
+    /// <param name="lifecycle">Told when a reader is gone, and of Ctrl-A x.</param>
+    /// <exception cref="BadInputException">A file cannot be written.</exception>
+    public HostConsole(MachineOptions options, Lifecycle lifecycle)
     {
         _lifecycle = lifecycle;
-        _takesInput = kind is ConsoleKind.Stdio or ConsoleKind.Virtio;
-        _output = kind switch
+        _options = options;
+        _takesInput = options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio;
+        try
         {
-            ConsoleKind.None => null,
-            ConsoleKind.File => new ConsoleOutput(OpenFile(path!), ownsFd: true, lifecycle),
-            _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
-        };
+            _output = options.Console switch
+            {
+                ConsoleKind.None => null,
+                ConsoleKind.File => Open(options.ConsolePath!, "--console"),
+                _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
+            };
+            _debugOutput = options.DebugConsole switch
+            {
+                DebugConsoleKind.Stdio when !_takesInput => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
+                DebugConsoleKind.Stderr => new ConsoleOutput(StandardError, ownsFd: false, lifecycle),
+                DebugConsoleKind.File => Open(options.DebugConsolePath!, "--debugcon"),
+                _ => null,
+            };
+        }
+        catch
+        {
+            _output?.Dispose();
+            throw;
+        }
+
+        Sink = _output ?? (IConsoleSink)NullSink.Instance;
+        (SerialSink, DebugSink) = (Sink, _debugOutput ?? Sink);
+        if (options.DebugConsole == DebugConsoleKind.None)
+        {
+            DebugSink = NullSink.Instance;
+        }
+        else if (options.DebugConsole == DebugConsoleKind.Auto && _output is not null)
+        {
+            _merged = new MergedText(_output);
+            (SerialSink, DebugSink) = (_merged.Serial, _merged.Debug);
+        }
     }
 
-    /// <summary>Takes the guest's text.</summary>
-    public IConsoleSink Sink => _output is null ? NullSink.Instance : _output;
+    /// <summary>Takes the guest's text as it is.</summary>
+    public IConsoleSink Sink { get; }
+
+    /// <summary>Takes what COM1 prints.</summary>
+    public IConsoleSink SerialSink { get; }
+
+    /// <summary>Takes what port 0xe9 prints.</summary>
+    public IConsoleSink DebugSink { get; }
+
+    /// <summary>The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.</summary>
+    public string ClosedOption => _debugOutput?.IsClosed == true
+        ? $"--debugcon {_options.DebugConsolePath}"
+        : $"--console {_options.ConsolePath}";
 
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
     public void AttachInput(IConsoleKeys console)
@@ -92,18 +154,22 @@ internal sealed unsafe class HostConsole : IDisposable
             return;
         _disposed = true;
         DetachInput();
+        _merged?.Flush();
         _output?.Dispose();
+        _debugOutput?.Dispose();
         _terminal?.Dispose();
     }
 
-    private static int OpenFile(string path)
+    private ConsoleOutput Open(string path, string option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
+
+    private static int OpenFile(string path, string option)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
             int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0x1a4 /* 0644 */);
             return fd >= 0
                 ? fd
-                : throw new BadInputException($"--console {path}: cannot be written: {Errno.Explain(errno)}");
+                : throw new BadInputException($"{option} {path}: cannot be written: {Errno.Explain(errno)}");
         }
     }
 

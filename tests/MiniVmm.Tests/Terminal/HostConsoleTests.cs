@@ -1,4 +1,5 @@
 using MiniVmm.Execution;
+using MiniVmm.Machine;
 using MiniVmm.Terminal;
 
 namespace MiniVmm.Tests.Terminal;
@@ -20,7 +21,7 @@ public sealed class HostConsoleTests : IDisposable
         string path = Path.Combine(_directory, "log");
         File.WriteAllText(path, "something older and longer");
 
-        using (HostConsole console = new(ConsoleKind.File, path, _lifecycle))
+        using (HostConsole console = Open(ConsoleKind.File, path))
         {
             foreach (byte value in "boot\n"u8)
                 console.Sink.Write(value);
@@ -34,7 +35,7 @@ public sealed class HostConsoleTests : IDisposable
     public void A_file_that_cannot_be_written_is_refused()
     {
         string message =
-            Assert.Throws<BadInputException>(() => new HostConsole(ConsoleKind.File, _directory, _lifecycle)).Message;
+            Assert.Throws<BadInputException>(() => Open(ConsoleKind.File, _directory)).Message;
 
         Assert.StartsWith($"--console {_directory}: cannot be written", message, StringComparison.Ordinal);
     }
@@ -42,10 +43,57 @@ public sealed class HostConsoleTests : IDisposable
     [Fact]
     public void Without_a_console_text_goes_nowhere()
     {
-        using HostConsole console = new(ConsoleKind.None, null, _lifecycle);
+        using HostConsole console = Open(ConsoleKind.None, null);
 
         console.Sink.Write((byte)'x');
 
         Assert.False(_lifecycle.IsStopping);
     }
+
+    [Theory]
+    [InlineData(DebugConsoleKind.Auto, "once\nonly here\n", "")]
+    [InlineData(DebugConsoleKind.None, "once\n", "")]
+    [InlineData(DebugConsoleKind.File, "once\n", "once\nonly here\n")]
+    public void Port_0xe9s_text_goes_where_it_is_told(DebugConsoleKind kind, string text, string debug)
+    {
+        string path = Path.Combine(_directory, "log");
+        string debugPath = Path.Combine(_directory, "debug");
+        File.WriteAllText(debugPath, "");
+
+        using (HostConsole console = Open(ConsoleKind.File, path, kind, debugPath))
+        {
+            foreach (byte value in "once\n"u8)
+            {
+                console.SerialSink.Write(value);
+                console.DebugSink.Write(value);
+            }
+
+            foreach (byte value in "only here\n"u8)
+                console.DebugSink.Write(value);
+        }
+
+        Assert.Equal(text, File.ReadAllText(path));
+        Assert.Equal(debug, File.ReadAllText(debugPath));
+    }
+
+    [Fact]
+    public void A_debug_file_that_cannot_be_written_is_refused_by_its_option()
+    {
+        string message = Assert.Throws<BadInputException>(
+            () => Open(ConsoleKind.None, null, DebugConsoleKind.File, _directory)).Message;
+
+        Assert.StartsWith($"--debugcon {_directory}: cannot be written", message, StringComparison.Ordinal);
+    }
+
+    private HostConsole Open(
+        ConsoleKind kind, string? path, DebugConsoleKind debug = DebugConsoleKind.Auto, string? debugPath = null) => new(
+        new MachineOptions
+        {
+            Kernel = "kernel",
+            Console = kind,
+            ConsolePath = path,
+            DebugConsole = debug,
+            DebugConsolePath = debugPath,
+        },
+        _lifecycle);
 }

@@ -1,0 +1,58 @@
+using System.Buffers.Binary;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>Kernels of a few instructions, made by hand: flat multiboot 1 files, loaded and entered at 1 MiB in 32-bit code.</summary>
+internal static class FlatKernel
+{
+    private const uint Address = 0x10_0000;
+    private const uint Magic = 0x1bad_b002;
+    private const uint HasAddresses = 1 << 16;
+
+    /// <summary>Prints each byte on each of the ports, and ends by the debug-exit port with 0.</summary>
+    public static byte[] Printing(string text, params ushort[] ports)
+    {
+        List<byte> code = [];
+        foreach (char letter in text)
+        {
+            foreach (ushort port in ports)
+                code.AddRange(Out(port, (byte)letter));
+        }
+
+        return File([.. code, .. Out(0xf4, 0)]);
+    }
+
+    /// <summary>Writes white letters to the top left of the text screen, and halts with interrupts off.</summary>
+    public static byte[] OnScreen(string text)
+    {
+        List<byte> code = [];
+        uint cell = 0xb_8000;
+        foreach (char letter in text)
+        {
+            // mov word [cell], attribute and letter
+            code.AddRange([0x66, 0xc7, 0x05, .. Dword(cell), (byte)letter, 0x07]);
+            cell += 2;
+        }
+
+        return File([.. code, 0xfa, 0xf4]); // cli; hlt
+    }
+
+    /// <summary>mov dx, port; mov al, value; out dx, al</summary>
+    private static byte[] Out(ushort port, byte value) =>
+        [0x66, 0xba, (byte)port, (byte)(port >> 8), 0xb0, value, 0xee];
+
+    private static byte[] File(byte[] code)
+    {
+        const uint entry = Address + 32;
+        uint[] header =
+            [Magic, HasAddresses, unchecked(0 - Magic - HasAddresses), Address, Address, 0, 0, entry];
+        return [.. header.SelectMany(Dword), .. code];
+    }
+
+    private static byte[] Dword(uint value)
+    {
+        byte[] bytes = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
+        return bytes;
+    }
+}
