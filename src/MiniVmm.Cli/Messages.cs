@@ -13,15 +13,11 @@ internal static class Messages
 
     public static void Warning(string message) => Write("minivmm: warning: ", message);
 
-    /// <summary>Several lines about the guest; the first one is marked as MiniVmm's.</summary>
+    /// <summary>Several lines about the guest; those that are not indented are marked as MiniVmm's.</summary>
     public static void Report(string lines)
     {
-        string prefix = "minivmm: ";
-        foreach (string line in lines.TrimEnd('\n').Split('\n'))
-        {
-            Write(prefix, line);
-            prefix = "";
-        }
+        foreach (string line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            Write(line[0] == ' ' ? "" : "minivmm: ", line);
     }
 
     /// <summary>The text with an escape, as a shell's $'…' has them, for each control character.</summary>

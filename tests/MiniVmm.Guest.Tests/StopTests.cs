@@ -6,19 +6,22 @@ public sealed class StopTests : IClassFixture<UsableKvm>
     private static readonly string Crash = Built.Guest("crash.elf");
 
     [Theory]
-    [InlineData("hang", "1")]
-    [InlineData("hang", "4")]
-    [InlineData("hlt", "1")]
-    [InlineData("hlt", "2")]
-    [InlineData("loop-io", "1")]
-    [InlineData("loop-io", "2")]
-    public async Task The_timeout_ends_it_with_124(string kind, string smp)
+    [InlineData("hang", "1", "in an endless loop at 0x[0-9a-f]+ .*, interrupts off")]
+    [InlineData("hang", "4", "in an endless loop at 0x[0-9a-f]+ .*, interrupts off")]
+    [InlineData("hlt", "1", "halted with interrupts off at 0x[0-9a-f]+ .*")]
+    [InlineData("hlt", "2", "halted with interrupts off at 0x[0-9a-f]+ .*")]
+    [InlineData("loop-io", "1", "(in the loop|running) .*, interrupts off")]
+    [InlineData("loop-io", "2", "(in the loop|running) .*, interrupts off")]
+    public async Task The_timeout_ends_it_with_124_and_says_where_each_vCPU_stood(string kind, string smp, string where)
     {
         MinivmmResult run = await MinivmmProcess.RunAsync(
             "run", "--timeout", "0.5", "--smp", smp, Crash, "--append", kind);
 
         run.With(ExitStatus.Timeout);
         Assert.StartsWith("crash: ", run.Output);
+        Assert.Matches($@"^minivmm: vCPU 0: {where}\n", run.Errors);
+        string others = smp switch { "1" => "", "2" => "minivmm: vCPU 1: waiting for SIPI\n", _ => "minivmm: vCPUs 1-3: waiting for SIPI\n" };
+        Assert.Equal(others, run.Errors[(run.Errors.IndexOf('\n') + 1)..]);
     }
 
     [Fact]
@@ -55,6 +58,21 @@ public sealed class StopTests : IClassFixture<UsableKvm>
         vmm.Signal(signal);
 
         (await vmm.EndAsync(closeInput: false)).With(ExitStatus.Interrupted);
+    }
+
+    [Theory]
+    [InlineData("stdio")]
+    [InlineData("none")]
+    public async Task Text_on_a_screen_that_nobody_saw_is_shown_at_the_end(string console)
+    {
+        using TemporaryFolder folder = new();
+        string kernel = folder.Write("screen.bin", FlatKernel.OnScreen("no disk"));
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--timeout", "0.5", "--console", console, kernel);
+
+        run.With(ExitStatus.Timeout);
+        Assert.Matches("^minivmm: vCPU 0: halted with interrupts off at 0x[0-9a-f]+\n", run.Errors);
+        Assert.EndsWith("minivmm: text screen at 0xb8000, which MiniVmm does not show:\n  | no disk\n", run.Errors);
     }
 
     [Fact]

@@ -16,7 +16,6 @@ public static unsafe class CrashReport
 {
     private const int CodeBytes = 48;
     private const int Instructions = 6;
-    private const ulong PageSize = 4096;
 
     /// <summary>Looks at a vCPU that came out for good, and writes the report.</summary>
     /// <param name="thread">The vCPU's thread; it has ended.</param>
@@ -53,9 +52,9 @@ public static unsafe class CrashReport
     {
         kvm_regs regs = vcpu.GetRegs();
         kvm_sregs sregs = vcpu.GetSregs();
-        byte[] code = ReadLinear(vcpu, memory, Linear(sregs.cs, sregs, regs.rip), CodeBytes);
-        bool stack = ReadLinear(vcpu, memory, Linear(sregs.ss, sregs, regs.rsp) - 8, 8).Length == 8;
-        bool idt = ReadLinear(vcpu, memory, sregs.idt.@base, 8).Length == 8;
+        byte[] code = LinearMemory.Read(vcpu, memory, LinearMemory.Address(sregs.cs, sregs, regs.rip), CodeBytes);
+        bool stack = LinearMemory.Read(vcpu, memory, LinearMemory.Address(sregs.ss, sregs, regs.rsp) - 8, 8).Length == 8;
+        bool idt = LinearMemory.Read(vcpu, memory, sregs.idt.@base, 8).Length == 8;
         return new CrashState(regs, sregs, code.Length > 0, stack, idt, code)
         {
             SupervisorEmulated = HostKvm.Read(new HostFiles()).EmulatesSupervisorCode,
@@ -188,27 +187,5 @@ public static unsafe class CrashReport
             text.AppendLine(
                 CultureInfo.InvariantCulture, $"  {(i == 0 ? '>' : ' ')} {instruction.IP:x16}  {bytes,-22}  {output}");
         }
-    }
-
-    private static ulong Linear(kvm_segment segment, in kvm_sregs sregs, ulong offset) =>
-        sregs.cs.l != 0 ? offset : (segment.@base + offset) & 0xffff_ffff;
-
-    /// <summary>
-    /// Guest bytes at a linear address, by the guest's own page tables; fewer where mapping or RAM ends.
-    /// </summary>
-    private static byte[] ReadLinear(KvmVcpu vcpu, GuestMemory memory, ulong linear, int count)
-    {
-        List<byte> bytes = [];
-        while (bytes.Count < count)
-        {
-            ulong at = linear + (ulong)bytes.Count;
-            kvm_translation translation = vcpu.Translate(at);
-            int run = (int)Math.Min((ulong)(count - bytes.Count), PageSize - at % PageSize);
-            if (translation.valid == 0 || !memory.TryGetSpan(translation.physical_address, run, out Span<byte> span))
-                break;
-            bytes.AddRange(span);
-        }
-
-        return [.. bytes];
     }
 }

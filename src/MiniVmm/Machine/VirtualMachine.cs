@@ -23,6 +23,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly List<VcpuThread> _vcpus = [];
     private readonly GuestMemory _memory;
     private readonly Milestones _milestones;
+    private readonly string _kernel;
     private readonly Lifecycle _lifecycle;
     private readonly HostConsole _console;
     private readonly Serial16550 _serial;
@@ -34,6 +35,7 @@ public sealed class VirtualMachine : IDisposable
         _milestones = milestones;
         _owned.Push(kvm);
         MachineOptions options = plan.Options;
+        _kernel = options.Kernel;
         try
         {
             HostChecks.Run(kvm, plan, warn);
@@ -183,7 +185,10 @@ public sealed class VirtualMachine : IDisposable
     /// </summary>
     public string? ExplainEnd() => _lifecycle.Reason switch
     {
-        { Kind: StopKind.Crash, Value: uint vcpu } => CrashReport.Write(_vcpus[(int)vcpu], _memory),
+        { Kind: StopKind.Crash, Value: uint vcpu } =>
+            CrashReport.Write(_vcpus[(int)vcpu], _memory) + EndReport.OfScreen(_memory, _console.Recent()),
+        { Kind: StopKind.Timeout or StopKind.Interrupted } =>
+            EndReport.OfVcpus(_vcpus, _memory, _kernel) + EndReport.OfScreen(_memory, _console.Recent()),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             Backing.ExplainMissingPage((int)vcpu, _vcpus[(int)vcpu].UnavailableAddress) + "\n",
         { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit, Value: uint error } =>

@@ -53,6 +53,15 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     /// <summary>Whether it can no longer be written.</summary>
     public bool IsClosed => _closed;
 
+    /// <summary>The last of what was written, oldest first; up to 64 KiB. Not while anybody writes.</summary>
+    public byte[] Recent()
+    {
+        byte[] text = new byte[Math.Min(_written, Size)];
+        for (int i = 0; i < text.Length; i++)
+            text[i] = _ring[(_written - text.Length + i) & Mask];
+        return text;
+    }
+
     public void Write(byte value)
     {
         while (!TryPut(value))

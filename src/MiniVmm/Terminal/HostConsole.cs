@@ -121,6 +121,9 @@ internal sealed unsafe class HostConsole : IDisposable
         ? $"--debugcon {_options.DebugConsolePath}"
         : $"--console {_options.ConsolePath}";
 
+    /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
+    public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
+
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
     public void AttachInput(IConsoleKeys console)
     {

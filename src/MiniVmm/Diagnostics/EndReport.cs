@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Text;
+using MiniVmm.Boot;
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Diagnostics;
+
+/// <summary>
+/// What there is to say of a guest that was ended from outside: where each vCPU stood, and what is on a screen that nobody
+/// saw.
+/// </summary>
+public static class EndReport
+{
+    /// <summary>One line for each vCPU, or for several in a row that stood alike; empty if none has run.</summary>
+    /// <param name="vcpus">The vCPUs; their threads have ended.</param>
+    /// <param name="memory">Guest RAM.</param>
+    /// <param name="kernel">The kernel's file, for its symbols.</param>
+    public static string OfVcpus(IReadOnlyList<VcpuThread> vcpus, GuestMemory memory, string kernel)
+    {
+        ArgumentNullException.ThrowIfNull(vcpus);
+        if (vcpus.All(vcpu => vcpu.Statistics.Total == 0))
+            return "";
+        using NativeBuffer? file = TryRead(kernel);
+        ElfSymbols? symbols = file is null ? null : ElfSymbols.Find(file.Memory);
+        return Group([.. vcpus.Select(vcpu => Describe(vcpu.Vcpu, memory, symbols))]);
+    }
+
+    /// <summary>The text screen, where it holds what was not printed elsewhere; else empty.</summary>
+    /// <param name="memory">Guest RAM.</param>
+    /// <param name="printed">What the user has seen of the guest lately.</param>
+    public static string OfScreen(GuestMemory memory, ReadOnlySpan<byte> printed)
+    {
+        IReadOnlyList<string> lines = ScreenText.Unseen(memory, printed);
+        if (lines.Count == 0)
+            return "";
+        StringBuilder text = new("text screen at 0xb8000, which MiniVmm does not show:\n");
+        foreach (string line in lines)
+            text.Append("  | ").Append(line).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>"vCPU 0: …", "vCPUs 1-3: …", one a line.</summary>
+    internal static string Group(IReadOnlyList<string> standings)
+    {
+        StringBuilder text = new();
+        for (int first = 0; first < standings.Count;)
+        {
+            int end = first + 1;
+            while (end < standings.Count && standings[end] == standings[first])
+                end++;
+            string who = end - first == 1 ? $"vCPU {first}" : $"vCPUs {first}-{end - 1}";
+            text.Append(CultureInfo.InvariantCulture, $"{who}: {standings[first]}\n");
+            first = end;
+        }
+
+        return text.ToString();
+    }
+
+    private static string Describe(KvmVcpu vcpu, GuestMemory memory, ElfSymbols? symbols)
+    {
+        try
+        {
+            return VcpuStanding.Capture(vcpu, memory).Describe((linear, physical) => symbols?.Describe(linear, physical));
+        }
+        catch (KvmException refusal)
+        {
+            return $"no registers: {refusal.Message}";
+        }
+    }
+
+    /// <summary>The kernel's file again, as its memory was given back after the start; null where it cannot be read now.</summary>
+    private static NativeBuffer? TryRead(string kernel)
+    {
+        try
+        {
+            return InputFile.Read(kernel, "--kernel");
+        }
+        catch (VmmException)
+        {
+            return null;
+        }
+    }
+}
