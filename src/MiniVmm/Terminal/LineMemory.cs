@@ -27,6 +27,9 @@ internal sealed class LineMemory(int capacity)
 
     public void Clear() => Length = 0;
 
+    /// <summary>A line came to its end that is not to be remembered.</summary>
+    public void SkipLine() => _restOfLineForgotten = false;
+
     /// <summary>Whether a line starts like this; the prefix may be a whole line with its end.</summary>
     public bool StartsLine(ReadOnlySpan<byte> prefix)
     {

@@ -97,7 +97,11 @@ internal sealed class MergedText(IConsoleSink output)
             _line.AsSpan(0, count).CopyTo(held);
             _lineLength = 0;
             if (_serialUsed && _serial.TryForgetThrough(held[..count]))
+            {
+                _debug.SkipLine();
                 return;
+            }
+
             foreach (byte shown in held[..count])
                 _debug.Add(shown);
         }
