@@ -22,7 +22,7 @@ public sealed class HostLimitTests
     public async Task A_file_system_that_fills_while_the_guest_runs_ends_it_and_is_named()
     {
         const string folder = "/tmp/small";
-        await LabHost.ShellAsync($"mkdir -p {folder} && mount -t tmpfs -o size=8m tmpfs {folder}");
+        await LabHost.ShellAsync($"mkdir -p {folder} && mount -t tmpfs -o size=256k tmpfs {folder}");
         await using VmmProcess vmm = VmmProcess.Run(
             "ram-full", "--mem", "64M", "--mem-path", folder, Lab.Guest("memory.elf"));
         vmm.CloseInput();
