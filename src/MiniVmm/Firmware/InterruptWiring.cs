@@ -41,10 +41,13 @@ public static class InterruptWiring
     public static byte IoApicPin(byte irq) => irq == 0 ? TimerPin : irq;
 
     /// <summary>
-    /// Lines for devices that only ACPI knows, in the order they are given out: first the pins behind the ISA lines, then
-    /// the ISA lines that no device here has. All are edge-triggered.
+    /// Lines of the 8259s that no device here has, in the order they are given out: first those that PCs leave to cards,
+    /// last 7 and 15, which an 8259 also raises for an interrupt that went away. All are edge-triggered.
     /// </summary>
-    public static IReadOnlyList<byte> FreeLines { get; } = [16, 17, 18, 19, 20, 21, 22, 23, 5, 10, 11, 7, 6, 3, 12, 14, 15];
+    public static IReadOnlyList<byte> FreeIsaLines { get; } = [5, 10, 11, 6, 3, 12, 14, 7, 15];
+
+    /// <summary>Lines that only the I/O APIC has, in the order they are given out. All are edge-triggered.</summary>
+    public static IReadOnlyList<byte> IoApicLines { get; } = [16, 17, 18, 19, 20, 21, 22, 23];
 
     /// <summary>Whether the line is level-triggered: only ACPI's is, which differs from the ISA bus.</summary>
     internal static bool IsLevel(byte irq) => irq == IoPorts.AcpiSciIrq;

@@ -45,7 +45,7 @@ public sealed class MachinePlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
-        IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options.VirtioDevices);
+        IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
             .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
         List<IDisposable> files = [];

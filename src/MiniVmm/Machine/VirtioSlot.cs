@@ -8,16 +8,14 @@ namespace MiniVmm.Machine;
 /// <summary>Where a virtio device is found: its window, its interrupt line, and what tells the guest of both.</summary>
 /// <param name="Index">0 for the first device.</param>
 /// <param name="Name">For people: "disk0", "net1".</param>
-public sealed record VirtioSlot(int Index, string Name)
+/// <param name="Gsi">Its interrupt line, edge-triggered.</param>
+public sealed record VirtioSlot(int Index, string Name, byte Gsi)
 {
-    /// <summary>As many devices as there are interrupt lines.</summary>
-    public static int Most => InterruptWiring.FreeLines.Count;
+    private static readonly string[] _withoutAcpi = ["acpi=off", "acpi=ht"];
+    private static readonly string[] _withoutIoApic = ["noapic", "nolapic", "disableapic"];
 
     /// <summary>First address of its registers.</summary>
     public ulong Address => MemoryLayout.VirtioMmio + ((ulong)Index * VirtioMmio.Length);
-
-    /// <summary>Its interrupt line, edge-triggered.</summary>
-    public byte Gsi => InterruptWiring.FreeLines[Index];
 
     /// <summary>For the DSDT: the ID that Linux gave to virtio-mmio.</summary>
     public AmlDevice Aml => new(string.Create(CultureInfo.InvariantCulture, $"VI{Index:D2}"), "LNRO0005", (uint)Index)
@@ -32,15 +30,25 @@ public sealed record VirtioSlot(int Index, string Name)
         string.Create(CultureInfo.InvariantCulture, $"virtio_mmio.device=4K@0x{Address:x}:{Gsi}:{Index}");
 
     /// <summary>Gives each device the next slot.</summary>
-    /// <param name="names">The devices, for people.</param>
-    /// <exception cref="BadInputException">More devices than slots.</exception>
-    public static IReadOnlyList<VirtioSlot> For(IEnumerable<string> names)
+    /// <remarks>
+    /// A kernel that learns of its devices from its command line may have no I/O APIC either: they get the lines of the
+    /// 8259s as long as there are any. Behind ACPI those come last, since a kernel with ACPI has an I/O APIC.
+    /// </remarks>
+    /// <exception cref="BadInputException">More devices than interrupt lines.</exception>
+    public static IReadOnlyList<VirtioSlot> For(MachineOptions options)
     {
-        VirtioSlot[] slots = [.. names.Select((name, index) => new VirtioSlot(index, name))];
-        return slots.Length <= Most
-            ? slots
+        ArgumentNullException.ThrowIfNull(options);
+        string[] names = [.. options.VirtioDevices];
+        bool only8259 = Says(options, _withoutIoApic);
+        byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]
+            : AreNamed(options) ? [.. InterruptWiring.FreeIsaLines, .. InterruptWiring.IoApicLines]
+            : [.. InterruptWiring.IoApicLines, .. InterruptWiring.FreeIsaLines];
+        return names.Length <= lines.Length
+            ? [.. names.Select((name, index) => new VirtioSlot(index, name, lines[index]))]
             : throw new BadInputException(
-                $"{slots.Length} virtio devices: there are interrupt lines for {Most}; leave out {slots.Length - Most}");
+                $"{names.Length} virtio devices: there are interrupt lines for {lines.Length}"
+                + (only8259 ? " without an I/O APIC, which the kernel's command line switches off" : "")
+                + $"; leave out {names.Length - lines.Length}");
     }
 
     /// <summary>
@@ -50,10 +58,13 @@ public sealed record VirtioSlot(int Index, string Name)
     public static string IntoCommandLine(IReadOnlyList<VirtioSlot> slots, MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        string[] words = options.CommandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        bool named = options.VirtioOnCommandLine || words.Contains("acpi=off") || words.Contains("acpi=ht");
-        return named
+        return AreNamed(options)
             ? string.Join(' ', slots.Select(slot => slot.Parameter).Append(options.CommandLine)).TrimEnd()
             : options.CommandLine;
     }
+
+    private static bool AreNamed(MachineOptions options) => options.VirtioOnCommandLine || Says(options, _withoutAcpi);
+
+    private static bool Says(MachineOptions options, string[] words) =>
+        options.CommandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries).Any(words.Contains);
 }
