@@ -51,16 +51,13 @@ public sealed class VirtualMachine : IDisposable
                     KvmConstants.KVM_X2APIC_API_USE_32BIT_IDS | KvmConstants.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
             }
 
+            CpuidTemplate cpuid = BuildCpuid(kvm, vm, plan, warn);
+
             // Memory before interrupt controllers: a slot waits for an SRCU grace period, which takes 0.3 ms on a new
             // VM, and 5 ms once the controllers have registered themselves.
             Backing = Own(RamBacking.Allocate(options.Memory, plan.Memory.Size));
             _memory = Backing.Slots(plan.Memory);
-            for (int i = 0; i < _memory.Slots.Count; i++)
-            {
-                RamSlot slot = _memory.Slots[i];
-                vm.SetUserMemoryRegion((uint)i, slot.Range.Start, slot.Range.Length, slot.Host);
-            }
-
+            MemorySlots.Set(vm, _memory);
             milestones.Reach("RAM mapped");
 
             vm.CreateIrqChip();
@@ -71,7 +68,6 @@ public sealed class VirtualMachine : IDisposable
             BiosInterrupts.SetUp(vm);
             milestones.Reach("VM created");
 
-            CpuidTemplate cpuid = BuildCpuid(kvm, vm, options, warn);
             LoadAll(plan, cpuid);
             milestones.Reach("kernel and tables in place");
 
@@ -214,11 +210,13 @@ public sealed class VirtualMachine : IDisposable
             owned.Dispose();
     }
 
-    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachineOptions options, Action<string> warn)
+    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<string> warn)
     {
+        MachineOptions options = plan.Options;
+        CpuidLeaf[] supported = CpuidEntries.Supported(kvm);
         bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
-        CpuidTemplate template =
-            CpuidBuilder.Build(CpuidEntries.Supported(kvm), options.Cpu, options.Topology, tscDeadline);
+        CpuidTemplate template = CpuidBuilder.Build(supported, options.Cpu, options.Topology, tscDeadline);
+        PhysicalAddresses.Check(plan.Memory, options.Cpu.Model.Name, template.ForVcpu(0), supported);
         foreach (string warning in template.Warnings)
             warn(warning);
         return template;

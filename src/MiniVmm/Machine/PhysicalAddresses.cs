@@ -1,0 +1,42 @@
+using MiniVmm.Cpu;
+using MiniVmm.Memory;
+
+namespace MiniVmm.Machine;
+
+/// <summary>How far a processor's physical addresses reach: MAXPHYADDR (SDM vol. 3, 4.1.4).</summary>
+internal static class PhysicalAddresses
+{
+    private const uint AddressSizes = 0x80000008;
+    private const int WithoutLeaf = 36; // SDM: what a processor with PAE has where it does not say
+
+    /// <summary>CPUID 0x80000008, EAX bits 7:0.</summary>
+    public static int Bits(IEnumerable<CpuidLeaf> leaves)
+    {
+        uint bits = leaves.FirstOrDefault(leaf => leaf.Function == AddressSizes).Eax & 0xff;
+        return bits is > 0 and < 64 ? (int)bits : WithoutLeaf;
+    }
+
+    /// <summary>Refuses RAM at addresses that the guest's processors, or the host's, do not have.</summary>
+    /// <param name="memory">The guest's.</param>
+    /// <param name="cpu">The model's name.</param>
+    /// <param name="guest">What the guest's CPUID says.</param>
+    /// <param name="host">What KVM's does.</param>
+    /// <exception cref="BadInputException">Too much RAM; the message has the arithmetic.</exception>
+    public static void Check(GuestMemoryMap memory, string cpu, IEnumerable<CpuidLeaf> guest, IEnumerable<CpuidLeaf> host)
+    {
+        int ours = Bits(guest);
+        int theirs = Bits(host);
+        int bits = Math.Min(ours, theirs);
+        ulong limit = 1UL << bits;
+        ulong end = memory.Ram.Max(range => range.End);
+        if (end <= limit)
+            return;
+        const ulong Hole = MemoryLayout.HighRam - MemoryLayout.HoleStart;
+        ulong most = limit > MemoryLayout.HighRam ? limit - Hole : Math.Min(limit, MemoryLayout.HoleStart);
+        throw new BadInputException(
+            $"--mem {ByteSize.Format(memory.Size)}: RAM would end at 0x{end:x}, since {ByteSize.Format(Hole)} below 4 GiB is kept "
+            + $"for devices; {(ours <= theirs ? $"--cpu {cpu}" : "this host")} has {bits} physical address bits, which end at "
+            + $"0x{limit:x}; give at most --mem {ByteSize.Format(most).Replace(" ", "", StringComparison.Ordinal)}"
+            + (ours < theirs ? ", or another --cpu" : ""));
+    }
+}
