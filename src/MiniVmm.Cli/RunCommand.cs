@@ -156,6 +156,7 @@ internal sealed class RunCommand : Command
     {
         if (line.GetValue(_cpu) is "help" or "?")
             return CpuModelList.Print();
+        Linux.IgnoreFileSizeSignal(); // disks, --mem-path and --console FILE report EFBIG instead
         TimeSpan? timeout = ReadTimeout(line.GetValue(_timeout));
         MachineOptions options = ReadOptions(line);
         _milestones.Reach("arguments read");

@@ -86,6 +86,17 @@ public static unsafe partial class Linux
         return result == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>
+    /// Has a write beyond RLIMIT_FSIZE fail with EFBIG, where SIGXFSZ would kill the process without a word (setrlimit(2)).
+    /// </summary>
+    public static void IgnoreFileSizeSignal() => _ = Signal(SIGXFSZ, SIG_IGN);
+
+    private const int SIGXFSZ = 25;
+    private const nint SIG_IGN = 1;
+
+    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
+    private static partial nint Signal(int signal, nint handler);
+
     [LibraryImport("libc", EntryPoint = "gettid")]
     private static partial int ThreadId();
 

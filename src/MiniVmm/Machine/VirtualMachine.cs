@@ -188,7 +188,7 @@ public sealed class VirtualMachine : IDisposable
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             Backing.ExplainMissingPage((int)vcpu, _vcpus[(int)vcpu].UnavailableAddress) + "\n",
         { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit, Value: uint error } =>
-            $"{_console.ClosedOption}: cannot be written any more: {Errno.Explain((int)error)}\n",
+            $"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
         _ => null,
     };
 

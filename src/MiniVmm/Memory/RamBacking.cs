@@ -21,6 +21,7 @@ public sealed record MemoryOptions(ulong Size, string? Path = null, bool Preallo
 public sealed unsafe class RamBacking : IPageRelease, IDisposable
 {
     private const ulong HugePage = 2 * MemoryLayout.MiB;
+    private const ulong UserAddresses = 128 * 1024 * MemoryLayout.GiB; // x86-64 with four levels of page tables
     private readonly MemoryOptions _options;
     private readonly void* _mapping;
     private readonly ulong _mappingLength;
@@ -158,7 +159,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         void* mapping =
             mmap(null, (size_t)reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapping == MAP_FAILED)
-            throw NotEnough(options, Failure("mmap"));
+            throw NotEnough(options, MappingFailure(size));
         byte* aligned = (byte*)(((nuint)mapping + (nuint)HugePage - 1) & ~((nuint)HugePage - 1));
         ulong before = (ulong)(aligned - (byte*)mapping);
         if (before > 0)
@@ -195,9 +196,13 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             // On hugetlbfs mmap itself reserves the pages; elsewhere only written blocks are sure to be there.
             if (options.Prealloc && hugePage is null && fallocate(fd, 0, 0, (long)size) != 0)
                 throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {Failure("fallocate")}");
+
+            // A cgroup's limit on huge pages in use, other than that on reserved ones, would be a SIGBUS only later.
+            if (hugePage is { } unit && HugePageCgroup.Find(unit, size) is { } limit)
+                throw OverCgroupLimit(options, size, unit, limit);
             void* mapping = mmap(null, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
             if (mapping == MAP_FAILED)
-                throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, Failure("mmap"));
+                throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, MappingFailure(size));
             string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
             string description = $"{kind} in {directory}{(options.Prealloc ? ", populated" : "")}";
             RamBacking backing = new(options, (byte*)mapping, size, mapping, size, description)
@@ -262,16 +267,30 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             ? (ulong)blockSize
             : null;
 
+    private static HostLimitException OverCgroupLimit(
+        MemoryOptions options, ulong size, ulong page, HugePageCgroup limit) => new(
+            $"--mem-path {options.Path}: {size / page} huge pages of {ByteSize.Format(page)} wanted, and this process' cgroup "
+            + $"leaves {limit.Left / page} of {limit.Limit / page}; raise the limit in {limit.File}, or give less --mem");
+
     private static HostLimitException NoHugePages(MemoryOptions options, ulong size, ulong page)
     {
+        int error = errno;
         ulong wanted = size / page;
         string pool = $"/sys/kernel/mm/hugepages/hugepages-{page / 1024}kB";
         ulong free = ReadCount($"{pool}/free_hugepages");
         ulong reserved = ReadCount($"{pool}/resv_hugepages");
         ulong available = free > reserved ? free - reserved : 0;
+        if (wanted <= available)
+        {
+            return new HostLimitException(
+                $"--mem-path {options.Path}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, but the "
+                + $"host does not give them: mmap: {Errno.Explain(error)}; look at the size= of the mount, at a limit of its "
+                + "NUMA policy (numactl --show), and at ulimit -v");
+        }
+
         return new HostLimitException(
             $"--mem-path {options.Path}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, "
-            + $"{(wanted > available ? wanted - available : 0)} missing; add them with: echo N > {pool}/nr_hugepages");
+            + $"{wanted - available} missing; add them with: echo N > {pool}/nr_hugepages");
     }
 
     private static ulong ReadCount(string path)
@@ -309,7 +328,23 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         ? "no room left for its pages: the file system is full, or a cgroup's limit is reached"
         : Failure("populating it");
 
-    private static string Failure(string call) => $"{call}: {Errno.Explain(errno)}";
+    private static string Failure(string call) => $"{call}: {ProcessLimit.Explain(errno)}";
+
+    /// <summary>ENOMEM has several reasons (mmap(2)): which of them it is.</summary>
+    private static string MappingFailure(ulong size)
+    {
+        string failure = Failure("mmap");
+        if (errno != ENOMEM)
+            return failure;
+        if (size >= UserAddresses)
+            return $"{failure}: a process has {ByteSize.Format(UserAddresses)} of addresses in all";
+        if (ProcessLimit.AddressSpace is { } limit)
+            return $"{failure}: this process may map {limit / MemoryLayout.MiB} MiB in all; raise the limit (ulimit -v)";
+        return ReadCount("/proc/sys/vm/overcommit_memory") == 2
+            ? $"{failure}: the host promises no more memory than it has (vm.overcommit_memory is 2; see CommitLimit and "
+                + "Committed_AS in /proc/meminfo)"
+            : failure;
+    }
 
     private static string Describe(MemoryOptions options) =>
         "anonymous, transparent huge pages" + (options.Prealloc ? ", populated" : "")

@@ -82,10 +82,6 @@ public sealed unsafe class DiskFile : IDisposable
             }
 
             ImageLock.Take(fd, subject, readOnly);
-
-            // A write beyond RLIMIT_FSIZE is to fail with EFBIG, not to kill the process (setrlimit(2)).
-            if (!readOnly)
-                Signal(SIGXFSZ, SIG_IGN);
             return new DiskFile(fd, path, subject, readOnly, direct, status)
             {
                 Cache = cache,

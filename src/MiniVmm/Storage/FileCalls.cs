@@ -27,8 +27,6 @@ internal static unsafe partial class FileCalls
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_BASIC_STATS = 0x7ff;
     public const uint STATX_DIOALIGN = 0x2000;
-    public const int SIGXFSZ = 25;
-    public const nint SIG_IGN = 1;
     public const int S_IFMT = 0xf000;
     public const int S_IFREG = 0x8000;
     public const int S_IFBLK = 0x6000;
@@ -69,9 +67,6 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int StatX(int directory, string path, int flags, uint mask, statx_buffer* result);
-
-    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
-    public static partial nint Signal(int signal, nint handler);
 
     /// <summary>fcntl(2).</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -21,12 +21,15 @@ public sealed partial class DiskFileTests
 
         // So high that it is no limit to the tests beside this one.
         Limit lower = before with { Soft = 1UL << 60 };
+        Linux.IgnoreFileSizeSignal();
         try
         {
             using var file = DiskFile.Open(path, readOnly: false, DiskCache.WriteBack);
             Assert.Equal(0, SetLimit(RLIMIT_FSIZE, lower));
 
             Assert.Equal(Errno.EFBIG, file.Write(1UL << 61, "too far"u8));
+            Assert.Equal(lower.Soft, ProcessLimit.FileSize);
+            Assert.Contains($"ulimit -f {lower.Soft / 1024}", ProcessLimit.Explain(Errno.EFBIG), StringComparison.Ordinal);
         }
         finally
         {

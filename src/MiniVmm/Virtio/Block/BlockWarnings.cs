@@ -48,7 +48,7 @@ internal sealed class BlockWarnings(string subject, Action<string> warn)
     {
         (_, Errno.EIO) => $"{Errno.Explain(errno)}: the disk below is faulty, or the file became shorter",
         (BlockOperation.Write, Errno.EPERM) =>
-            "a raw disk is not to look like qcow2 at the next start; format=raw lets the guest write what it likes",
-        _ => Errno.Explain(errno),
+            "a raw disk is not to look like another format at the next start; format=raw lets the guest write what it likes",
+        _ => ProcessLimit.Explain(errno),
     };
 }
