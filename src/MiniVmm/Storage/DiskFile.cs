@@ -52,8 +52,14 @@ public sealed unsafe class DiskFile : IDisposable
     /// <param name="readOnly">Opened only for reading, and locked so that others may read it too.</param>
     /// <param name="cache">Ignored flushes and the page cache.</param>
     /// <param name="subject">What errors start with; "--disk PATH" where nothing is given.</param>
+    /// <param name="missing">What to do where there is no such file.</param>
     /// <exception cref="BadInputException">It cannot be used; the message says why, and who has it locked.</exception>
-    public static DiskFile Open(string path, bool readOnly, DiskCache cache, string? subject = null)
+    public static DiskFile Open(
+        string path,
+        bool readOnly,
+        DiskCache cache,
+        string? subject = null,
+        string missing = "`qemu-img create` or `truncate -s 1G FILE` makes one")
     {
         ArgumentNullException.ThrowIfNull(path);
         subject ??= $"--disk {path}";
@@ -62,7 +68,7 @@ public sealed unsafe class DiskFile : IDisposable
         int flags = (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
         int fd = FileCalls.Open(path, flags, 0);
         if (fd < 0)
-            throw Refused(subject, Marshal.GetLastPInvokeError(), readOnly);
+            throw Refused(subject, Marshal.GetLastPInvokeError(), readOnly, missing);
         try
         {
             statx_buffer status = default;
@@ -247,9 +253,9 @@ public sealed unsafe class DiskFile : IDisposable
         return FAllocate(fd, Mode, end, status.stx_blksize) == 0 ? status.stx_blksize : 0;
     }
 
-    private static BadInputException Refused(string subject, int errno, bool readOnly) => new((errno, readOnly) switch
+    private static BadInputException Refused(string subject, int errno, bool readOnly, string missing) => new((errno, readOnly) switch
     {
-        (Errno.ENOENT, _) => $"{subject}: no such file; `qemu-img create` or `truncate -s 1G FILE` makes one",
+        (Errno.ENOENT or Errno.ENOTDIR, _) => $"{subject}: no such file; {missing}",
         (Errno.EISDIR, _) => $"{subject}: is a directory; give a disk image or a block device",
         (Errno.EACCES or Errno.EROFS or Errno.EPERM, false) =>
             $"{subject}: cannot be written: {Errno.Explain(errno)}; a disk that is only read takes ,ro",

@@ -33,13 +33,34 @@ public static class DiskImage
     /// <summary>Whether a file that starts like this is qcow2 (docs/interop/qcow2.txt): "QFI" and 0xfb.</summary>
     public static bool HasQcow2Magic(ReadOnlySpan<byte> start) => start.StartsWith("QFI"u8) && start[3..] is [0xfb, ..];
 
-    /// <exception cref="BadInputException">The file cannot be read.</exception>
-    private static DiskFormat Probe(DiskFile file)
+    /// <summary>Looks at a file whose format nobody has given.</summary>
+    /// <exception cref="BadInputException">It cannot be read, or is another program's image.</exception>
+    internal static DiskFormat Probe(DiskFile file)
     {
-        Span<byte> start = stackalloc byte[4];
-        int errno = file.Read(0, start);
-        if (errno != 0)
-            throw new BadInputException($"{file.Subject}: cannot be read: {Errno.Explain(errno)}");
-        return HasQcow2Magic(start) ? DiskFormat.Qcow2 : DiskFormat.Raw;
+        Span<byte> bytes = stackalloc byte[ForeignFormat.MarkBytes];
+        Read(file, 0, bytes);
+        if (HasQcow2Magic(bytes))
+            return DiskFormat.Qcow2;
+        ForeignFormat? foreign = ForeignFormat.AtStart(bytes);
+        if (foreign is null && file.Length >= ForeignFormat.MarkBytes)
+        {
+            Read(file, file.Length - ForeignFormat.MarkBytes, bytes);
+            foreign = ForeignFormat.AtEnd(bytes);
+        }
+
+        return foreign is null
+            ? DiskFormat.Raw
+            : throw new BadInputException($"{file.Subject}: is {foreign.Owner}, which only qemu-img reads; convert it with "
+                + $"{foreign.Conversion(file.Path)}, or give format=raw to have its bytes taken as they are");
     }
+
+    private static void Read(DiskFile file, ulong offset, Span<byte> bytes)
+    {
+        if (file.Read(offset, bytes) is not 0 and int errno)
+            throw new BadInputException($"{file.Subject}: cannot be read: {Errno.Explain(errno)}");
+    }
+
+    /// <summary>Whether a file that starts like this would not be taken for a raw disk.</summary>
+    internal static bool LooksFormatted(ReadOnlySpan<byte> start) =>
+        HasQcow2Magic(start) || ForeignFormat.AtStart(start) is not null;
 }

@@ -20,7 +20,7 @@ public enum DiskFormat
 /// <remarks>
 /// Without a format the file's first bytes say it. A guest could then make its raw disk another kind, and with a
 /// backing file read any file of the host at the next start: a disk found to be raw in that way refuses to have the
-/// mark of qcow2 written to its start, as QEMU's does. With <c>format=raw</c> the guest may write what it likes, and
+/// mark of qcow2 or of a foreign format written to its start, as QEMU's does. With <c>format=raw</c> the guest may write what it likes, and
 /// then the format has to be given at every later start too.
 /// </remarks>
 public sealed record DiskOptions

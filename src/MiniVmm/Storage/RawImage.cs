@@ -26,7 +26,7 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
 
     /// <inheritdoc/>
     /// <returns>
-    /// 0, an errno; EPERM for what would make a probed disk look like qcow2; EIO for a file that shrank.
+    /// 0, an errno; EPERM for what would make a probed disk look like another format; EIO for a file that shrank.
     /// </returns>
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
@@ -54,7 +54,7 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
         byte* sector = stackalloc byte[IDiskImage.SectorSize];
         var cursor = new PieceCursor(pieces);
         cursor.CopyOut(sector, IDiskImage.SectorSize);
-        if (DiskImage.HasQcow2Magic(new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize)))
+        if (DiskImage.LooksFormatted(new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize)))
             return Errno.EPERM;
         int errno = file.Write(0, new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize));
         ulong at = IDiskImage.SectorSize;

@@ -110,6 +110,59 @@ public sealed unsafe class DiskImageTests : IDisposable
         Assert.Equal(0, Write(told, 0, mark));
     }
 
+    [Theory]
+    [InlineData("KDMV", 0, "vmdk")]
+    [InlineData("COWD", 0, "vmdk")]
+    [InlineData("# disk DescriptorFile\n", 0, "vmdk")]
+    [InlineData("\u007f\u0010\u00da\u00be", 64, "vdi")]
+    [InlineData("conectix", 0, "vpc")]
+    [InlineData("conectix", -512, "vpc")]
+    [InlineData("conectix", -511, "vpc")]
+    [InlineData("vhdxfile", 0, "vhdx")]
+    [InlineData("QED\0", 0, "qed")]
+    [InlineData("WithoutFreeSpace", 0, "parallels")]
+    [InlineData("WithouFreSpacExt", 0, "parallels")]
+    [InlineData("koly", -512, "dmg")]
+    [InlineData("Bochs Virtual HD Image\0", 0, "bochs")]
+    [InlineData("#!/bin/sh\n#V2.0 Format\nmodprobe cloop", 0, "cloop")]
+    public void A_foreign_image_is_refused_until_it_is_called_raw_and_cannot_be_made_by_a_guest(
+        string mark, int at, string format)
+    {
+        byte[] bytes = Random(64 << 10, 42);
+        byte[] signature = System.Text.Encoding.Latin1.GetBytes(mark);
+        signature.CopyTo(bytes, at < 0 ? bytes.Length + at : at);
+        File.WriteAllBytes(Name, bytes);
+
+        Assert.Contains(
+            $"convert it with `qemu-img convert -f {format} -O qcow2 {Name} {Path.ChangeExtension(Name, ".qcow2")}`", Refusal());
+        Assert.Contains("format=raw", Refusal(readOnly: true));
+        using (IDiskImage told = Open(format: DiskFormat.Raw))
+            Assert.Equal(bytes, Read(told, 0, bytes.Length));
+
+        if (at < 0)
+            return;
+        Make(64 << 10);
+        using IDiskImage probed = Open();
+        Assert.Equal(Errno.EPERM, Write(probed, 0, bytes));
+    }
+
+    [Fact]
+    public void What_qemu_img_makes_in_other_formats_is_known()
+    {
+        using Qcow2.QemuImg qemu = new();
+        foreach (string format in (string[])["vmdk", "vdi", "vpc", "vhdx", "qed", "parallels"])
+        {
+            qemu.Run("create", "-q", "-f", format, format, "4M");
+            DiskOptions options = new() { File = qemu.PathOf(format) };
+            string message = Assert.Throws<BadInputException>(() => DiskImage.Open(options, Assert.Fail)).Message;
+            Assert.Contains($"-f {format} -O qcow2", message);
+        }
+
+        qemu.Run("create", "-q", "-f", "vpc", "-o", "subformat=fixed", "fixed", "4M");
+        DiskOptions footer = new() { File = qemu.PathOf("fixed") };
+        Assert.Contains("-f vpc", Assert.Throws<BadInputException>(() => DiskImage.Open(footer, Assert.Fail)).Message);
+    }
+
     [Fact]
     public void What_cannot_be_a_disk_is_one_clear_line()
     {

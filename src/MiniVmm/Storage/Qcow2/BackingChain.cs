@@ -1,5 +1,3 @@
-using MiniVmm.Kvm;
-
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
@@ -50,16 +48,23 @@ internal sealed class BackingChain
         if (_paths.Count > MaxDepth)
             throw new BadInputException($"{subject}: more than {MaxDepth} backing files on top of each other");
         _paths.Add(full);
+        string above = _last;
         _last = path;
         string below = $"{subject}, backing file {path}";
-        DiskFile file = DiskFile.Open(path, readOnly: true, _cache, below);
+        DiskFile file = DiskFile.Open(
+            path,
+            readOnly: true,
+            _cache,
+            below,
+            $"{above} names it as '{name}', and has part of its data there; put it back, or, if it was moved, name it anew "
+            + $"with `qemu-img rebase -u -b NEW -F {format ?? "FORMAT"} {above}`");
         try
         {
             bool isQcow2 = format switch
             {
                 "qcow2" => true,
                 "raw" => false,
-                null => HasMagic(file),
+                null => DiskImage.Probe(file) == DiskFormat.Qcow2,
                 _ => throw new BadInputException(
                     $"{below}: has the format {format}; only raw and qcow2 are known, `qemu-img convert` makes one of others"),
             };
@@ -87,15 +92,6 @@ internal sealed class BackingChain
         {
             return full;
         }
-    }
-
-    private static bool HasMagic(DiskFile file)
-    {
-        Span<byte> start = stackalloc byte[4];
-        int errno = file.Read(0, start);
-        return errno == 0
-            ? DiskImage.HasQcow2Magic(start)
-            : throw new BadInputException($"{file.Subject}: cannot be read: {Errno.Explain(errno)}");
     }
 
     /// <summary>

@@ -98,6 +98,8 @@ internal sealed record Qcow2Header
         if (start.Length < Version2Bytes)
             throw Damaged(subject, "ends in its header");
         uint version = U32(start, 4);
+        if (version == 1)
+            throw new BadInputException($"{subject}: is qcow, version 1; `qemu-img convert -f qcow -O qcow2` makes qcow2 of it");
         if (version is not (2 or 3))
             throw new BadInputException($"{subject}: is qcow2 version {version}; only 2 and 3 are known");
         if (version == 3 && start.Length < Version3Bytes)

@@ -109,6 +109,33 @@ public sealed class BackingChainTests : IDisposable
     }
 
     [Fact]
+    public void A_missing_file_is_to_be_put_back_or_named_anew_and_never_made()
+    {
+        _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "gone/base", "-F", "raw", "top", "1M");
+
+        string message = Refusal("top");
+
+        string above = _qemu.PathOf("top");
+        Assert.Contains($"backing file {_qemu.PathOf("gone/base")}: no such file; {above} names it as 'gone/base'", message);
+        Assert.Contains($"put it back, or, if it was moved, name it anew with `qemu-img rebase -u -b NEW -F raw {above}`", message);
+        Assert.DoesNotContain("create", message);
+        Assert.DoesNotContain("truncate", message);
+    }
+
+    [Fact]
+    public void A_foreign_image_below_is_taken_for_raw_only_if_it_is_named_so()
+    {
+        _qemu.Run("create", "-q", "-f", "vdi", "base", "1M");
+        _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "base", "-F", "raw", "top", "1M");
+        Open("top").Dispose();
+        byte[] top = File.ReadAllBytes(_qemu.PathOf("top"));
+        top[top.AsSpan().IndexOf(new byte[] { 0xe2, 0x79, 0x2a, 0xca })] = 0x11; // an extension nobody knows
+        File.WriteAllBytes(_qemu.PathOf("top"), top);
+
+        Assert.Contains("is a VirtualBox disk", Refusal("top"));
+    }
+
+    [Fact]
     public void Another_format_is_refused()
     {
         _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "x", "-F", "vmdk", "top", "1M");

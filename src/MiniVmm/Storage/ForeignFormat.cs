@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace MiniVmm.Storage;
+
+/// <summary>
+/// Image formats of other programs, known by their marks so that they are never overwritten as raw disks. LUKS is not
+/// among them: a guest may well encrypt its raw disk.
+/// </summary>
+/// <param name="Name">As <c>qemu-img convert -f</c> has it.</param>
+/// <param name="Owner">Whose it is, for people.</param>
+internal sealed record ForeignFormat(string Name, string Owner)
+{
+    /// <summary>Bytes at the start of a file, and at its end, that the marks lie in.</summary>
+    public const int MarkBytes = 512;
+
+    private const uint VdiSignature = 0xbeda107f;
+    private const int VdiSignatureOffset = 64;
+
+    private static readonly ForeignFormat _vpc = new("vpc", "a Virtual PC or Hyper-V disk (VHD)");
+
+    /// <summary>The format whose mark is in the first <see cref="MarkBytes"/> of a file; null for none.</summary>
+    public static ForeignFormat? AtStart(ReadOnlySpan<byte> start)
+    {
+        if (start.StartsWith("KDMV"u8) || start.StartsWith("COWD"u8) || IsVmdkDescriptor(start))
+            return new("vmdk", "a VMware disk");
+        if (start.StartsWith("conectix"u8))
+            return _vpc;
+        if (start.StartsWith("vhdxfile"u8))
+            return new("vhdx", "a Hyper-V disk");
+        if (start.StartsWith("QED\0"u8))
+            return new("qed", "a QED disk of an old QEMU");
+        if (start.StartsWith("WithoutFreeSpace"u8) || start.StartsWith("WithouFreSpacExt"u8))
+            return new("parallels", "a Parallels disk");
+        if (start.StartsWith("Bochs Virtual HD Image\0"u8))
+            return new("bochs", "a Bochs disk");
+        if (start.StartsWith("#!/bin/sh\n#V2.0 Format\nmodprobe cloop"u8))
+            return new("cloop", "a compressed loop image");
+        return start.Length >= VdiSignatureOffset + sizeof(uint)
+            && BinaryPrimitives.ReadUInt32LittleEndian(start[VdiSignatureOffset..]) == VdiSignature
+                ? new("vdi", "a VirtualBox disk")
+                : null;
+    }
+
+    /// <summary>The format whose mark is in the last <see cref="MarkBytes"/> of a file; null for none.</summary>
+    public static ForeignFormat? AtEnd(ReadOnlySpan<byte> end)
+    {
+        // Footers of VHD were 511 bytes long at first.
+        if (end.StartsWith("conectix"u8) || (!end.IsEmpty && end[1..].StartsWith("conectix"u8)))
+            return _vpc;
+        return end.StartsWith("koly"u8) ? new("dmg", "a macOS disk image") : null;
+    }
+
+    /// <summary>The command that makes a qcow2 image of one.</summary>
+    public string Conversion(string path) =>
+        $"`qemu-img convert -f {Name} -O qcow2 {Quoted(path)} {Quoted(Path.ChangeExtension(path, ".qcow2"))}`";
+
+    private static bool IsVmdkDescriptor(ReadOnlySpan<byte> start)
+    {
+        ReadOnlySpan<byte> mark = "# Disk DescriptorFile"u8;
+        return start.Length >= mark.Length && Ascii.EqualsIgnoreCase(start[..mark.Length], mark);
+    }
+
+    /// <summary>For a shell to read as one word.</summary>
+    private static string Quoted(string path) =>
+        path.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-+@%:,=".Contains(letter, StringComparison.Ordinal))
+            ? path
+            : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+}
