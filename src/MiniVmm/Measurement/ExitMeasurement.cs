@@ -12,9 +12,6 @@ public sealed class ExitMeasurement
     // A partner lets the guest halt or get busy before it acts.
     internal static readonly TimeSpan PartnerDelay = TimeSpan.FromMicroseconds(50);
 
-    // hlt-irqfd and kick wait for that at every turn, and get a share of the samples.
-    private const int PartnerShare = 10;
-
     // Turns of the empty loop that tell what an instruction takes: they outweigh what an entry varies by.
     private const int InstructionTurns = 5000;
 
@@ -44,7 +41,7 @@ public sealed class ExitMeasurement
         _tallies = [.. settings.Loops.Select(loop => new LoopTally(loop, tick))];
         _nothing = new LoopTally(ExitLoop.Nothing, tick);
 
-        int turns = Turns(ExitLoop.Nothing);
+        int turns = Turns(ExitLoop.Nothing, 0); // no round has more
         _times = GC.AllocateUninitializedArray<ExitTimes>(turns + (2 * ExitLoop.StringLength), pinned: true);
         _stamps = GC.AllocateUninitializedArray<long>(turns, pinned: true);
     }
@@ -105,20 +102,20 @@ public sealed class ExitMeasurement
         for (int round = 0; round < _settings.Rounds; round++)
         {
             if (_nothing.Missing is null)
-                Measure(rig, _nothing);
+                Measure(rig, _nothing, round);
             _progress((double)++step / steps);
             order.Shuffle(tallies);
             foreach (LoopTally tally in tallies)
             {
                 _cancellation.ThrowIfCancellationRequested();
-                if (tally.Missing is null)
-                    Measure(rig, tally);
+                if (tally.Missing is null && _settings.Samples(tally.Loop, round) > 0)
+                    Measure(rig, tally, round);
                 _progress((double)++step / steps);
             }
         }
     }
 
-    private void Measure(ExitRig rig, LoopTally tally)
+    private void Measure(ExitRig rig, LoopTally tally, int round)
     {
         try
         {
@@ -126,11 +123,11 @@ public sealed class ExitMeasurement
             if (loop == ExitLoop.Nothing)
                 MeasureInstruction(rig);
             if (loop.Clock == LoopClock.Call)
-                MeasureCalls(rig, tally);
+                MeasureCalls(rig, tally, round);
             if (loop.Clock is LoopClock.Host or LoopClock.Partner)
-                MeasurePlain(rig, tally);
+                MeasurePlain(rig, tally, round);
             if (loop.Clock is LoopClock.Host or LoopClock.Guest)
-                MeasureTimed(rig, tally);
+                MeasureTimed(rig, tally, round);
         }
         catch (MeasurementException e)
         {
@@ -138,9 +135,9 @@ public sealed class ExitMeasurement
         }
     }
 
-    private void MeasureCalls(ExitRig rig, LoopTally tally)
+    private void MeasureCalls(ExitRig rig, LoopTally tally, int round)
     {
-        int turns = Turns(tally.Loop);
+        int turns = Turns(tally.Loop, round);
         Span<ExitTimes> times = _times.AsSpan(0, turns);
         tally.Count(rig.RunImmediateExits(times), turns);
         tally.BeginRound();
@@ -149,15 +146,16 @@ public sealed class ExitMeasurement
         tally.EndRound();
     }
 
-    private void MeasurePlain(ExitRig rig, LoopTally tally)
+    private void MeasurePlain(ExitRig rig, LoopTally tally, int round)
     {
-        int turns = Turns(tally.Loop);
+        int turns = Turns(tally.Loop, round);
         int warmup = Warmup(tally.Loop);
         bool byPartner = tally.Loop.Clock == LoopClock.Partner;
         RunResult result = Run(rig, tally, LoopForm.Plain, turns);
 
         // The last exit is the one that ended the loop; of a kicked one, the last kick.
         int exits = byPartner ? Math.Min(turns, result.Exits) : result.Exits - 1;
+        exits = Math.Min(exits, warmup + _settings.Samples(tally.Loop, round)); // a last turn may make more than were asked
         tally.BeginRound();
         for (int i = warmup; i < exits; i++)
         {
@@ -176,11 +174,11 @@ public sealed class ExitMeasurement
         tally.EndRound();
     }
 
-    private void MeasureTimed(ExitRig rig, LoopTally tally)
+    private void MeasureTimed(ExitRig rig, LoopTally tally, int round)
     {
-        int turns = Turns(tally.Loop);
+        int turns = Turns(tally.Loop, round);
         Run(rig, tally, LoopForm.Timed, turns);
-        ReadOnlySpan<uint> samples = rig.Samples(turns)[Share(tally.Loop, _settings.Warmup)..];
+        ReadOnlySpan<uint> samples = rig.Samples(turns)[_settings.WarmupTurns(tally.Loop)..];
         bool onlyClock = tally.Loop.Clock == LoopClock.Guest;
         if (onlyClock)
             tally.BeginRound();
@@ -253,17 +251,10 @@ public sealed class ExitMeasurement
         }
     }
 
-    private int Turns(ExitLoop loop) => Share(loop, _settings.Count / _settings.Rounds) + Share(loop, _settings.Warmup);
+    private int Turns(ExitLoop loop, int round) => _settings.SampleTurns(loop, round) + _settings.WarmupTurns(loop);
 
     /// <summary>Samples at the start of a run that do not count.</summary>
-    private int Warmup(ExitLoop loop) => Share(loop, _settings.Warmup) * loop.MostExits;
-
-    private static int Share(ExitLoop loop, int samples)
-    {
-        bool waits = loop.Partner is LoopPartner.Interrupter or LoopPartner.Kicker;
-        int divisor = waits ? PartnerShare : loop.MostExits;
-        return (samples + divisor - 1) / divisor;
-    }
+    private int Warmup(ExitLoop loop) => _settings.WarmupTurns(loop) * loop.MostExits;
 
     private ExitReport Report(EnvironmentStamp environment) => new()
     {

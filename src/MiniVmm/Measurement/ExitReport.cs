@@ -3,10 +3,13 @@ namespace MiniVmm.Measurement;
 /// <summary>How loops are to be measured.</summary>
 public sealed record MeasurementSettings
 {
+    // hlt-irqfd and kick wait for their partner at every turn, and get a share of the samples.
+    private const int PartnerShare = 10;
+
     /// <summary>The loops, in any order.</summary>
     public required IReadOnlyList<ExitLoop> Loops { get; init; }
 
-    /// <summary>Samples of each, over all rounds.</summary>
+    /// <summary>Samples of each, over all rounds; of those that wait for a partner a tenth, rounded up.</summary>
     public int Count { get; init; } = 20_000;
 
     /// <summary>Turns before the samples of each run, not counted.</summary>
@@ -23,6 +26,24 @@ public sealed record MeasurementSettings
 
     /// <summary>What disturbs the measurement on purpose.</summary>
     public Disturbance Disturbance { get; init; }
+
+    /// <summary>Samples of a loop in one round: over all rounds, exactly as many as were asked for.</summary>
+    internal int Samples(ExitLoop loop, int round)
+    {
+        int all = Share(loop, Count);
+        return (all / Rounds) + (round < all % Rounds ? 1 : 0);
+    }
+
+    /// <summary>Turns that make the samples of a round, or more.</summary>
+    internal int SampleTurns(ExitLoop loop, int round) => DivideUp(Samples(loop, round), loop.MostExits);
+
+    /// <summary>Turns before them.</summary>
+    internal int WarmupTurns(ExitLoop loop) => DivideUp(Share(loop, Warmup), loop.MostExits);
+
+    private static int Share(ExitLoop loop, int samples) =>
+        loop.Partner is LoopPartner.Interrupter or LoopPartner.Kicker ? DivideUp(samples, PartnerShare) : samples;
+
+    private static int DivideUp(int number, int divisor) => (number + divisor - 1) / divisor;
 }
 
 /// <summary>What disturbs a measurement on purpose, to show what it does.</summary>
