@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using MiniVmm.Cli.Output;
+using MiniVmm.Cli.Reference;
 using MiniVmm.Execution;
 using MiniVmm.Measurement;
 using Spectre.Console;
@@ -8,7 +10,7 @@ using Spectre.Console;
 namespace MiniVmm.Cli;
 
 /// <summary><c>minivmm bench exits</c>: what vCPU exits cost, as distributions.</summary>
-internal sealed class BenchExitsCommand : Command
+internal sealed class BenchExitsCommand : DocumentedCommand
 {
     // Samples and warm-up of one round have room in the guest's memory together.
     private const int MostSamples = ExitGuest.MostTurns / 2;
@@ -21,7 +23,7 @@ internal sealed class BenchExitsCommand : Command
     private readonly Option<string> _count = new("--count")
     {
         HelpName = "N",
-        Description = "Samples of each kind, over all rounds; a tenth for hlt-irqfd and kick",
+        Description = "Samples of each kind, over all rounds; a tenth of it, rounded up, for hlt-irqfd and kick",
         DefaultValueFactory = _ => "20000",
     };
     private readonly Option<string> _warmup = new("--warmup")
@@ -70,12 +72,14 @@ internal sealed class BenchExitsCommand : Command
     public BenchExitsCommand()
         : base("exits", "Measure what a vCPU exit costs, by kind, as a distribution")
     {
-        Option[] options =
-        [
-            _only, _count, _warmup, _rounds, _seed, _pin, _disturb, _histogram, _json, _csv, _html, _image,
-        ];
-        foreach (Option option in options)
-            Options.Add(option);
+        Group(
+            "What to measure",
+            "minivmm bench exits --only pio-out,cpuid --count 100000 --pin 2,3",
+            _only, _count, _warmup, _rounds, _seed, _pin, _disturb);
+        Group(
+            "Output",
+            "minivmm bench exits --html exits.html --json > exits.json",
+            _histogram, _json, _csv, _html, _image);
         SetAction(Run);
     }
 
@@ -102,13 +106,13 @@ internal sealed class BenchExitsCommand : Command
             WriteFile(page, stream => ExitHtml.Write(report, stream));
         if (json)
         {
-            using Stream output = Console.OpenStandardOutput();
+            using Stream output = Standard.OpenOutput();
             ExitJson.Write(report, output);
             output.Write("\n"u8);
         }
         else if (csv)
         {
-            ExitCsv.Write(report, Console.Out);
+            ExitCsv.Write(report, Standard.Output);
         }
         else
         {
@@ -124,10 +128,9 @@ internal sealed class BenchExitsCommand : Command
         CancellationTokenSource cancellation = new();
         using PosixSignalRegistration interrupt = Watch(PosixSignal.SIGINT, cancellation);
         using PosixSignalRegistration terminate = Watch(PosixSignal.SIGTERM, cancellation);
-        IAnsiConsole console = Tables.StandardError();
-        if (Console.IsErrorRedirected)
+        if (!Standard.ErrorIsTerminal)
             return ExitMeasurement.Run(settings, _ => { }, cancellation.Token);
-        return console.Progress().AutoClear(true).Start(context =>
+        return Tables.StandardError().Progress().AutoClear(true).Start(context =>
         {
             ProgressTask task = context.AddTask("measuring exits", maxValue: 1);
             return ExitMeasurement.Run(settings, done => task.Value = done, cancellation.Token);
@@ -217,7 +220,13 @@ internal sealed class BenchExitsCommand : Command
             return [];
         if (text is null)
             return [.. PinList.Allowed().Reverse().Take(2)];
-        IReadOnlyList<int> cpus = PinList.Parse(text, text.AsSpan().ContainsAny(',', '-') ? 2 : 1);
+        IReadOnlyList<int> cpus = PinList.Parse(text);
+        if (cpus.Count > 2)
+        {
+            throw new BadInputException(
+                $"--pin {text}: names {cpus.Count} host CPUs; name one for the vCPU, and one for the thread beside it");
+        }
+
         PinList.Check(cpus);
         return cpus;
     }

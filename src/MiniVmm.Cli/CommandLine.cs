@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using MiniVmm.Cli.Output;
+using MiniVmm.Cli.Reference;
+using MiniVmm.Diagnostics;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Cli;
@@ -8,22 +12,53 @@ namespace MiniVmm.Cli;
 /// <summary>Parses and runs, with one line and the right status for whatever goes wrong.</summary>
 internal static class CommandLine
 {
-    public static int Invoke(RootCommand root, string[] args)
-    {
-        // QEMU's long options have one dash, so a cluster of one-letter options cannot be one too. And a kernel's
-        // command line may start with @, so that @ cannot name a file of arguments.
-        ParserConfiguration configuration = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        ParseResult result = root.Parse([.. args.Select(ToOwnSpelling)], configuration);
-        if (result.Action is null or ParseErrorAction)
-        {
-            Messages.Error($"{Problem(result)}; see {Help(result.CommandResult)}");
-            return ExitStatus.BadInput;
-        }
+    // QEMU's long options have one dash, so a cluster of one-letter options cannot be one too. And a kernel's command
+    // line may start with @, so that @ cannot name a file of arguments.
+    private static readonly ParserConfiguration Configuration =
+        new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
+    /// <summary>All commands.</summary>
+    public static RootCommand Commands(Milestones milestones)
+    {
+        RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
+        {
+            new RunCommand(milestones),
+            new PsCommand(),
+            new CtlCommand(),
+            new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
+            new CompletionCommand(),
+            new ManCommand(),
+        };
+        root.Options.Clear();
+        root.Options.Add(new HelpOption("--help", "-h", "-?")
+        {
+            Description = "Show this help",
+            Action = new ShowHelp(),
+        });
+        root.Options.Add(new VersionOption { Description = "Show the version" });
+        return root;
+    }
+
+    public static ParseResult Parse(RootCommand root, string[] args) =>
+        root.Parse(OptionSpelling.Normalize(root, args), Configuration);
+
+    /// <summary>What the parser could not make sense of; null if it could.</summary>
+    public static string? Problem(ParseResult result) =>
+        result.Action is null or ParseErrorAction ? Explain(result) : null;
+
+    /// <returns>The exit status.</returns>
+    public static int Run(Milestones milestones, string[] args)
+    {
         try
         {
+            StandardDescriptors.Complete();
+            ParseResult result = Parse(Commands(milestones), args);
+            if (Problem(result) is { } problem)
+                throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");
             return result.Invoke(new InvocationConfiguration
             {
+                Output = Standard.Output,
+                Error = Standard.Error,
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null,
             });
@@ -68,14 +103,8 @@ internal static class CommandLine
         return $"minivmm {words}";
     }
 
-    /// <summary>QEMU's spelling of an option, as ours; not an alias, since help would show it instead.</summary>
-    private static string ToOwnSpelling(string argument) => argument is
-        "-smp" or "-cpu" or "-mem-path" or "-mem-prealloc" or "-kernel" or "-initrd" or "-append"
-            ? "-" + argument
-            : argument;
-
-    /// <summary>What the parser could not make sense of; an unknown option before the value behind it.</summary>
-    private static string Problem(ParseResult result)
+    /// <summary>An unknown option is named before the value behind it.</summary>
+    private static string Explain(ParseResult result)
     {
         IEnumerable<string> taken = result.CommandResult.Children.OfType<ArgumentResult>()
             .SelectMany(argument => argument.Tokens).Select(token => token.Value);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using MiniVmm.Cli.Output;
 using MiniVmm.Control;
 using Spectre.Console;
 
@@ -12,7 +13,7 @@ internal static class ControlTables
 
     public static void WriteJson(Action<Utf8JsonWriter> write)
     {
-        using Stream output = Console.OpenStandardOutput();
+        using Stream output = Standard.OpenOutput();
         using (Utf8JsonWriter writer = new(output, new JsonWriterOptions { Indented = true }))
             write(writer);
         output.Write("\n"u8);

@@ -23,8 +23,9 @@ internal static class CpuModelList
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumns("model", "description");
         foreach (CpuModel model in CpuModels.Load(UserFile).All)
             table.AddRow(Markup.Escape(model.Name), Markup.Escape(model.Description));
-        AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"Own models: {UserFile}");
+        IAnsiConsole console = Tables.StandardOutput();
+        console.Write(table);
+        console.WriteLine($"Own models: {UserFile}");
         return ExitStatus.Success;
     }
 }

@@ -1,11 +1,13 @@
 using System.CommandLine;
 using System.Text.Json;
+using MiniVmm.Cli.Output;
+using MiniVmm.Cli.Reference;
 using MiniVmm.Control;
 
 namespace MiniVmm.Cli;
 
 /// <summary><c>minivmm ctl NAME …</c>: asks a running machine something, or to do something.</summary>
-internal sealed class CtlCommand : Command
+internal sealed class CtlCommand : DocumentedCommand
 {
     /// <summary>How long a guest may get no further with its balloon; it frees memory in bursts.</summary>
     private static readonly TimeSpan BalloonStall = TimeSpan.FromSeconds(5);
@@ -19,6 +21,7 @@ internal sealed class CtlCommand : Command
     };
     private readonly Argument<string> _command = new("COMMAND")
     {
+        HelpName = "info|stats|balloon|stop",
         Description = "info; stats; balloon [SIZE]; stop, which ends the machine as SIGTERM does",
     };
     private readonly Argument<string?> _size = new("SIZE")
@@ -36,7 +39,7 @@ internal sealed class CtlCommand : Command
         Arguments.Add(_name);
         Arguments.Add(_command);
         Arguments.Add(_size);
-        Options.Add(_json);
+        Group("Output", "minivmm ctl web balloon 96M", _json);
         SetAction(Run);
     }
 
@@ -87,7 +90,7 @@ internal sealed class CtlCommand : Command
         }
         else
         {
-            Console.WriteLine($"balloon: {ControlTables.Balloon(state)}");
+            Standard.Output.WriteLine($"balloon: {ControlTables.Balloon(state)}");
         }
 
         if (bytes is null || state.ActualBytes == state.TargetBytes)

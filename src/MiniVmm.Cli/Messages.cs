@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MiniVmm.Cli.Output;
 
 namespace MiniVmm.Cli;
 
@@ -44,7 +45,7 @@ internal static class Messages
     {
         try
         {
-            Console.Error.WriteLine(prefix + Printable(message));
+            Standard.Error.WriteLine(prefix + Printable(message));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,18 +1,19 @@
 using System.CommandLine;
 using System.Text.Json;
+using MiniVmm.Cli.Reference;
 using MiniVmm.Control;
 
 namespace MiniVmm.Cli;
 
 /// <summary><c>minivmm ps</c>: the machines that <c>minivmm ctl</c> can talk to.</summary>
-internal sealed class PsCommand : Command
+internal sealed class PsCommand : DocumentedCommand
 {
     private readonly Option<bool> _json = new("--json") { Description = "Write JSON instead of the table" };
 
     public PsCommand()
         : base("ps", "List your running machines that have a name")
     {
-        Options.Add(_json);
+        Group("Output", "minivmm ps --json", _json);
         SetAction(Run);
     }
 

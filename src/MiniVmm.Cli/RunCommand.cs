@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using MiniVmm.Boot;
+using MiniVmm.Cli.Reference;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Diagnostics;
@@ -16,7 +18,7 @@ using MiniVmm.Virtio.Balloon;
 namespace MiniVmm.Cli;
 
 /// <summary><c>minivmm run</c>: boots a kernel and stays until it ends.</summary>
-internal sealed class RunCommand : Command
+internal sealed class RunCommand : DocumentedCommand
 {
     private readonly Argument<string?> _kernelArgument = new("KERNEL")
     {
@@ -37,7 +39,7 @@ internal sealed class RunCommand : Command
     private readonly Option<string[]> _module = new("--module")
     {
         HelpName = "\"FILE words\"",
-        Description = "A module of a multiboot or PVH kernel; several times for several",
+        Description = "A module of a multiboot or PVH kernel; may be repeated",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _append = new("--append")
@@ -54,7 +56,7 @@ internal sealed class RunCommand : Command
     private readonly Option<string> _mem = new("--mem", "-m")
     {
         HelpName = "SIZE",
-        Description = "Guest RAM, with K, M, G or T; a bare number is MiB",
+        Description = "Guest RAM; K, M, G or T, a bare number is MiB",
         DefaultValueFactory = _ => "128M",
     };
     private readonly Option<string?> _memPath = new("--mem-path")
@@ -81,7 +83,7 @@ internal sealed class RunCommand : Command
     private readonly Option<string> _console = new("--console")
     {
         HelpName = "stdio|virtio|none|FILE",
-        Description = "Where the serial port goes; virtio: to stdio too, with hvc0 beside it, which gets the keys",
+        Description = "Where the serial port goes; virtio: to stdio as well, and hvc0 beside it, which gets the keys",
         DefaultValueFactory = _ => "stdio",
     };
     private readonly Option<string> _debugcon = new("--debugcon")
@@ -93,13 +95,13 @@ internal sealed class RunCommand : Command
     private readonly Option<string[]> _disk = new("--disk")
     {
         HelpName = "FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
-        Description = "A virtio disk; several times for several",
+        Description = "A virtio disk; may be repeated",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string[]> _net = new("--net")
     {
         HelpName = "user|tap=NAME|bridge=BRIDGE|nat[=SUBNET]|none[,mac=MAC][,mtu=N][,queues=N][,bw=SIZE][,hostfwd=...]",
-        Description = "A virtio network card, and what it is plugged into; several times for several",
+        Description = "A virtio network card, and what it is connected to; may be repeated",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _balloon = new("--balloon")
@@ -111,12 +113,12 @@ internal sealed class RunCommand : Command
     private readonly Option<string?> _name = new("--name")
     {
         HelpName = "NAME",
-        Description = "What 'minivmm ps' and 'minivmm ctl' call the machine; without they do not see it",
+        Description = "Name shown by ps and used by ctl; unnamed machines are not listed",
     };
     private readonly Option<bool> _rng = new("--rng") { Description = "A virtio source of random numbers" };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
-        Description = "Tell of virtio devices on the kernel's command line, for kernels that read no ACPI tables",
+        Description = "Describe virtio devices on the kernel's command line too, for kernels that read no ACPI tables",
     };
     private readonly Option<string> _decompress = new("--decompress")
     {
@@ -127,9 +129,9 @@ internal sealed class RunCommand : Command
     private readonly Option<string?> _timeout = new("--timeout")
     {
         HelpName = "SECONDS",
-        Description = "End the machine after so long, with status 124",
+        Description = "End the machine after that time, with status 124",
     };
-    private readonly Option<bool> _stats = new("--stats") { Description = "Say at the end what the vCPUs did" };
+    private readonly Option<bool> _stats = new("--stats") { Description = "Print at the end what the vCPUs did" };
     private readonly Option<bool> _dryRun = new("--dry-run")
     {
         Description = "Show what would be built and why, and build nothing",
@@ -141,14 +143,26 @@ internal sealed class RunCommand : Command
     {
         _milestones = milestones;
         Arguments.Add(_kernelArgument);
-        Option[] options =
-        [
-            _kernel, _initrd, _module, _append, _smp, _mem, _memPath, _memPrealloc, _memMerge, _cpu, _pin, _console, _debugcon,
-            _decompress,
-            _disk, _net, _balloon, _rng, _name, _virtioCmdline, _timeout, _stats, _dryRun,
-        ];
-        foreach (Option option in options)
-            Options.Add(option);
+        Group(
+            "Boot",
+            "minivmm run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 root=/dev/vda\"",
+            _kernel, _initrd, _module, _append, _decompress);
+        Group(
+            "Processors",
+            "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
+            _smp, _cpu, _pin);
+        Group(
+            "Memory",
+            "minivmm run --mem 2G --mem-path /dev/hugepages --mem-prealloc KERNEL",
+            _mem, _memPath, _memPrealloc, _memMerge, _balloon);
+        Group(
+            "Devices",
+            "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
+            _console, _debugcon, _disk, _net, _rng, _virtioCmdline);
+        Group(
+            "Observing",
+            "minivmm run --name web --stats --timeout 60 KERNEL",
+            _name, _timeout, _stats, _dryRun);
         SetAction(Run);
     }
 
@@ -272,7 +286,8 @@ internal sealed class RunCommand : Command
         (null, null) => throw new BadInputException(line.GetValue(_balloon) is { Length: > 0 } size && !char.IsAsciiDigit(size[0])
             ? $"no kernel given; if it is {size}, write the kernel first, as --balloon takes a size"
             : "no kernel given; write minivmm run KERNEL"),
-        (['-', ..] option, null) => throw new BadInputException($"unknown option {option}; see minivmm run --help"),
+        (['-', ..] option, null) when line.Tokens.All(token => token.Type != TokenType.DoubleDash) =>
+            throw new BadInputException($"unknown option {option}; see minivmm run --help"),
         (string argument, null) => argument,
         (null, string option) => option,
         (string argument, string option) =>

@@ -1,3 +1,4 @@
+using MiniVmm.Cli.Output;
 using Spectre.Console;
 
 namespace MiniVmm.Cli;
@@ -20,21 +21,17 @@ internal static class Tables
     }
 
     /// <summary>Standard error, in colour only on a terminal, and never cut to a width where it is not one.</summary>
-    public static IAnsiConsole StandardError() => Create(Console.Error, Console.IsErrorRedirected);
+    public static IAnsiConsole StandardError() =>
+        Create(new TerminalOutput(Standard.Error, Standard.ErrorIsTerminal, Standard.ErrorColumns));
 
     /// <summary>Standard output, likewise.</summary>
-    public static IAnsiConsole StandardOutput() => Create(Console.Out, Console.IsOutputRedirected);
+    public static IAnsiConsole StandardOutput() =>
+        Create(new TerminalOutput(Standard.Output, Standard.OutputIsTerminal, Standard.OutputColumns));
 
-    private static IAnsiConsole Create(TextWriter writer, bool redirected)
+    private static IAnsiConsole Create(TerminalOutput output) => AnsiConsole.Create(new AnsiConsoleSettings
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect,
-            ColorSystem = redirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
-            Out = new AnsiConsoleOutput(writer),
-        });
-        if (redirected)
-            console.Profile.Width = 200;
-        return console;
-    }
+        Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+        ColorSystem = output.IsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+        Out = output,
+    });
 }

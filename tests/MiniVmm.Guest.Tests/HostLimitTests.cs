@@ -57,7 +57,7 @@ public sealed class HostLimitTests(UsableKvm kvm, FaultyKvm faulty) : IClassFixt
         MinivmmResult run = await MinivmmProcess.RunProgramAsync(
             "/bin/sh", "-c", $"'{Built.MiniVmm}' run --dry-run '{Hello}' >/dev/full");
 
-        Assert.Contains("No space left", run.With(ExitStatus.HostLimit).OnlyLine());
+        Assert.Contains("standard output: no space left", run.With(ExitStatus.HostLimit).OnlyLine());
     }
 
     [Fact]

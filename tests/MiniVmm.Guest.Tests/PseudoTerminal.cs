@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.Win32.SafeHandles;
 
 namespace MiniVmm.Guest.Tests;
@@ -35,9 +36,16 @@ internal sealed partial class PseudoTerminal : IDisposable
     /// <summary>What stands on it, what was typed and echoed too.</summary>
     public Transcript Screen { get; }
 
+    /// <summary>The same without its colours (select graphic rendition: ECMA-48, 8.3.117).</summary>
+    public string ScreenWithoutColours => Colours().Replace(Screen.Text, "");
+
     /// <summary>Starts <c>minivmm</c> on it; its standard error stays a pipe.</summary>
     public MinivmmProcess Start(params IEnumerable<string> arguments) => MinivmmProcess.StartProgram(
         "sh", ["-c", OnTerminal, _path, Built.MiniVmm, .. arguments]);
+
+    /// <summary>Starts a program on it, with its standard error there too, in an xterm for all it knows.</summary>
+    public MinivmmProcess StartProgram(params IEnumerable<string> command) => MinivmmProcess.StartProgram(
+        "sh", ["-c", $"export TERM=xterm; {OnTerminal} 2>\"$0\"", _path, .. command]);
 
     public void Type(string keys) => _keyboard.Write(Encoding.UTF8.GetBytes(keys));
 
@@ -52,6 +60,9 @@ internal sealed partial class PseudoTerminal : IDisposable
         Screen.End.Wait(Transcript.Deadline);
         _keyboard.Dispose();
     }
+
+    [GeneratedRegex("\u001b\\[[0-9;]*m")]
+    private static partial Regex Colours();
 
     private static SafeFileHandle Opened(int fd) =>
         fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw new Win32Exception();

@@ -10,9 +10,21 @@ public static class PinList
 {
     private const int MaxCpu = 1023; // cpu_set_t
 
-    /// <summary>Reads a list as taskset and cpuset write it.</summary>
+    /// <summary>Reads a list with one host CPU for each vCPU.</summary>
     /// <exception cref="BadInputException">Not such a list, or not one CPU for each vCPU.</exception>
     public static IReadOnlyList<int> Parse(string text, int vcpus)
+    {
+        IReadOnlyList<int> cpus = Parse(text);
+        return cpus.Count == vcpus
+            ? cpus
+            : throw new BadInputException(
+                $"--pin {text}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} "
+                + $"for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
+    }
+
+    /// <summary>Reads a list as taskset and cpuset write it.</summary>
+    /// <exception cref="BadInputException">Not such a list.</exception>
+    public static IReadOnlyList<int> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<int> cpus = [];
@@ -29,11 +41,7 @@ public static class PinList
             cpus.AddRange(Enumerable.Range(first, last - first + 1));
         }
 
-        return cpus.Count == vcpus
-            ? cpus
-            : throw new BadInputException(
-                $"--pin {text}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} "
-                + $"for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
+        return cpus;
     }
 
     /// <summary>Checks that this process may run on each of them.</summary>

@@ -7,7 +7,7 @@ namespace MiniVmm.Terminal;
 /// Follows the size of a terminal until it is disposed of. There may be none at first: who makes a terminal for a program
 /// (docker, expect, script) often sets its size when the program runs already.
 /// </summary>
-internal sealed unsafe class TerminalSize : IDisposable
+public sealed unsafe class TerminalSize : IDisposable
 {
     private const PosixSignal SIGWINCH = (PosixSignal)28; // signal(7); the runtime's own name for it is not for Windows
     private readonly Lock _lock = new(); // the last size that is read is the last one told
@@ -26,24 +26,27 @@ internal sealed unsafe class TerminalSize : IDisposable
     /// <summary>Tells <paramref name="resize"/> columns and rows, now and at each SIGWINCH.</summary>
     /// <returns>Null where the file is no terminal.</returns>
     public static TerminalSize? TryFollow(int fd, Action<ushort, ushort> resize) =>
-        TryGet(fd, out _) ? new TerminalSize(fd, resize) : null;
+        TryGet(fd, out _, out _) ? new TerminalSize(fd, resize) : null;
 
-    public void Dispose() => _changes.Dispose();
-
-    private static bool TryGet(int fd, out winsize size)
+    /// <summary>How large a terminal is now; 0 columns and rows where nobody has told it.</summary>
+    /// <returns>False where the file is no terminal.</returns>
+    public static bool TryGet(int fd, out ushort columns, out ushort rows)
     {
-        winsize got = default;
-        bool isTerminal = Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&got)) == 0;
-        size = got;
+        winsize size = default;
+        bool isTerminal = Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&size)) == 0;
+        columns = size.ws_col;
+        rows = size.ws_row;
         return isTerminal;
     }
+
+    public void Dispose() => _changes.Dispose();
 
     private void Tell()
     {
         lock (_lock)
         {
-            if (TryGet(_fd, out winsize size) && size.ws_col != 0 && size.ws_row != 0)
-                _resize(size.ws_col, size.ws_row);
+            if (TryGet(_fd, out ushort columns, out ushort rows) && columns != 0 && rows != 0)
+                _resize(columns, rows);
         }
     }
 }

@@ -1,0 +1,100 @@
+using System.CommandLine;
+
+namespace MiniVmm.Cli;
+
+/// <summary>
+/// Writes a command line so that the parser takes each option's value for just that, whatever is in it, and QEMU's
+/// spelling of an option for ours. The options themselves say which of them have a value.
+/// </summary>
+internal static class OptionSpelling
+{
+    /// <summary>QEMU's options with a meaning here; no aliases, since help would show them.</summary>
+    private static readonly string[] Qemu =
+        ["-smp", "-cpu", "-mem-path", "-mem-prealloc", "-kernel", "-initrd", "-append"];
+
+    /// <summary>How QEMU spells an option; nothing where it has no such option.</summary>
+    public static IEnumerable<string> QemuNames(Option option) => Qemu.Where(name => ToOwn(name) == option.Name);
+
+    /// <summary>The same arguments, each option joined to its value, as in <c>--append=-smp</c>.</summary>
+    public static List<string> Normalize(Command command, ReadOnlySpan<string> arguments)
+    {
+        List<string> words = new(arguments.Length);
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            string word = arguments[i];
+            if (word == "--")
+            {
+                words.AddRange(arguments[i..]);
+                break;
+            }
+
+            if (Subcommand(command, word) is { } inner)
+            {
+                command = inner;
+                words.Add(word);
+                continue;
+            }
+
+            int equals = word.IndexOf('=', StringComparison.Ordinal);
+            string name = ToOwn(equals < 0 ? word : word[..equals]);
+            if (Find(command, name) is not { } option)
+            {
+                words.Add(word);
+                continue;
+            }
+
+            string? value = equals < 0 ? null : word[(equals + 1)..];
+            if (value is null && i + 1 < arguments.Length && TakesNext(option, arguments[i + 1]))
+                value = arguments[++i];
+            Add(words, name, value);
+        }
+
+        return words;
+    }
+
+    private static void Add(List<string> words, string name, string? value)
+    {
+        // The parser takes `--append=` for an option without a value, and an empty word of its own for an empty value.
+        if (value is null or "")
+            words.Add(name);
+        else
+            words.Add($"{name}={value}");
+        if (value is "")
+            words.Add("");
+    }
+
+    /// <summary>A value that may be left out is, before what looks like another option.</summary>
+    private static bool TakesNext(Option option, string next)
+    {
+        if (option.Arity.MinimumNumberOfValues > 0)
+            return true;
+        bool isSwitch = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool);
+        return !isSwitch && next is not ['-', ..];
+    }
+
+    private static string ToOwn(string name) => Array.IndexOf(Qemu, name) < 0 ? name : "-" + name;
+
+    private static Command? Subcommand(Command command, string name)
+    {
+        foreach (Command inner in command.Subcommands)
+        {
+            if (inner.Name == name)
+                return inner;
+        }
+
+        return null;
+    }
+
+    private static Option? Find(Command command, string name)
+    {
+        if (name is not ['-', ..])
+            return null;
+        foreach (Option option in command.Options)
+        {
+            if (option.Name == name || option.Aliases.Contains(name))
+                return option;
+        }
+
+        return null;
+    }
+}
