@@ -26,7 +26,7 @@ test: build ## every suite, Linux in the lab included
 	tests/run $(SUITES)
 
 check: build ## the suites that need no lab; without a usable /dev/kvm, those that need no KVM
-	@if (exec 3<>/dev/kvm) 2>/dev/null; then tests/run $(filter-out MiniVmm.Lab.Tests,$(SUITES)); \
+	@if [[ -c /dev/kvm ]] && (exec 3<>/dev/kvm) 2>/dev/null; then tests/run $(filter-out MiniVmm.Lab.Tests,$(SUITES)); \
 	else echo 'not run: MiniVmm.Guest.Tests, for want of a usable /dev/kvm; make test runs them in the lab'; \
 	  tests/run MiniVmm.Kvm.Tests MiniVmm.Tests; fi
 

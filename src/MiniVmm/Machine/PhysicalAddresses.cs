@@ -21,7 +21,8 @@ internal static class PhysicalAddresses
     /// <param name="cpu">The model's name.</param>
     /// <param name="guest">What the guest's CPUID says.</param>
     /// <param name="host">What KVM's does.</param>
-    /// <exception cref="BadInputException">Too much RAM; the message has the arithmetic.</exception>
+    /// <exception cref="BadInputException">Too much RAM for the model; the message has the arithmetic.</exception>
+    /// <exception cref="HostLimitException">Too much for the host.</exception>
     public static void Check(GuestMemoryMap memory, string cpu, IEnumerable<CpuidLeaf> guest, IEnumerable<CpuidLeaf> host)
     {
         int ours = Bits(guest);
@@ -33,10 +34,12 @@ internal static class PhysicalAddresses
             return;
         const ulong Hole = MemoryLayout.HighRam - MemoryLayout.HoleStart;
         ulong most = limit > MemoryLayout.HighRam ? limit - Hole : Math.Min(limit, MemoryLayout.HoleStart);
-        throw new BadInputException(
+        string problem =
             $"--mem {ByteSize.Format(memory.Size)}: RAM would end at 0x{end:x}, since {ByteSize.Format(Hole)} below 4 GiB is kept "
-            + $"for devices; {(ours <= theirs ? $"--cpu {cpu}" : "this host")} has {bits} physical address bits, which end at "
-            + $"0x{limit:x}; give at most --mem {ByteSize.Format(most).Replace(" ", "", StringComparison.Ordinal)}"
-            + (ours < theirs ? ", or another --cpu" : ""));
+            + $"for devices; {(ours < theirs ? $"--cpu {cpu}" : "this host")} has {bits} physical address bits, which end at "
+            + $"0x{limit:x}; give at most --mem {most / MemoryLayout.GiB}G";
+        throw ours < theirs
+            ? new BadInputException($"{problem}, or another --cpu")
+            : new HostLimitException(problem);
     }
 }

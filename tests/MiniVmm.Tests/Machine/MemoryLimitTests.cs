@@ -11,8 +11,8 @@ public sealed class MemoryLimitTests
     [Theory]
     [InlineData(1023, 40u, 46u, null)]
     [InlineData(1024, 40u, 46u, "RAM would end at 0x10040000000")]
-    [InlineData(1024, 40u, 46u, "--cpu m has 40 physical address bits, which end at 0x10000000000; give at most --mem 1023GiB, or")]
-    [InlineData(512, 46u, 39u, "this host has 39 physical address bits, which end at 0x8000000000; give at most --mem 511GiB")]
+    [InlineData(1024, 40u, 46u, "--cpu m has 40 physical address bits, which end at 0x10000000000; give at most --mem 1023G, or")]
+    [InlineData(512, 46u, 39u, "this host has 39 physical address bits, which end at 0x8000000000; give at most --mem 511G")]
     [InlineData(64, 0u, 46u, "--cpu m has 36 physical address bits")]
     public void Ram_ends_where_physical_addresses_do(int gib, uint guest, uint host, string? refusal)
     {
@@ -21,7 +21,16 @@ public sealed class MemoryLimitTests
         if (refusal is null)
             Check();
         else
-            Assert.Contains(refusal, Assert.Throws<BadInputException>(Check).Message, StringComparison.Ordinal);
+            Assert.Contains(refusal, Assert.ThrowsAny<VmmException>(Check).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_is_the_user_s_choice_and_a_host_is_not()
+    {
+        GuestMemoryMap memory = new(1024 * GiB);
+
+        Assert.Throws<BadInputException>(() => PhysicalAddresses.Check(memory, "m", Sizes(40), Sizes(46)));
+        Assert.Throws<HostLimitException>(() => PhysicalAddresses.Check(memory, "host", Sizes(40), Sizes(40)));
     }
 
     [Fact]
