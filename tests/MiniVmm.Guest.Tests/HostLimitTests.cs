@@ -60,6 +60,22 @@ public sealed class HostLimitTests(UsableKvm kvm, FaultyKvm faulty) : IClassFixt
         Assert.Contains("standard output: no space left", run.With(ExitStatus.HostLimit).OnlyLine());
     }
 
+    [Theory]
+    [InlineData("--console")]
+    [InlineData("--mem-path")]
+    public async Task Files_no_larger_than_a_limit(string option)
+    {
+        using TemporaryFolder folder = new();
+        string place = option == "--console" ? folder["console"] : folder.Path;
+
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "prlimit", "--fsize=512", Built.MiniVmm, "run", option, place, Hello);
+
+        string line = run.With(ExitStatus.HostLimit).OnlyLine();
+        Assert.StartsWith($"{option} {place}: ", line);
+        Assert.Contains("ulimit -f", line);
+    }
+
     [Fact]
     public async Task As_many_files_as_it_needs()
     {

@@ -24,7 +24,7 @@ public sealed class UsableKvm
         catch (KvmException e)
         {
             throw new InvalidOperationException(
-                $"No usable /dev/kvm: {e.Message}. Run these tests where there is one, or `make test-lab`.");
+                $"No usable /dev/kvm: {e.Message}. Run these tests where there is one, or by `make test`, which takes them to the lab.");
         }
     }
 

@@ -58,6 +58,31 @@ public sealed class HugePageTests
         HugePages.AssertNoFiles();
     }
 
+    [Fact]
+    public async Task Huge_pages_that_a_control_group_keeps_back_are_refused_with_its_limit()
+    {
+        const string limit = "/sys/fs/cgroup/few/hugetlb.2MB.max";
+        await LabHost.ShellAsync("mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && " +
+            "echo +hugetlb >/sys/fs/cgroup/cgroup.subtree_control && mkdir /sys/fs/cgroup/few && " +
+            $"echo 64M >{limit} && echo {Environment.ProcessId} >/sys/fs/cgroup/few/cgroup.procs");
+        try
+        {
+            await using VmmProcess vmm = LinuxGuest.Start("hugepages-cgroup", "poweroff", OnHugePages(GuestMiB));
+
+            await vmm.AssertExitAsync(ExitStatus.HostLimit);
+
+            string line = Assert.Single(vmm.ErrorLines);
+            Assert.Contains(limit, line, StringComparison.Ordinal);
+            Assert.Contains("64 MiB", line, StringComparison.Ordinal);
+            HugePages.AssertNoFiles();
+        }
+        finally
+        {
+            await LabHost.ShellAsync($"echo {Environment.ProcessId} >/sys/fs/cgroup/cgroup.procs && " +
+                "rmdir /sys/fs/cgroup/few && umount /sys/fs/cgroup");
+        }
+    }
+
     private static string[] OnHugePages(int mebibytes) =>
         ["--mem", $"{mebibytes}M", "--mem-path", HugePages.MountPoint, "--mem-prealloc"];
 }

@@ -21,7 +21,7 @@ public sealed class Lab
         if (Environment.GetEnvironmentVariable("LAB") != "1")
         {
             throw new InvalidOperationException(
-                "These tests need the lab, a machine with hardware-style KVM: run them by `make test-lab`.");
+                "These tests need the lab, a machine with hardware-style KVM: run them by `make test`.");
         }
     }
 

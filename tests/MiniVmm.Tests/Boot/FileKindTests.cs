@@ -72,6 +72,10 @@ public sealed class FileKindTests
         "a BIOS image", "a UEFI firmware image", "a Linux kernel for AArch64", "a Linux kernel for RISC-V", "a script",
     ];
 
+    /// <summary>All but those whose signature is at the end of the file.</summary>
+    public static TheoryData<string> KindsKnownByTheirStart =>
+        [.. Kinds.Select(row => row.Data).Except(["a VHD disk image", "a BIOS image"])];
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public void What_is_no_kernel_is_named_for_what_it_is(string kind)
@@ -92,12 +96,10 @@ public sealed class FileKindTests
     }
 
     [Theory]
-    [MemberData(nameof(Kinds))]
+    [MemberData(nameof(KindsKnownByTheirStart))]
     public void A_stray_multiboot_header_does_not_change_what_a_file_is(string kind)
     {
         byte[] file = [.. Sample(kind), .. new byte[64]];
-        if (kind is "a BIOS image" or "a VHD disk image")
-            return; // their signatures are at the end of the file
         MultibootFiles.Header(MultibootFiles.PageAlignAndMemory).CopyTo(file, file.Length - 32 & ~3);
 
         Assert.StartsWith($"kernel.bin: {kind}, not a kernel", Requests.Refusal(file), StringComparison.Ordinal);
