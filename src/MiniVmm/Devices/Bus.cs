@@ -10,14 +10,16 @@ namespace MiniVmm.Devices;
 /// <param name="limit">Highest address on this bus: 0xffff for ports.</param>
 public sealed class Bus(string name, ulong limit)
 {
-    private ulong[] _starts = [];
-    private ulong[] _lengths = [];
-    private IBusDevice[] _devices = [];
-    private string[] _names = [];
+    private static readonly Window None = new(0, 0, NoDevice.Instance, "");
+    private Window[] _windows = [];
+
+    // Most accesses go where the one before went: a console's port, a queue's doorbell. A reference is read and written
+    // whole, so that vCPUs can share it without a lock.
+    private Window _last = None;
 
     /// <summary>The windows and who claims them, ascending, for people.</summary>
     public IEnumerable<(GuestRange Range, string Device)> Windows =>
-        _starts.Select((start, i) => (new GuestRange(start, _lengths[i]), _names[i]));
+        _windows.Select(window => (window.Range, window.Name));
 
     /// <summary>Gives a device its window.</summary>
     /// <param name="device">The device; sees offsets from <paramref name="start"/>.</param>
@@ -29,19 +31,17 @@ public sealed class Bus(string name, ulong limit)
     {
         if (length == 0 || start > limit || length - 1 > limit - start)
             throw new ArgumentException($"{deviceName}: {length} bytes at 0x{start:x} do not fit the {name} bus");
-        int at = ~Array.BinarySearch(_starts, start);
-        if (at < 0)
-            at = ~at;
-        for (int i = Math.Max(0, at - 1); i < Math.Min(_starts.Length, at + 1); i++)
+        Window added = new(start, length, device, deviceName);
+        int at = 0;
+        foreach (Window other in _windows)
         {
-            if (new GuestRange(_starts[i], _lengths[i]).Overlaps(new GuestRange(start, length)))
-                throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {name} window of {_names[i]}");
+            if (other.Range.Overlaps(added.Range))
+                throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {name} window of {other.Name}");
+            if (other.Start < start)
+                at++;
         }
 
-        _starts = [.. _starts[..at], start, .. _starts[at..]];
-        _lengths = [.. _lengths[..at], length, .. _lengths[at..]];
-        _devices = [.. _devices[..at], device, .. _devices[at..]];
-        _names = [.. _names[..at], deviceName, .. _names[at..]];
+        _windows = [.. _windows[..at], added, .. _windows[at..]];
     }
 
     /// <summary>
@@ -50,14 +50,13 @@ public sealed class Bus(string name, ulong limit)
     /// <returns>Whether a device claimed it.</returns>
     public bool Read(ulong address, Span<byte> data)
     {
-        int i = Find(address, (uint)data.Length);
-        if (i < 0)
+        if (Find(address, (uint)data.Length) is not { } window)
         {
             data.Fill(0xff);
             return false;
         }
 
-        _devices[i].Read(address - _starts[i], data);
+        window.Device.Read(address - window.Start, data);
         return true;
     }
 
@@ -65,32 +64,63 @@ public sealed class Bus(string name, ulong limit)
     /// <returns>Whether a device claimed it.</returns>
     public bool Write(ulong address, ReadOnlySpan<byte> data)
     {
-        int i = Find(address, (uint)data.Length);
-        if (i < 0)
+        if (Find(address, (uint)data.Length) is not { } window)
             return false;
-        _devices[i].Write(address - _starts[i], data);
+        window.Device.Write(address - window.Start, data);
         return true;
     }
 
-    /// <summary>Index of the window that holds all the bytes, or -1.</summary>
-    private int Find(ulong address, uint length)
+    /// <summary>The window that holds all the bytes, or null.</summary>
+    private Window? Find(ulong address, uint length)
     {
-        ulong[] starts = _starts;
+        Window last = _last;
+        return last.Holds(address, length) ? last : Search(address, length);
+    }
+
+    private Window? Search(ulong address, uint length)
+    {
+        Window[] windows = _windows;
         int low = 0;
-        int high = starts.Length - 1;
+        int high = windows.Length - 1;
         while (low <= high)
         {
             int middle = (low + high) >>> 1;
-            if (starts[middle] <= address)
+            if (windows[middle].Start <= address)
                 low = middle + 1;
             else
                 high = middle - 1;
         }
 
-        if (high < 0)
-            return -1;
-        ulong offset = address - starts[high];
-        ulong window = _lengths[high];
-        return offset < window && length <= window - offset ? high : -1;
+        if (high < 0 || !windows[high].Holds(address, length))
+            return null;
+        return _last = windows[high];
+    }
+
+    private sealed class Window(ulong start, ulong length, IBusDevice device, string name)
+    {
+        public readonly ulong Start = start;
+        public readonly ulong Length = length;
+        public readonly IBusDevice Device = device;
+        public readonly string Name = name;
+
+        public GuestRange Range => new(Start, Length);
+
+        public bool Holds(ulong address, uint bytes)
+        {
+            ulong offset = address - Start;
+            return offset < Length && bytes <= Length - offset;
+        }
+    }
+
+    /// <summary>Of the window that holds nothing.</summary>
+    private sealed class NoDevice : IBusDevice
+    {
+        public static readonly NoDevice Instance = new();
+
+        public void Read(ulong offset, Span<byte> data) => data.Fill(0xff);
+
+        public void Write(ulong offset, ReadOnlySpan<byte> data)
+        {
+        }
     }
 }

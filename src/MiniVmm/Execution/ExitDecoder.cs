@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Execution;
@@ -14,7 +15,9 @@ public static unsafe class ExitDecoder
     /// <param name="exit">The exit.</param>
     public static void Decode(kvm_run* run, int length, out VmExit exit)
     {
-        exit = default;
+        // The other fields are read only where a case has set them.
+        Unsafe.SkipInit(out exit);
+        exit.Kind = ExitKind.Nothing;
         switch ((KvmExitReason)run->exit_reason)
         {
             case KvmExitReason.KVM_EXIT_IO:
