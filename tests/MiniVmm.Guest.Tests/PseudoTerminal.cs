@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -46,6 +47,24 @@ internal sealed partial class PseudoTerminal : IDisposable
     /// <summary>Starts a program on it, with its standard error there too, in an xterm for all it knows.</summary>
     public MinivmmProcess StartProgram(params IEnumerable<string> command) => MinivmmProcess.StartProgram(
         "sh", ["-c", $"export TERM=xterm; {OnTerminal} 2>\"$0\"", _path, .. command]);
+
+    /// <summary>Waits until its settings are others than these.</summary>
+    public async Task<string> SettingsOtherThanAsync(string these)
+    {
+        Stopwatch waited = Stopwatch.StartNew();
+        string now;
+        while ((now = await SettingsAsync()) == these)
+        {
+            Assert.True(waited.Elapsed < Transcript.Deadline, "The terminal's settings do not change.");
+            await Task.Delay(10);
+        }
+
+        return now;
+    }
+
+    /// <summary>Changes its settings, as another program on it would.</summary>
+    public async Task SetAsync(string settings) =>
+        (await MinivmmProcess.RunProgramAsync("stty", "--file", _path, settings.Trim())).With(0);
 
     public void Type(string keys) => _keyboard.Write(Encoding.UTF8.GetBytes(keys));
 

@@ -19,12 +19,19 @@ public sealed unsafe class ConsoleInput : IDisposable
     /// <summary>How long a guest takes nothing before it is thought to hang, in milliseconds.</summary>
     private const int Patience = 500;
 
+    /// <summary>
+    /// How soon to ask again whether the terminal is ours, in milliseconds: a shell tells a job that runs already nothing
+    /// when it brings it to the foreground.
+    /// </summary>
+    private const int ForegroundDelay = 250;
+
     /// <summary>Bytes of one read, and of those that wait for the guest.</summary>
     private const int MostAtOnce = 256;
 
     private readonly int _fd;
     private readonly IConsoleKeys _console;
     private readonly EscapeKeys? _keys;
+    private readonly TerminalMode? _mode;
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
     private readonly byte[] _waiting = new byte[MostAtOnce];
@@ -35,8 +42,10 @@ public sealed unsafe class ConsoleInput : IDisposable
     /// <param name="console">The device it goes to.</param>
     /// <param name="lifecycle">Told of Ctrl-A x.</param>
     /// <param name="terminal">Whether escape keys are looked for.</param>
-    public ConsoleInput(int fd, IConsoleKeys console, Lifecycle lifecycle, bool terminal)
+    /// <param name="mode">The terminal's, if it is one: nothing is read while it is not ours.</param>
+    public ConsoleInput(int fd, IConsoleKeys console, Lifecycle lifecycle, bool terminal, TerminalMode? mode = null)
     {
+        _mode = mode;
         _fd = fd;
         _console = console;
         _keys = terminal ? new EscapeKeys() : null;
@@ -57,6 +66,7 @@ public sealed unsafe class ConsoleInput : IDisposable
 
     private void Carry(Lifecycle lifecycle)
     {
+        JobControl.RefuseToBeStoppedByReading();
         byte* buffer = stackalloc byte[MostAtOnce];
         pollfd* fds = stackalloc pollfd[2];
         while (true)
@@ -65,9 +75,10 @@ public sealed unsafe class ConsoleInput : IDisposable
             // once the guest seems to hang: one of the keys may be meant to end it.
             bool full = !Flush();
             bool waits = full && (_keys is null || Environment.TickCount64 - _lastTaken < Patience);
-            fds[0] = new pollfd { fd = waits ? -1 : _fd, events = POLLIN };
+            bool away = _mode is not null && !_mode.TryStayRaw();
+            fds[0] = new pollfd { fd = waits || away ? -1 : _fd, events = POLLIN };
             fds[1] = new pollfd { fd = _stop.Fd, events = POLLIN };
-            int ready = poll(fds, 2, full ? RetryDelay : -1);
+            int ready = poll(fds, 2, full ? RetryDelay : away ? ForegroundDelay : -1);
             if (ready <= 0)
                 continue;
             if (fds[1].revents != 0)
@@ -75,7 +86,7 @@ public sealed unsafe class ConsoleInput : IDisposable
             if (fds[0].revents == 0)
                 continue;
             long got = read(_fd, buffer, MostAtOnce);
-            if (got < 0 && (errno == EINTR || errno == EAGAIN))
+            if (got < 0 && (errno == EINTR || errno == EAGAIN || (errno == EIO && _mode is { IsForeground: false })))
                 continue;
             if (got <= 0)
                 return; // end of input: the guest runs on without
@@ -104,6 +115,11 @@ public sealed unsafe class ConsoleInput : IDisposable
                 byte[] help = Encoding.UTF8.GetBytes(EscapeKeys.Help);
                 fixed (byte* text = help)
                     _ = write(2, text, help.Length);
+                return true;
+            case EscapeAction.Suspend:
+                _ = Flush();
+                if (_mode is not null)
+                    JobControl.Suspend();
                 return true;
             case EscapeAction.End:
                 _ = Flush();

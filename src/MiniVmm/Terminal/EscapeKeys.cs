@@ -10,6 +10,7 @@ public enum EscapeAction
     Swallow,
     Help,
     Break,
+    Suspend,
     End,
 }
 
@@ -21,6 +22,7 @@ public sealed class EscapeKeys
 
         Ctrl-A h       this help
         Ctrl-A x       end the virtual machine
+        Ctrl-A z       suspend it, as Ctrl-Z does elsewhere
         Ctrl-A b       send a break (SysRq on a Linux console)
         Ctrl-A Ctrl-A  send Ctrl-A itself
 
@@ -43,6 +45,7 @@ public sealed class EscapeKeys
         {
             (byte)'x' or (byte)'X' => EscapeAction.End,
             (byte)'h' or (byte)'H' or (byte)'?' => EscapeAction.Help,
+            (byte)'z' or (byte)'Z' => EscapeAction.Suspend,
             (byte)'b' or (byte)'B' => EscapeAction.Break,
             CtrlA => EscapeAction.Send,
             _ => EscapeAction.Swallow,

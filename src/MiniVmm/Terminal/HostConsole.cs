@@ -60,6 +60,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private readonly MergedText? _merged;
     private readonly bool _takesInput;
     private TerminalMode? _terminal;
+    private JobControl? _job;
     private ConsoleInput? _input;
     private TerminalSize? _size;
     private bool _disposed;
@@ -129,12 +130,14 @@ internal sealed unsafe class HostConsole : IDisposable
     {
         if (!_takesInput)
             return;
-        _terminal = TerminalMode.TryEnterRaw(StandardInput);
+        if (TerminalMode.Of(StandardInput) is { } terminal)
+        {
+            _terminal = terminal;
+            _ = terminal.TryEnterRaw(); // in the background it waits until it is brought to the front
+            _job = new JobControl(terminal, () => _size?.Refresh());
+        }
 
-        // A terminal that is not ours, as of a job in the background: reading from it would stop us (SIGTTIN).
-        if (_terminal is null && isatty(StandardInput) != 0)
-            return;
-        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null);
+        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null, _terminal);
     }
 
     /// <summary>Says how large the terminal is, now and whenever that changes, if text goes to one.</summary>
@@ -160,6 +163,7 @@ internal sealed unsafe class HostConsole : IDisposable
         _merged?.Flush();
         _output?.Dispose();
         _debugOutput?.Dispose();
+        _job?.Dispose();
         _terminal?.Dispose();
     }
 

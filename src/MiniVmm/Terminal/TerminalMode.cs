@@ -9,57 +9,83 @@ namespace MiniVmm.Terminal;
 /// </summary>
 public sealed unsafe class TerminalMode : IDisposable
 {
+    private readonly Lock _lock = new();
     private readonly int _fd;
-    private readonly termios _before;
-    private int _restored;
+    private termios _before;
+    private bool _known; // what was before
+    private bool _raw;
+    private bool _disposed;
 
-    private TerminalMode(int fd, termios before)
+    private TerminalMode(int fd)
     {
         _fd = fd;
-        _before = before;
-        AppDomain.CurrentDomain.ProcessExit += Restore;
+        AppDomain.CurrentDomain.ProcessExit += Leave;
     }
 
     /// <summary>
-    /// Puts the terminal behind <paramref name="fd"/> into raw mode; null where there is none, or it is not ours.
+    /// Whether keys typed there are for this process: in the background they are for another, reading them would stop us
+    /// (SIGTTIN), and so would changing the mode (SIGTTOU).
     /// </summary>
-    public static TerminalMode? TryEnterRaw(int fd)
-    {
-        // From the background the change would stop us (SIGTTOU), and the keys are not for us anyway.
-        return isatty(fd) != 0 && tcgetpgrp(fd) == getpgrp() ? EnterRaw(fd) : null;
-    }
+    public bool IsForeground => tcgetpgrp(_fd) == getpgrp();
+
+    /// <summary>The terminal behind <paramref name="fd"/>, its mode as it is; null where there is none.</summary>
+    public static TerminalMode? Of(int fd) => isatty(fd) != 0 ? new TerminalMode(fd) : null;
+
+    /// <summary>
+    /// Puts the terminal into raw mode, also where whoever had it in between has changed the mode.
+    /// </summary>
+    /// <returns>False where it is not ours at the moment.</returns>
+    public bool TryEnterRaw() => IsForeground && EnterRaw();
+
+    /// <summary>Enters raw mode if it was left, or never entered; cheap where it was not.</summary>
+    /// <inheritdoc cref="TryEnterRaw" path="/returns"/>
+    public bool TryStayRaw() => IsForeground && (Volatile.Read(ref _raw) || EnterRaw());
 
     /// <summary>The same without asking whose terminal it is.</summary>
-    internal static TerminalMode? EnterRaw(int fd)
+    internal bool EnterRaw()
     {
-        termios before;
-        if (tcgetattr(fd, &before) != 0)
-            return null;
-        termios raw = before;
-        raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-        raw.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
-        raw.c_cflag &= ~(CSIZE | PARENB);
-        raw.c_cflag |= CS8;
-        raw.c_cc[VMIN] = 1;
-        raw.c_cc[VTIME] = 0;
-        TerminalMode mode = new(fd, before);
-        if (tcsetattr(fd, (int)TCSANOW, &raw) == 0)
-            return mode;
-        mode.Dispose();
-        return null;
+        lock (_lock)
+        {
+            termios now;
+            if (_disposed || tcgetattr(_fd, &now) != 0)
+                return false;
+
+            // A shell gives back the raw mode of a job that it continues: that is not what was before.
+            if (!_known)
+                (_before, _known) = (now, true);
+            termios raw = _before;
+            raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+            raw.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+            raw.c_cflag &= ~(CSIZE | PARENB);
+            raw.c_cflag |= CS8;
+            raw.c_cc[VMIN] = 1;
+            raw.c_cc[VTIME] = 0;
+            return _raw = tcsetattr(_fd, (int)TCSANOW, &raw) == 0;
+        }
+    }
+
+    /// <summary>Puts back what was before raw mode; what a shell has set in between stays as it is.</summary>
+    public void Restore()
+    {
+        lock (_lock)
+        {
+            termios before = _before;
+            if (_raw && (IsForeground || !HasForeground))
+                _ = tcsetattr(_fd, (int)TCSADRAIN, &before);
+            _raw = false;
+        }
     }
 
     public void Dispose()
     {
-        AppDomain.CurrentDomain.ProcessExit -= Restore;
-        Restore(this, EventArgs.Empty);
+        AppDomain.CurrentDomain.ProcessExit -= Leave;
+        Restore();
+        lock (_lock)
+            _disposed = true;
     }
 
-    private void Restore(object? sender, EventArgs e)
-    {
-        if (Interlocked.Exchange(ref _restored, 1) != 0)
-            return;
-        termios before = _before;
-        _ = tcsetattr(_fd, (int)TCSADRAIN, &before);
-    }
+    // A terminal of no session, as a program's descriptor may be, has no foreground to ask for.
+    private bool HasForeground => tcgetpgrp(_fd) > 0;
+
+    private void Leave(object? sender, EventArgs e) => Restore();
 }

@@ -19,8 +19,8 @@ public sealed unsafe class TerminalSize : IDisposable
     {
         _fd = fd;
         _resize = resize;
-        _changes = PosixSignalRegistration.Create(SIGWINCH, _ => Tell());
-        Tell();
+        _changes = PosixSignalRegistration.Create(SIGWINCH, _ => Refresh());
+        Refresh();
     }
 
     /// <summary>Tells <paramref name="resize"/> columns and rows, now and at each SIGWINCH.</summary>
@@ -41,7 +41,8 @@ public sealed unsafe class TerminalSize : IDisposable
 
     public void Dispose() => _changes.Dispose();
 
-    private void Tell()
+    /// <summary>Tells the size once more: of its changes a process in the background hears nothing.</summary>
+    public void Refresh()
     {
         lock (_lock)
         {

@@ -52,7 +52,7 @@ public sealed class ConsoleInputTests : IDisposable
     public void On_a_terminal_Ctrl_A_x_ends_the_machine_and_what_came_before_was_typed()
     {
         using ConsoleInput input = new(_pipe.Reader, _serial, _lifecycle, terminal: true);
-        _pipe.Write("a\u0001\u0001\u0001zb\u0001x"u8);
+        _pipe.Write("a\u0001\u0001\u0001qb\u0001x"u8);
 
         Assert.Equal(StopKind.Interrupted, _lifecycle.Wait(null).Kind);
         Assert.Equal("a\u0001b"u8.ToArray(), Typed(3));

@@ -13,6 +13,8 @@ public sealed class EscapeKeysTests
     [InlineData((byte)'?', EscapeAction.Help)]
     [InlineData((byte)'b', EscapeAction.Break)]
     [InlineData((byte)'B', EscapeAction.Break)]
+    [InlineData((byte)'z', EscapeAction.Suspend)]
+    [InlineData((byte)'Z', EscapeAction.Suspend)]
     [InlineData(CtrlA, EscapeAction.Send)]
     [InlineData((byte)'q', EscapeAction.Swallow)]
     [InlineData((byte)'\r', EscapeAction.Swallow)]
@@ -37,7 +39,7 @@ public sealed class EscapeKeysTests
     [Fact]
     public void The_help_names_every_command()
     {
-        foreach (string command in (string[])["Ctrl-A h", "Ctrl-A x", "Ctrl-A b", "Ctrl-A Ctrl-A"])
+        foreach (string command in (string[])["Ctrl-A h", "Ctrl-A x", "Ctrl-A z", "Ctrl-A b", "Ctrl-A Ctrl-A"])
             Assert.Contains(command, EscapeKeys.Help, StringComparison.Ordinal);
     }
 }

@@ -11,9 +11,9 @@ public sealed class TerminalModeTests
         using PseudoTerminal terminal = new();
         ulong output = (ulong)(uint)terminal.Mode.c_oflag;
 
-        using TerminalMode? raw = TerminalMode.EnterRaw(terminal.Fd);
+        using TerminalMode raw = TerminalMode.Of(terminal.Fd)!;
 
-        Assert.NotNull(raw);
+        Assert.True(raw.EnterRaw());
         termios mode = terminal.Mode;
         Assert.Equal(0u, (uint)mode.c_lflag & (uint)(LibC.ECHO | LibC.ICANON | LibC.ISIG | LibC.IEXTEN));
         var changed = LibC.ICRNL | LibC.IXON | LibC.BRKINT | LibC.ISTRIP | LibC.INLCR | LibC.IGNCR;
@@ -28,18 +28,41 @@ public sealed class TerminalModeTests
         using PseudoTerminal terminal = new();
         byte[] before = terminal.ModeBytes;
 
-        TerminalMode raw = TerminalMode.EnterRaw(terminal.Fd)!;
+        TerminalMode raw = TerminalMode.Of(terminal.Fd)!;
+        raw.EnterRaw();
         byte[] during = terminal.ModeBytes;
         Assert.NotEqual(before, during);
         raw.Dispose();
         Assert.Equal(before, terminal.ModeBytes);
 
-        using (TerminalMode.EnterRaw(terminal.Fd))
+        using (TerminalMode other = TerminalMode.Of(terminal.Fd)!)
         {
+            other.EnterRaw();
             raw.Dispose();
+            Assert.False(raw.EnterRaw());
             Assert.Equal(during, terminal.ModeBytes);
         }
 
+        Assert.Equal(before, terminal.ModeBytes);
+    }
+
+    [Fact]
+    public void Entered_again_it_still_puts_back_what_was_before_the_first_time()
+    {
+        using PseudoTerminal terminal = new();
+        byte[] before = terminal.ModeBytes;
+        using TerminalMode raw = TerminalMode.Of(terminal.Fd)!;
+        raw.EnterRaw();
+        byte[] during = terminal.ModeBytes;
+
+        raw.Restore();
+        Assert.Equal(before, terminal.ModeBytes);
+        raw.EnterRaw();
+        Assert.Equal(during, terminal.ModeBytes);
+
+        // As after SIGSTOP, when a shell gives a job its raw mode back before it goes on.
+        raw.EnterRaw();
+        raw.Restore();
         Assert.Equal(before, terminal.ModeBytes);
     }
 
@@ -49,7 +72,12 @@ public sealed class TerminalModeTests
         using PseudoTerminal terminal = new();
         byte[] before = terminal.ModeBytes;
 
-        Assert.Null(TerminalMode.TryEnterRaw(terminal.Fd));
+        using (TerminalMode mode = TerminalMode.Of(terminal.Fd)!)
+        {
+            Assert.False(mode.IsForeground);
+            Assert.False(mode.TryEnterRaw());
+            Assert.False(mode.TryStayRaw());
+        }
 
         Assert.Equal(before, terminal.ModeBytes);
     }
@@ -59,8 +87,7 @@ public sealed class TerminalModeTests
     {
         using Pipe pipe = new();
 
-        Assert.Null(TerminalMode.TryEnterRaw(pipe.Reader));
-        Assert.Null(TerminalMode.EnterRaw(pipe.Reader));
-        Assert.Null(TerminalMode.TryEnterRaw(-1));
+        Assert.Null(TerminalMode.Of(pipe.Reader));
+        Assert.Null(TerminalMode.Of(-1));
     }
 }
