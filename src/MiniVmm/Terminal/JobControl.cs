@@ -56,17 +56,20 @@ internal sealed unsafe class JobControl : IDisposable
     private void Stop(PosixSignalContext context)
     {
         context.Cancel = true;
-        _terminal.Restore();
+        _terminal.Restore(Stop);
+        Continue();
+    }
 
-        // With the default action in place, and sent to this very thread, the signal has its effect before the call
-        // returns: once the process has gone on. In a group that no shell looks after the kernel ignores it.
+    // With the default action in place, and sent to this very thread, the signal has its effect before the call
+    // returns: once the process has gone on. In a group that no shell looks after the kernel ignores it.
+    private static void Stop()
+    {
         sigaction standard = default;
         sigaction ours;
         if (LibC.sigaction(SIGTSTP, &standard, &ours) != 0)
             return;
         _ = Linux.TgKill(Environment.ProcessId, Linux.GetTid(), SIGTSTP);
         _ = LibC.sigaction(SIGTSTP, &ours, null);
-        Continue();
     }
 
     private void Continue()

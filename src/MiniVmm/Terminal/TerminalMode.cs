@@ -39,7 +39,15 @@ public sealed unsafe class TerminalMode : IDisposable
 
     /// <summary>Enters raw mode if it was left, or never entered; cheap where it was not.</summary>
     /// <inheritdoc cref="TryEnterRaw" path="/returns"/>
-    public bool TryStayRaw() => IsForeground && (Volatile.Read(ref _raw) || EnterRaw());
+    public bool TryStayRaw()
+    {
+        if (IsForeground)
+            return Volatile.Read(ref _raw) || EnterRaw();
+
+        // Whoever has it now sets it as he likes: it is to be entered anew.
+        Volatile.Write(ref _raw, false);
+        return false;
+    }
 
     /// <summary>The same without asking whose terminal it is.</summary>
     internal bool EnterRaw()
@@ -60,19 +68,22 @@ public sealed unsafe class TerminalMode : IDisposable
             raw.c_cflag |= CS8;
             raw.c_cc[VMIN] = 1;
             raw.c_cc[VTIME] = 0;
-            return _raw = tcsetattr(_fd, (int)TCSANOW, &raw) == 0;
+            return _raw = Set(TCSANOW, raw);
         }
     }
 
     /// <summary>Puts back what was before raw mode; what a shell has set in between stays as it is.</summary>
-    public void Restore()
+    public void Restore() => Restore(null);
+
+    /// <summary>The same, and keeps everybody from raw mode until <paramref name="stopped"/> has returned.</summary>
+    public void Restore(Action? stopped)
     {
         lock (_lock)
         {
-            termios before = _before;
             if (_raw && (IsForeground || !HasForeground))
-                _ = tcsetattr(_fd, (int)TCSADRAIN, &before);
+                _ = Set(TCSADRAIN, _before);
             _raw = false;
+            stopped?.Invoke();
         }
     }
 
@@ -86,6 +97,19 @@ public sealed unsafe class TerminalMode : IDisposable
 
     // A terminal of no session, as a program's descriptor may be, has no foreground to ask for.
     private bool HasForeground => tcgetpgrp(_fd) > 0;
+
+    // From the background SIGTTOU would stop us, and between a look and a change the terminal can be given away.
+    private bool Set(uint when, termios mode)
+    {
+        const int SIGTTOU = 22; // signal(7)
+        sigset_t blocked = default;
+        sigset_t before;
+        *(ulong*)&blocked = 1UL << (SIGTTOU - 1);
+        _ = pthread_sigmask(SIG_BLOCK, &blocked, &before);
+        bool set = tcsetattr(_fd, (int)when, &mode) == 0;
+        _ = pthread_sigmask(SIG_SETMASK, &before, null);
+        return set;
+    }
 
     private void Leave(object? sender, EventArgs e) => Restore();
 }
