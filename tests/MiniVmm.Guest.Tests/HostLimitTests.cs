@@ -72,7 +72,7 @@ public sealed class HostLimitTests(UsableKvm kvm, FaultyKvm faulty) : IClassFixt
             "prlimit", "--fsize=512", Built.MiniVmm, "run", option, place, Hello);
 
         string line = run.With(ExitStatus.HostLimit).OnlyLine();
-        Assert.StartsWith($"{option} {place}: ", line);
+        Assert.Contains($"{place}: ", line);
         Assert.Contains("ulimit -f", line);
     }
 
