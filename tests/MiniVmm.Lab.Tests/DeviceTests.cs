@@ -151,24 +151,4 @@ public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
     [Fact]
     public void A_forwarded_port_of_the_host_reaches_a_server_in_the_guest() =>
         Assert.Equal(DevicesBoot.Greeting, boot.Forwarded.Trim());
-
-    [Theory]
-    [InlineData("acpi=off")]
-    [InlineData("acpi=off noapic")]
-    public async Task Devices_that_the_command_line_names_work_by_the_8259s(string kernelLine)
-    {
-        await using GuestShell guest = await GuestShell.StartAsync(
-            "devices-8259", kernelLine, "--mem", "256M", "--rng", "--disk", $"{Lab.Guest("root.img")},format=raw,ro");
-
-        await guest.RunAsync("dd if=/dev/hwrng of=/dev/null bs=512 count=1");
-        string disk = await guest.RunAsync("dd if=/dev/vda bs=1M count=1 2>/dev/null | sha256sum");
-        string interrupts = await guest.RunAsync("grep virtio /proc/interrupts");
-        await guest.PowerOffAsync();
-
-        using FileStream image = File.OpenRead(Lab.Guest("root.img"));
-        byte[] head = new byte[1 << 20];
-        image.ReadExactly(head);
-        Assert.StartsWith(Convert.ToHexStringLower(SHA256.HashData(head)), disk, StringComparison.Ordinal);
-        Assert.Contains("XT-PIC", interrupts, StringComparison.Ordinal);
-    }
 }
