@@ -206,15 +206,15 @@ internal sealed class ElfFile
         index, (ElfSegmentType)U32(raw, 0), Flags: U32(raw, 4), Offset: U64(raw, 8), VirtualAddress: U64(raw, 16),
         PhysicalAddress: U64(raw, 24), FileSize: U64(raw, 32), MemorySize: U64(raw, 40), Alignment: U64(raw, 48));
 
-    private static bool InFile(ReadOnlySpan<byte> file, ulong offset, ulong length) =>
+    internal static bool InFile(ReadOnlySpan<byte> file, ulong offset, ulong length) =>
         length <= (ulong)file.Length && offset <= (ulong)file.Length - length;
 
-    private static ushort U16(ReadOnlySpan<byte> bytes, int offset) =>
+    internal static ushort U16(ReadOnlySpan<byte> bytes, int offset) =>
         BinaryPrimitives.ReadUInt16LittleEndian(bytes[offset..]);
 
-    private static uint U32(ReadOnlySpan<byte> bytes, int offset) =>
+    internal static uint U32(ReadOnlySpan<byte> bytes, int offset) =>
         BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
 
-    private static ulong U64(ReadOnlySpan<byte> bytes, int offset) =>
+    internal static ulong U64(ReadOnlySpan<byte> bytes, int offset) =>
         BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
 }

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using System.Text;
+using static MiniVmm.Boot.ElfFile;
 
 namespace MiniVmm.Boot;
 
@@ -52,7 +52,7 @@ public sealed class ElfSymbols
         ulong sections = elf.Is64 ? U64(bytes, 40) : U32(bytes, 32);
         int size = elf.Is64 ? 64 : 40;
         int count = U16(bytes, elf.Is64 ? 60 : 48);
-        if (U16(bytes, elf.Is64 ? 58 : 46) != size || !Holds(bytes, sections, (ulong)(count * size)))
+        if (U16(bytes, elf.Is64 ? 58 : 46) != size || !InFile(bytes, sections, (ulong)(count * size)))
             return null;
         for (int i = 0; i < count; i++)
         {
@@ -61,10 +61,10 @@ public sealed class ElfSymbols
                 continue;
             (ulong at, ulong length) = Extent(section, elf.Is64);
             uint link = U32(section, elf.Is64 ? 40 : 24);
-            if (link >= count || !Holds(bytes, at, length))
+            if (link >= count || !InFile(bytes, at, length))
                 return null;
             (ulong namesAt, ulong namesLength) = Extent(bytes.Slice((int)sections + ((int)link * size), size), elf.Is64);
-            if (!Holds(bytes, namesAt, namesLength))
+            if (!InFile(bytes, namesAt, namesLength))
                 return null;
             int symbolSize = elf.Is64 ? 24 : 16;
             return new(file, elf, ((int)at, (int)length / symbolSize), ((int)namesAt, (int)namesLength));
@@ -133,16 +133,4 @@ public sealed class ElfSymbols
     private static (ulong Offset, ulong Length) Extent(ReadOnlySpan<byte> section, bool is64) => is64
         ? (U64(section, 24), U64(section, 32))
         : (U32(section, 16), U32(section, 20));
-
-    private static bool Holds(ReadOnlySpan<byte> file, ulong offset, ulong length) =>
-        length <= (ulong)file.Length && offset <= (ulong)file.Length - length;
-
-    private static ushort U16(ReadOnlySpan<byte> bytes, int offset) =>
-        BinaryPrimitives.ReadUInt16LittleEndian(bytes[offset..]);
-
-    private static uint U32(ReadOnlySpan<byte> bytes, int offset) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
-
-    private static ulong U64(ReadOnlySpan<byte> bytes, int offset) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
 }

@@ -32,8 +32,6 @@ internal sealed unsafe class JobControl : IDisposable
         });
     }
 
-    public TerminalMode Terminal => _terminal;
-
     /// <summary>Stops the job, all of its processes, as the terminal's own key for it would.</summary>
     public static void Suspend() => _ = kill(0, SIGTSTP);
 
