@@ -1,5 +1,6 @@
 # Sourced by the comparisons here: builds what they compare, and says how each monitor runs a test kernel. In the lab
-# (tests/lab) it builds nothing: there it measures what was built outside.
+# (tests/lab) it builds nothing: there it measures what was built outside. MINIVMM_BEFORE=PROGRAM puts an older minivmm
+# beside this one.
 out=$PWD/out/bench guests=$PWD/out/guests ram_mib=96
 mkdir -p "$out"
 if [[ ! ${LAB-} ]]; then
@@ -24,6 +25,9 @@ commands_for() { # KERNEL COMMAND_LINE
   local kernel=$guests/$1.elf line=$2
   local minivmm=(run --mem "${ram_mib}M" "$kernel" --append "$line")
   commands=("C twin" "$out/boot_twin" "$kernel" "$ram_mib" "$line" -- "minivmm" "$PWD/out/minivmm" "${minivmm[@]}")
+  if [[ ${MINIVMM_BEFORE-} ]]; then
+    commands+=(-- "minivmm, before" "$MINIVMM_BEFORE" "${minivmm[@]}")
+  fi
   if [[ ${jit:-} ]]; then
     commands+=(-- "minivmm, JIT-compiled" "$(command -v dotnet)" "$jit" "${minivmm[@]}")
   fi

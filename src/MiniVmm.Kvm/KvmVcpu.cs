@@ -8,7 +8,7 @@ namespace MiniVmm.Kvm;
 /// happen while it does not run; other threads may write <c>Run->immediate_exit</c>. Dispose it only when
 /// its thread has left <see cref="Enter"/> for good: Dispose unmaps <see cref="Run"/>.
 /// </summary>
-public sealed unsafe class KvmVcpu : IDisposable
+public sealed unsafe partial class KvmVcpu : IDisposable
 {
     private readonly KvmHandle _handle;
     private int _fd;
@@ -41,7 +41,11 @@ public sealed unsafe class KvmVcpu : IDisposable
     /// (look again and re-enter; exit_reason says nothing then), EAGAIN for a vCPU that waits for its SIPI,
     /// EFAULT or another for a failure. Never retried here. EBADF after Dispose.
     /// </returns>
-    public int Enter() => Linux.Ioctl(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+    /// <remarks>
+    /// Errno is read only where the call failed: SetLastError would clear it before and copy it after every entry. It is
+    /// still the call's here, as generated stubs count on too: the return from native code keeps it.
+    /// </remarks>
+    public int Enter() => EnterGuest(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastSystemError();
 
     /// <summary>The CPUID table that the guest sees; before the vCPU first runs.</summary>
     /// <exception cref="KvmException">Too many entries, or a table that cannot be.</exception>
@@ -225,4 +229,8 @@ public sealed unsafe class KvmVcpu : IDisposable
         fixed (T* p = &block)
             KvmCall.Must(operation, Fd, request, p);
     }
+
+    // Never SuppressGCTransition: KVM_RUN blocks for as long as the guest likes, and the collector would wait for it.
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int EnterGuest(int fd, nuint request, nuint argument);
 }

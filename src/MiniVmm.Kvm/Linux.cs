@@ -25,10 +25,6 @@ public static unsafe partial class Linux
     /// <see cref="Marshal.GetLastPInvokeError"/>.
     /// </summary>
     /// <returns>-1 on an error, else what the request says.</returns>
-    /// <remarks>
-    /// Never SuppressGCTransition: KVM_RUN blocks for as long as the guest likes, and the collector would
-    /// wait for it.
-    /// </remarks>
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int Ioctl(int fd, nuint request, nuint argument);
 

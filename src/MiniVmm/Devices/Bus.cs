@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Devices;
@@ -6,20 +7,34 @@ namespace MiniVmm.Devices;
 /// Port or memory addresses, each claimed by at most one device. Built before the first vCPU runs and
 /// unchanged from then on, so that look-ups need no lock.
 /// </summary>
-/// <param name="name">For errors: "port" or "memory".</param>
-/// <param name="limit">Highest address on this bus: 0xffff for ports.</param>
-public sealed class Bus(string name, ulong limit)
+public sealed class Bus
 {
-    private static readonly Window None = new(0, 0, NoDevice.Instance, "");
-    private Window[] _windows = [];
+    /// <summary>For an access that lies in no one window.</summary>
+    private static readonly Window Nothing = new(0, 0, NoDevice.Instance, "");
+
+    private readonly string _name;
+    private readonly ulong _limit;
+
+    // Devices' windows and the gaps between them: together all addresses up to the limit, ascending.
+    private Window[] _windows;
 
     // Most accesses go where the one before went: a console's port, a queue's doorbell. A reference is read and written
     // whole, so that vCPUs can share it without a lock.
-    private Window _last = None;
+    private Window _last;
+
+    /// <param name="name">For errors: "port" or "memory".</param>
+    /// <param name="limit">Highest address on this bus: 0xffff for ports.</param>
+    public Bus(string name, ulong limit)
+    {
+        _name = name;
+        _limit = limit;
+        _windows = [Gap(0, limit)];
+        _last = _windows[0];
+    }
 
     /// <summary>The windows and who claims them, ascending, for people.</summary>
     public IEnumerable<(GuestRange Range, string Device)> Windows =>
-        _windows.Select(window => (window.Range, window.Name));
+        _windows.Where(window => window.IsClaimed).Select(window => (window.Range, window.Name));
 
     /// <summary>Gives a device its window.</summary>
     /// <param name="device">The device; sees offsets from <paramref name="start"/>.</param>
@@ -29,19 +44,22 @@ public sealed class Bus(string name, ulong limit)
     /// <exception cref="ArgumentException">The window is empty, runs past the bus, or overlaps another's.</exception>
     public void Add(IBusDevice device, string deviceName, ulong start, ulong length)
     {
-        if (length == 0 || start > limit || length - 1 > limit - start)
-            throw new ArgumentException($"{deviceName}: {length} bytes at 0x{start:x} do not fit the {name} bus");
-        Window added = new(start, length, device, deviceName);
-        int at = 0;
-        foreach (Window other in _windows)
-        {
-            if (other.Range.Overlaps(added.Range))
-                throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {name} window of {other.Name}");
-            if (other.Start < start)
-                at++;
-        }
+        if (length == 0 || start > _limit || length - 1 > _limit - start)
+            throw new ArgumentException($"{deviceName}: {length} bytes at 0x{start:x} do not fit the {_name} bus");
+        GuestRange range = new(start, length);
+        if (Array.Find(_windows, window => window.IsClaimed && window.Range.Overlaps(range)) is { } other)
+            throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {_name} window of {other.Name}");
 
-        _windows = [.. _windows[..at], added, .. _windows[at..]];
+        int at = Array.FindLastIndex(_windows, window => window.Start <= start);
+        Window gap = _windows[at];
+        List<Window> windows = [.. _windows[..at]];
+        if (gap.Start < start)
+            windows.Add(Gap(gap.Start, start - 1));
+        windows.Add(new Window(start, start + (length - 1), device, deviceName));
+        if (start + (length - 1) < gap.Last)
+            windows.Add(Gap(start + length, gap.Last));
+        _windows = [.. windows, .. _windows[(at + 1)..]];
+        _last = _windows[0];
     }
 
     /// <summary>
@@ -50,69 +68,65 @@ public sealed class Bus(string name, ulong limit)
     /// <returns>Whether a device claimed it.</returns>
     public bool Read(ulong address, Span<byte> data)
     {
-        if (Find(address, (uint)data.Length) is not { } window)
-        {
-            data.Fill(0xff);
-            return false;
-        }
-
+        Window window = Find(address, (uint)data.Length);
         window.Device.Read(address - window.Start, data);
-        return true;
+        return window.IsClaimed;
     }
 
     /// <summary>Hands a write to the device that claims all of it; an unclaimed one goes nowhere.</summary>
     /// <returns>Whether a device claimed it.</returns>
     public bool Write(ulong address, ReadOnlySpan<byte> data)
     {
-        if (Find(address, (uint)data.Length) is not { } window)
-            return false;
+        Window window = Find(address, (uint)data.Length);
         window.Device.Write(address - window.Start, data);
-        return true;
+        return window.IsClaimed;
     }
 
-    /// <summary>The window that holds all the bytes, or null.</summary>
-    private Window? Find(ulong address, uint length)
+    /// <summary>The window or gap that holds all the bytes; <see cref="Nothing"/> where they lie in several.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Window Find(ulong address, uint length)
     {
         Window last = _last;
         return last.Holds(address, length) ? last : Search(address, length);
     }
 
-    private Window? Search(ulong address, uint length)
+    private Window Search(ulong address, uint length)
     {
         Window[] windows = _windows;
         int low = 0;
         int high = windows.Length - 1;
-        while (low <= high)
+        while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            int middle = (low + high + 1) >>> 1;
             if (windows[middle].Start <= address)
-                low = middle + 1;
+                low = middle;
             else
                 high = middle - 1;
         }
 
-        if (high < 0 || !windows[high].Holds(address, length))
-            return null;
-        return _last = windows[high];
+        if (!windows[low].Holds(address, length))
+            return Nothing;
+        return _last = windows[low];
     }
 
-    private sealed class Window(ulong start, ulong length, IBusDevice device, string name)
+    private static Window Gap(ulong start, ulong last) => new(start, last, NoDevice.Instance, "");
+
+    private sealed class Window(ulong start, ulong last, IBusDevice device, string name)
     {
         public readonly ulong Start = start;
-        public readonly ulong Length = length;
+        public readonly ulong Last = last;
         public readonly IBusDevice Device = device;
         public readonly string Name = name;
+        public readonly bool IsClaimed = device is not NoDevice;
 
-        public GuestRange Range => new(Start, Length);
+        /// <summary>Of a device's window; a gap may be too long for it.</summary>
+        public GuestRange Range => new(Start, Last - Start + 1);
 
-        public bool Holds(ulong address, uint bytes)
-        {
-            ulong offset = address - Start;
-            return offset < Length && bytes <= Length - offset;
-        }
+        public bool Holds(ulong address, uint bytes) =>
+            address >= Start && address <= Last && bytes - 1UL <= Last - address;
     }
 
-    /// <summary>Of the window that holds nothing.</summary>
+    /// <summary>Where nothing is.</summary>
     private sealed class NoDevice : IBusDevice
     {
         public static readonly NoDevice Instance = new();

@@ -100,7 +100,7 @@ public sealed unsafe class RunLoopTests : IDisposable
         page.Run->mmio.len = 1;
         page.Run->mmio.is_write = write ? (byte)1 : (byte)0;
         ExitDecoder.Decode(page.Run, KvmRunPage.Length, out VmExit exit);
-        _loop.Serve(ref exit);
+        _loop.Serve(in exit);
         return page.Run->mmio.data[0];
     }
 

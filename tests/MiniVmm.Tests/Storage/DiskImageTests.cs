@@ -266,8 +266,19 @@ public sealed unsafe class DiskImageTests : IDisposable
         return data;
     }
 
-    private static bool HasLock(int process) => Directory.GetFiles($"/proc/{process}/fdinfo")
-        .Any(file => File.Exists(file) && File.ReadAllText(file).Contains("lock:", StringComparison.Ordinal));
+    private static bool HasLock(int process) => Directory.GetFiles($"/proc/{process}/fdinfo").Any(ShowsLock);
+
+    private static bool ShowsLock(string descriptor)
+    {
+        try
+        {
+            return File.ReadAllText(descriptor).Contains("lock:", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // closed since it was listed
+        }
+    }
 
     private void Make(int length) => File.WriteAllBytes(Name, Random(length, 42));
 
