@@ -35,5 +35,18 @@ public sealed class TestKernelTests
         Assert.Contains("triple fault", vmm.Errors, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Fact]
+    public async Task One_processor_leaves_guests_while_the_other_loads_FPU_states()
+    {
+        // Without tests/lab/qemu-repair.c the lab's machine resets or stands still here.
+        string output = await LabHost.ShellAsync($"""
+            taskset -c 1 '{Lab.Guest("fxrstor-loop")}' & loop=$!
+            trap 'kill $loop' EXIT
+            taskset -c 0 '{Lab.MiniVmm}' run '{Elf("exits")}' --append "pio-out 200000" </dev/null || (($? == 1))
+            """);
+
+        Assert.Contains("exits: ok", output);
+    }
+
     private static string Elf(string kernel) => Lab.Guest($"{kernel}.elf");
 }
