@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Win32.SafeHandles;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using Tmds.Linux;
 

@@ -5,7 +5,7 @@ using System.CommandLine.Parsing;
 using MiniVmm.Cli.Output;
 using MiniVmm.Cli.Reference;
 using MiniVmm.Diagnostics;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Cli;
 
@@ -68,7 +68,7 @@ internal static class CommandLine
             Messages.Error(e.Message);
             return e.Status;
         }
-        catch (KvmException e)
+        catch (SystemCallException e)
         {
             Messages.Error(e.Message);
             return ExitStatus.HostLimit;

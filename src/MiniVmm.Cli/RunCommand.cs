@@ -7,7 +7,7 @@ using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Network;

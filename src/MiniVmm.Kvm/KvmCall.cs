@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 
 namespace MiniVmm.Kvm;
 
@@ -33,11 +34,4 @@ internal static unsafe class KvmCall
     /// <inheritdoc cref="Must(string, int, uint, nuint)"/>
     internal static int Must(string operation, int fd, uint request, void* argument) =>
         Must(operation, fd, request, (nuint)argument);
-
-    /// <summary>The fd of an object that is not disposed: a closed number may be another file's by now.</summary>
-    internal static int Open(int fd, object owner)
-    {
-        ObjectDisposedException.ThrowIf(fd < 0, owner);
-        return fd;
-    }
 }

@@ -1,10 +1,9 @@
+using MiniVmm.Host;
+
 namespace MiniVmm.Kvm;
 
-/// <summary>
-/// A call that KVM, or Linux around it, refused. The message is one line for a person: what failed, why in
-/// words, the errno's name, and what to do.
-/// </summary>
-public sealed class KvmException : Exception
+/// <summary>A call that KVM refused, with what to do about it (<see cref="KvmHints"/>).</summary>
+public sealed class KvmException : SystemCallException
 {
     private const string OpenPrefix = "open ";
 
@@ -13,43 +12,20 @@ public sealed class KvmException : Exception
     /// <param name="errno">The positive error number.</param>
     /// <param name="detail">The argument that tells this call from others, as in "id 5"; may be left out.</param>
     public KvmException(string operation, int errno, string? detail = null)
-        : this(operation, errno, Subject(operation, detail), KvmHints.For(operation, errno))
+        : base(operation, Subject(operation, detail), errno, HintFor(operation, errno))
     {
-    }
-
-    private KvmException(string operation, int errno, string subject, string hint)
-        : base(hint.Length == 0
-            ? $"{subject}: {Kvm.Errno.Describe(errno)} ({Kvm.Errno.Name(errno)})"
-            : $"{subject}: {Kvm.Errno.Describe(errno)} ({Kvm.Errno.Name(errno)}); {hint}")
-    {
-        Operation = operation;
-        Errno = errno;
-        ErrnoName = Kvm.Errno.Name(errno);
-        Hint = hint;
     }
 
     private KvmException(string operation, string answer, string hint)
-        : base($"{operation}: {answer}; {hint}")
+        : base(operation, answer, hint)
     {
-        Operation = operation;
-        ErrnoName = "";
-        Hint = hint;
     }
-
-    /// <summary>The ioctl's name, or a call and its object: "KVM_CREATE_VM", "open /dev/kvm".</summary>
-    public string Operation { get; }
-
-    /// <summary>The error number; 0 if the call itself succeeded with an answer that cannot be used.</summary>
-    public int Errno { get; }
-
-    /// <summary>"EACCES"; empty if <see cref="Errno"/> is 0.</summary>
-    public string ErrnoName { get; }
-
-    /// <summary>What to do about it; empty if there is nothing better to say than the error.</summary>
-    public string Hint { get; }
 
     /// <summary>A call that succeeded, with an answer that cannot be used.</summary>
     internal static KvmException Unusable(string operation, string answer, string hint) => new(operation, answer, hint);
+
+    private static string HintFor(string operation, int errno) =>
+        KvmHints.For(operation, errno) is { Length: > 0 } hint ? hint : GenericHint(errno);
 
     private static string Subject(string operation, string? detail)
     {

@@ -1,12 +1,10 @@
-using static MiniVmm.Kvm.Errno;
+using static MiniVmm.Host.Errno;
 
 namespace MiniVmm.Kvm;
 
 /// <summary>What to do about an errno, by the operation that gave it (api.rst names the causes).</summary>
 internal static class KvmHints
 {
-    private const string MoreFiles = "raise the limit of open files (ulimit -n)";
-
     /// <summary>One clause without a full stop; empty if nothing useful can be said.</summary>
     internal static string For(string operation, int errno)
     {
@@ -14,7 +12,7 @@ internal static class KvmHints
             ? OnOpen(errno)
             : OnSystem(operation, errno) ?? OnMemory(operation, errno) ?? OnInterrupts(operation, errno)
                 ?? OnVcpu(operation, errno) ?? "";
-        return specific.Length > 0 ? specific : Generic(errno);
+        return specific.Length > 0 ? specific : OnAny(errno);
     }
 
     private static string OnOpen(int errno) => errno switch
@@ -94,12 +92,9 @@ internal static class KvmHints
         _ => null,
     };
 
-    private static string Generic(int errno) => errno switch
+    private static string OnAny(int errno) => errno switch
     {
-        EMFILE or ENFILE => MoreFiles,
         EIO => "the VM belongs to another process, or the kernel has given it up (see dmesg)",
-        EPERM or EACCES => "a security policy of the host forbids it",
-        ENOMEM => "the host is out of memory",
         ENOTTY or ENOSYS or EOPNOTSUPP => "this kernel's KVM does not have it: use a newer one",
         _ => "",
     };

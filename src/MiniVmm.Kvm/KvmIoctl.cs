@@ -1,3 +1,5 @@
+using MiniVmm.Host;
+
 namespace MiniVmm.Kvm;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Kvm;
@@ -14,7 +15,7 @@ public sealed unsafe class KvmStats : IDisposable
     private const uint MostDescriptors = 4096;
     private const uint LongestName = 1024;
 
-    private readonly KvmHandle _handle;
+    private readonly FileHandle _handle;
     private readonly Dictionary<string, long> _offsets = [];
     private int _fd;
 
@@ -23,7 +24,7 @@ public sealed unsafe class KvmStats : IDisposable
     internal KvmStats(int fd)
     {
         _fd = fd;
-        _handle = KvmHandle.Hold(fd);
+        _handle = FileHandle.Hold(fd);
         try
         {
             ReadDescriptors();
@@ -83,7 +84,7 @@ public sealed unsafe class KvmStats : IDisposable
 
     private void ReadAt(long offset, void* to, int length)
     {
-        int fd = KvmCall.Open(_fd, this);
+        int fd = FileHandle.Open(_fd, this);
         while (true)
         {
             long got = (long)LibC.pread(fd, to, (size_t)length, (off_t)offset);

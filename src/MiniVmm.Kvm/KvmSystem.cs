@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Kvm;
@@ -7,17 +8,17 @@ namespace MiniVmm.Kvm;
 /// <summary>/dev/kvm itself (api.rst, "System ioctls").</summary>
 public sealed unsafe class KvmSystem : IDisposable
 {
-    private readonly KvmHandle _handle;
+    private readonly FileHandle _handle;
     private int _fd;
 
     private KvmSystem(int fd)
     {
         _fd = fd;
-        _handle = KvmHandle.Hold(fd);
+        _handle = FileHandle.Hold(fd);
     }
 
     /// <exception cref="ObjectDisposedException">Closed.</exception>
-    public int Fd => KvmCall.Open(_fd, this);
+    public int Fd => FileHandle.Open(_fd, this);
 
     /// <summary>Bytes of a vCPU's mapping: kvm_run, the port I/O page, the coalesced ring.</summary>
     public int VcpuMmapSize { get; private set; }

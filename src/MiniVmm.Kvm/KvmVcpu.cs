@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Kvm;
@@ -10,13 +11,13 @@ namespace MiniVmm.Kvm;
 /// </summary>
 public sealed unsafe partial class KvmVcpu : IDisposable
 {
-    private readonly KvmHandle _handle;
+    private readonly FileHandle _handle;
     private int _fd;
 
     private KvmVcpu(int fd, int id, int runSize)
     {
         _fd = fd;
-        _handle = KvmHandle.Hold(fd);
+        _handle = FileHandle.Hold(fd);
         Id = id;
         RunSize = runSize;
     }
@@ -24,7 +25,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public int Id { get; }
 
     /// <exception cref="ObjectDisposedException">Closed.</exception>
-    public int Fd => KvmCall.Open(_fd, this);
+    public int Fd => FileHandle.Open(_fd, this);
 
     /// <summary>The page shared with KVM, and what follows it; null after Dispose.</summary>
     public kvm_run* Run { get; private set; }
@@ -34,7 +35,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
 
     /// <summary>
     /// Runs the guest until something needs user space (KVM_RUN). The hot call: it allocates nothing, and
-    /// uses the bare fd; <see cref="KvmHandle"/> tells why that is safe.
+    /// uses the bare fd; <see cref="FileHandle"/> tells why that is safe.
     /// </summary>
     /// <returns>
     /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 
 namespace MiniVmm.Kvm;
 
@@ -8,19 +9,19 @@ namespace MiniVmm.Kvm;
 /// </summary>
 public sealed unsafe class KvmVm : IDisposable
 {
-    private readonly KvmHandle _handle;
+    private readonly FileHandle _handle;
     private readonly int _vcpuMmapSize;
     private int _fd;
 
     internal KvmVm(int fd, int vcpuMmapSize)
     {
         _fd = fd;
-        _handle = KvmHandle.Hold(fd);
+        _handle = FileHandle.Hold(fd);
         _vcpuMmapSize = vcpuMmapSize;
     }
 
     /// <exception cref="ObjectDisposedException">Closed.</exception>
-    public int Fd => KvmCall.Open(_fd, this);
+    public int Fd => FileHandle.Open(_fd, this);
 
     /// <summary>As <see cref="KvmSystem.CheckExtension"/>, for this VM: limits may differ.</summary>
     /// <exception cref="KvmException">The call failed.</exception>

@@ -1,4 +1,5 @@
 using CsCheck;
+using MiniVmm.Host;
 
 namespace MiniVmm.Kvm.Tests;
 

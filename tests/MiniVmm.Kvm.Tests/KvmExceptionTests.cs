@@ -1,4 +1,5 @@
 using System.Reflection;
+using MiniVmm.Host;
 
 namespace MiniVmm.Kvm.Tests;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 
 namespace MiniVmm.Kvm.Tests;
 

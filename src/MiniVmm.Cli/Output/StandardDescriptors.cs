@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Cli.Output;

@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

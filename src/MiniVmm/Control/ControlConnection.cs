@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;

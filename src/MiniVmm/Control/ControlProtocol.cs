@@ -1,8 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
-using MiniVmm.Kvm;
-using MiniVmm.Measurement;
+using MiniVmm.Host;
 
 namespace MiniVmm.Control;
 
@@ -77,7 +76,7 @@ internal sealed class ControlProtocol(string name, IControlledMachine machine, H
                 _ => Refusal("command: not one of info, stats, balloon, stop", id),
             };
         }
-        catch (Exception e) when (e is VmmException or KvmException)
+        catch (Exception e) when (e is VmmException or SystemCallException)
         {
             return Refusal(e.Message, id);
         }

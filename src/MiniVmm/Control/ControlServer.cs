@@ -1,5 +1,4 @@
-using MiniVmm.Kvm;
-using MiniVmm.Measurement;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

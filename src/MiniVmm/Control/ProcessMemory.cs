@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniVmm.Measurement;
+using MiniVmm.Host;
 
 namespace MiniVmm.Control;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
@@ -25,15 +25,15 @@ internal sealed unsafe class UnixSocket : IDisposable
             socklen_t length = sizeof(ucred);
             return getsockopt(Fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0
                 ? ((int)peer.pid, (uint)peer.uid)
-                : throw new KvmException("getsockopt SO_PEERCRED", errno);
+                : throw new SystemCallException("getsockopt SO_PEERCRED", errno);
         }
     }
 
-    /// <exception cref="KvmException">No more files.</exception>
+    /// <exception cref="SystemCallException">No more files.</exception>
     public static UnixSocket Create()
     {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        return fd >= 0 ? new UnixSocket(fd) : throw new KvmException("socket", errno);
+        return fd >= 0 ? new UnixSocket(fd) : throw new SystemCallException("socket", errno);
     }
 
     /// <summary>Makes the file, open to its owner alone.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Iced.Intel;
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Measurement;
 using MiniVmm.Memory;

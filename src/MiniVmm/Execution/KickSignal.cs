@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

@@ -1,5 +1,5 @@
 using MiniVmm.Devices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

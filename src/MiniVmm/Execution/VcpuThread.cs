@@ -1,4 +1,5 @@
 using MiniVmm.Devices;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 
@@ -108,7 +109,7 @@ public sealed class VcpuThread : IDisposable
         {
             Prepare();
         }
-        catch (Exception failure) when (failure is VmmException or KvmException)
+        catch (Exception failure) when (failure is VmmException or SystemCallException)
         {
             _failure = failure;
             _ready.Set();

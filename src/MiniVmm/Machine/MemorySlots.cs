@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 

@@ -1,4 +1,5 @@
 using MiniVmm.Devices;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 

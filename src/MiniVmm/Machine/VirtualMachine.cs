@@ -4,6 +4,7 @@ using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 using MiniVmm.Terminal;

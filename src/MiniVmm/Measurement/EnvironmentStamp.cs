@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using MiniVmm.Host;
 
 namespace MiniVmm.Measurement;
 

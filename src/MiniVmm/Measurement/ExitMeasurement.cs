@@ -1,4 +1,5 @@
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Measurement;

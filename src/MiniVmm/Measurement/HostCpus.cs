@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MiniVmm.Host;
 
 namespace MiniVmm.Measurement;
 

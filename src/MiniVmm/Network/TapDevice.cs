@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Virtio.Net;
 using Tmds.Linux;
 

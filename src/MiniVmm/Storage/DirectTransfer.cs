@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Virtio;
-using static MiniVmm.Storage.FileCalls;
+using MiniVmm.Host;
+using static MiniVmm.Host.FileCalls;
 
 namespace MiniVmm.Storage;
 
@@ -87,7 +87,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
             _blocks.EnterReadLock();
         try
         {
-            var cursor = new PieceCursor(pieces);
+            var cursor = new IoCursor(pieces);
             return writes
                 ? Write(offset, end, ref cursor, buffer, out done)
                 : Read(offset, end, ref cursor, buffer, out done);
@@ -123,7 +123,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         _blocks.Dispose();
     }
 
-    private int Read(ulong offset, ulong end, ref PieceCursor cursor, byte* buffer, out ulong done)
+    private int Read(ulong offset, ulong end, ref IoCursor cursor, byte* buffer, out ulong done)
     {
         done = 0;
         for (ulong at = offset; at < end;)
@@ -146,7 +146,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         return 0;
     }
 
-    private int Write(ulong offset, ulong end, ref PieceCursor cursor, byte* buffer, out ulong done)
+    private int Write(ulong offset, ulong end, ref IoCursor cursor, byte* buffer, out ulong done)
     {
         done = 0;
         for (ulong at = offset; at < end;)

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
-using static MiniVmm.Storage.FileCalls;
+using MiniVmm.Host;
+using static MiniVmm.Host.FileCalls;
 
 namespace MiniVmm.Storage;
 

@@ -1,4 +1,4 @@
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
-using static MiniVmm.Storage.FileCalls;
+using MiniVmm.Host;
+using static MiniVmm.Host.FileCalls;
 
 namespace MiniVmm.Storage;
 

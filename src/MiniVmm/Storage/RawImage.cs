@@ -1,5 +1,4 @@
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage;
 
@@ -52,7 +51,7 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
     private int WriteStart(ReadOnlySpan<IoVector> pieces)
     {
         byte* sector = stackalloc byte[IDiskImage.SectorSize];
-        var cursor = new PieceCursor(pieces);
+        var cursor = new IoCursor(pieces);
         cursor.CopyOut(sector, IDiskImage.SectorSize);
         if (DiskImage.LooksFormatted(new ReadOnlySpan<byte>(sector, IDiskImage.SectorSize)))
             return Errno.EPERM;

@@ -1,6 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 

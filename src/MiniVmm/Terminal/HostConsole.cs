@@ -1,7 +1,7 @@
 using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Machine;
 using static Tmds.Linux.LibC;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Terminal;
@@ -33,7 +34,7 @@ public sealed unsafe class TerminalSize : IDisposable
     public static bool TryGet(int fd, out ushort columns, out ushort rows)
     {
         winsize size = default;
-        bool isTerminal = Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&size)) == 0;
+        bool isTerminal = Linux.Ioctl(fd, (nuint)LibC.TIOCGWINSZ, (nuint)(&size)) == 0;
         columns = size.ws_col;
         rows = size.ws_row;
         return isTerminal;

@@ -1,21 +1,7 @@
-using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Virtio;
-
-/// <summary>A piece of guest RAM, laid out as the kernel's iovec: an array of them goes to preadv(2) as it is.</summary>
-[StructLayout(LayoutKind.Sequential)]
-public unsafe struct IoVector(byte* @base, ulong length)
-{
-    /// <summary>Host virtual address.</summary>
-    public byte* Base = @base;
-
-    /// <summary>Bytes; never 0 in a chain.</summary>
-    public ulong Length = length;
-
-    /// <summary>The bytes, where there are no more than a span can hold.</summary>
-    public readonly Span<byte> Span => new(Base, checked((int)Length));
-}
 
 /// <summary>
 /// One buffer that the driver made available: pieces for the device to read, then pieces for it to write

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
@@ -23,7 +23,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
     private volatile bool _ends;
 
     /// <param name="name">The thread's; the kernel shows 15 bytes of it.</param>
-    /// <exception cref="KvmException">No more files.</exception>
+    /// <exception cref="SystemCallException">No more files.</exception>
     public DeviceThread(string name)
     {
         _epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -31,7 +31,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         {
             int error = Marshal.GetLastPInvokeError();
             _stop.Dispose();
-            throw new KvmException("epoll_create1", error);
+            throw new SystemCallException("epoll_create1", error);
         }
 
         _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = name };
@@ -148,7 +148,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
                 int error = Marshal.GetLastPInvokeError();
                 if (error == Errno.EINTR)
                     continue;
-                throw new KvmException("epoll_wait", error);
+                throw new SystemCallException("epoll_wait", error);
             }
 
             SpinWait spin = default;
@@ -237,7 +237,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
                 | (interest.HasFlag(Readiness.Write) ? EPOLLOUT : 0);
             wanted.data.u64 = key;
             if (epoll_ctl(thread._epoll, operation, Fd, &wanted) != 0)
-                throw new KvmException("epoll_ctl", Marshal.GetLastPInvokeError());
+                throw new SystemCallException("epoll_ctl", Marshal.GetLastPInvokeError());
         }
     }
 
@@ -252,7 +252,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
             _thread = thread;
             _fd = Linux.TimerFdCreate(Linux.CLOCK_MONOTONIC, Linux.TFD_CLOEXEC | Linux.TFD_NONBLOCK);
             if (_fd < 0)
-                throw new KvmException("timerfd_create", Marshal.GetLastPInvokeError());
+                throw new SystemCallException("timerfd_create", Marshal.GetLastPInvokeError());
             _watch = thread.WatchSelfResetting(_fd, () =>
             {
                 ulong times = 0;

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
 using MiniVmm.Control;
-using MiniVmm.Measurement;
+using MiniVmm.Host;
 using MiniVmm.Tests.Measurement;
 
 namespace MiniVmm.Tests.Control;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Tests.Execution;

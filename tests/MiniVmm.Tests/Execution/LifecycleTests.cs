@@ -1,5 +1,5 @@
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Execution;
 

@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
+using MiniVmm.Host;
 using MiniVmm.Measurement;
 using MiniVmm.Tests.Devices;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using MiniVmm.Measurement;
+using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Measurement;
 

@@ -1,5 +1,5 @@
+using MiniVmm.Host;
 using MiniVmm.Storage;
-using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Storage;
 

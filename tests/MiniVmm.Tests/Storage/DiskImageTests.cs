@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
-using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Storage;
 

@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 
 namespace MiniVmm.Tests.Storage;

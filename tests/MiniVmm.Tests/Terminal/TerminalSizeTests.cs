@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using MiniVmm.Terminal;
 using Tmds.Linux;
 
@@ -73,6 +74,6 @@ public sealed unsafe class TerminalSizeTests
     private static void SetSize(int fd, ushort columns, ushort rows)
     {
         winsize size = new() { ws_col = columns, ws_row = rows };
-        Assert.Equal(0, Kvm.Linux.Ioctl(fd, (nuint)LibC.TIOCSWINSZ, (nuint)(&size)));
+        Assert.Equal(0, Linux.Ioctl(fd, (nuint)LibC.TIOCSWINSZ, (nuint)(&size)));
     }
 }

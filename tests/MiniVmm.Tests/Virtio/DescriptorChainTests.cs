@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio;

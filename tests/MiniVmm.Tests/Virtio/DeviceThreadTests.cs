@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Virtio;
 using Tmds.Linux;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
 

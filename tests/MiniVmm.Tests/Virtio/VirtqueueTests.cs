@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
@@ -31,7 +31,7 @@ internal sealed unsafe class GuestPort : IDisposable
     /// Milliseconds after which a card that has taken nothing is off, or its guest stopped: frames are then dropped, as
     /// on a cable.
     /// </param>
-    /// <exception cref="KvmException">No more files.</exception>
+    /// <exception cref="SystemCallException">No more files.</exception>
     public GuestPort(int patience = 200)
     {
         _patience = patience;
@@ -40,7 +40,7 @@ internal sealed unsafe class GuestPort : IDisposable
         {
             int error = Marshal.GetLastPInvokeError();
             _stop.Dispose();
-            throw new KvmException("socketpair", error);
+            throw new SystemCallException("socketpair", error);
         }
 
         (_card, _network) = (pair[0], pair[1]);

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Network.User;

@@ -1,5 +1,5 @@
 using System.Text;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Network.User;
 
@@ -53,7 +53,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
         {
             _port = new GuestPort();
         }
-        catch (KvmException e)
+        catch (SystemCallException e)
         {
             throw new HostLimitException($"--net user: {e.Message}", e);
         }

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 

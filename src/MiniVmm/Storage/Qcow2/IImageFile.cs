@@ -1,5 +1,4 @@
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
@@ -64,7 +63,7 @@ internal sealed class HostImageFile(DiskFile file) : IImageFile
         int errno = file.Write(offset, pieces);
         if (errno != 0)
             return errno;
-        ulong written = offset + PieceSlicer.Total(pieces);
+        ulong written = offset + IoVector.Total(pieces);
         for (ulong end = Volatile.Read(ref _end); end < written;)
         {
             ulong seen = Interlocked.CompareExchange(ref _end, written, end);

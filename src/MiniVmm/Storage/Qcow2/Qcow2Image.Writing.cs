@@ -1,5 +1,4 @@
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
@@ -13,8 +12,8 @@ public sealed unsafe partial class Qcow2Image
 
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
-        var slicer = new PieceSlicer(pieces);
-        ulong left = PieceSlicer.Total(pieces);
+        var slicer = new IoCursor(pieces);
+        ulong left = IoVector.Total(pieces);
         Span<IoVector> part = pieces.Length <= MaxStackPieces
             ? stackalloc IoVector[pieces.Length + 2]
             : new IoVector[pieces.Length + 2];
@@ -85,7 +84,7 @@ public sealed unsafe partial class Qcow2Image
     /// Writes the next bytes to new clusters: takes them, fills them with what is written and, before and behind, with what
     /// was there; and only then makes the mapping refer to them.
     /// </summary>
-    private int WriteNew(ulong offset, ulong left, scoped ref PieceSlicer slicer, scoped Span<IoVector> part, out ulong done)
+    private int WriteNew(ulong offset, ulong left, scoped ref IoCursor slicer, scoped Span<IoVector> part, out ulong done)
     {
         done = 0;
         int errno = FlushIfFull();
@@ -242,7 +241,7 @@ public sealed unsafe partial class Qcow2Image
 
     /// <summary>Writes clusters' data, and what the clusters had before and behind it.</summary>
     private int FillNew(
-        ulong offset, ulong length, ulong host, bool isFresh, scoped ref PieceSlicer slicer, scoped Span<IoVector> part)
+        ulong offset, ulong length, ulong host, bool isFresh, scoped ref IoCursor slicer, scoped Span<IoVector> part)
     {
         ulong head = offset & ClusterMask;
         ulong tail = (0 - (offset + length)) & ClusterMask;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
@@ -140,8 +139,8 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
 
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
-        var slicer = new PieceSlicer(pieces);
-        ulong left = PieceSlicer.Total(pieces);
+        var slicer = new IoCursor(pieces);
+        ulong left = IoVector.Total(pieces);
         Span<IoVector> part = pieces.Length <= MaxStackPieces
             ? stackalloc IoVector[pieces.Length]
             : new IoVector[pieces.Length];
@@ -216,7 +215,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             case ClusterKind.Unallocated when IsInBacking(offset, found):
                 return _backing!.Read(offset, pieces);
             default:
-                PieceSlicer.Clear(pieces);
+                IoVector.Clear(pieces);
                 return 0;
         }
     }
@@ -238,7 +237,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         }
 
         if (errno == 0)
-            PieceSlicer.Fill(pieces, cluster.Buffer!.Bytes + (offset & ClusterMask));
+            new IoCursor(pieces).CopyIn(cluster.Buffer!.Bytes + (offset & ClusterMask), IoVector.Total(pieces));
         _unpacked.Leave(cluster);
         return errno;
     }

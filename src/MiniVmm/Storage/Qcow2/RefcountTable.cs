@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 

@@ -1,5 +1,4 @@
-using MiniVmm.Kvm;
-using MiniVmm.Virtio;
+using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 

@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Virtio.Balloon;

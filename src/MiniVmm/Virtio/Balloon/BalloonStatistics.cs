@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Balloon;
 
@@ -90,11 +91,11 @@ public sealed class BalloonStatistics
     }
 
     /// <summary>Reads entries until the list ends, or the last is not whole; passes over tags that are not known.</summary>
-    internal static void Read(PieceReader entries, Span<ulong?> values)
+    internal static void Read(IoCursor entries, Span<ulong?> values)
     {
         values.Clear();
         Span<byte> entry = stackalloc byte[EntrySize];
-        for (int i = 0; i < MostEntries && entries.TryRead(entry); i++)
+        for (int i = 0; i < MostEntries && entries.TryCopyOut(entry); i++)
         {
             ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(entry);
             if (tag < Tags)

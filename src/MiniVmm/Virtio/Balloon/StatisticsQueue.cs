@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Balloon;
 
@@ -81,7 +81,7 @@ internal sealed class StatisticsQueue : IDisposable
                     if (_held >= 0)
                         _queue.Complete((ushort)_held, 0);
                     _held = _chain!.Head;
-                    BalloonStatistics.Read(new PieceReader(_chain.Readable), _latest);
+                    BalloonStatistics.Read(new IoCursor(_chain.Readable), _latest);
                     _answers++;
                     _wanted = false;
                     Monitor.PulseAll(_lock);

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Virtio.Balloon;
@@ -242,9 +242,9 @@ public sealed class VirtioBalloon : IVirtioDevice
         // A huge page is gathered over time. A driver that does not say what it takes back could be using some of it.
         if (_pages.Gathers && !_tells)
             return;
-        PieceReader numbers = new(chain.Readable);
+        IoCursor numbers = new(chain.Readable);
         Span<byte> number = stackalloc byte[sizeof(uint)];
-        for (int i = 0; i < MostPages && numbers.TryRead(number); i++)
+        for (int i = 0; i < MostPages && numbers.TryCopyOut(number); i++)
         {
             uint page = BinaryPrimitives.ReadUInt32LittleEndian(number);
             if (inflate)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 
 namespace MiniVmm.Virtio.Block;
@@ -85,7 +86,7 @@ internal sealed unsafe class BlockRequest : IDisposable
         byte* header = stackalloc byte[HeaderSize];
         if (Chain.ReadableLength < HeaderSize || Chain.WritableLength == 0)
             return BlockStatus.IoError;
-        var cursor = new PieceCursor(Chain.Readable);
+        var cursor = new IoCursor(Chain.Readable);
         cursor.CopyOut(header, HeaderSize);
         Operation = (BlockOperation)Unsafe.ReadUnaligned<uint>(header);
         ulong sector = Unsafe.ReadUnaligned<ulong>(header + 8);
@@ -173,7 +174,7 @@ internal sealed unsafe class BlockRequest : IDisposable
     }
 
     private BlockStatus TakeSegments(
-        BlockConfiguration configuration, ref PieceCursor cursor, uint length, uint most, uint flags)
+        BlockConfiguration configuration, ref IoCursor cursor, uint length, uint most, uint flags)
     {
         if (length == 0 || length % BlockSegment.Size != 0 || length / BlockSegment.Size > (uint)_segments.Length)
             return BlockStatus.IoError;

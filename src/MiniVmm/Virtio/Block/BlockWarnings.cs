@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Block;
 

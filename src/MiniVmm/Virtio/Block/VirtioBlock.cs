@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 
 namespace MiniVmm.Virtio.Block;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Console;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Net;
 

@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Network;
 
 namespace MiniVmm.Virtio.Net;

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Memory;
-using MiniVmm.Network;
 
 namespace MiniVmm.Virtio.Net;
 

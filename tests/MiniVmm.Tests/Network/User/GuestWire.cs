@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Network;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;

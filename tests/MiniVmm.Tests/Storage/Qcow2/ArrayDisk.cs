@@ -1,6 +1,5 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
-using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 

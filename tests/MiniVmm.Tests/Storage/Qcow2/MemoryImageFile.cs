@@ -1,6 +1,5 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage.Qcow2;
-using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 

@@ -1,7 +1,6 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
-using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage.Qcow2;
 
 namespace MiniVmm.Tests.Storage.Qcow2;

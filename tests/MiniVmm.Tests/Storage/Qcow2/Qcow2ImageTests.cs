@@ -1,4 +1,4 @@
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
 
@@ -216,8 +216,8 @@ public sealed class Qcow2ImageTests : IDisposable
     {
         fixed (byte* bytes = data)
         {
-            var piece = new MiniVmm.Virtio.IoVector(bytes, (ulong)data.Length);
-            return image.Write(offset, new ReadOnlySpan<MiniVmm.Virtio.IoVector>(in piece));
+            var piece = new IoVector(bytes, (ulong)data.Length);
+            return image.Write(offset, new ReadOnlySpan<IoVector>(in piece));
         }
     }
 

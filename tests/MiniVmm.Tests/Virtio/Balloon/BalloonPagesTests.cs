@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Host;
 using MiniVmm.Memory;
-using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Tests.Virtio.Balloon;

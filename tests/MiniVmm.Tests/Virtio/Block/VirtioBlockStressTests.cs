@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Block;

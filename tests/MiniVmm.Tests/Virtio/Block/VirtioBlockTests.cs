@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Tests.Storage;
 using MiniVmm.Virtio.Block;

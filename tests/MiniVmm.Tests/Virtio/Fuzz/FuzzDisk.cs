@@ -1,5 +1,5 @@
+using MiniVmm.Host;
 using MiniVmm.Storage;
-using MiniVmm.Virtio;
 using MiniVmm.Virtio.Block;
 
 namespace MiniVmm.Tests.Virtio.Fuzz;

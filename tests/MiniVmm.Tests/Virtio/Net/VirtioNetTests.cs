@@ -1,5 +1,5 @@
 using CsCheck;
-using MiniVmm.Kvm;
+using MiniVmm.Host;
 using MiniVmm.Network;
 using MiniVmm.Virtio.Net;
 
@@ -143,7 +143,7 @@ public sealed class VirtioNetTests
     {
         using FailingEndpoint endpoint = new();
 
-        Assert.Throws<KvmException>(() => new VirtioNet(endpoint, Card.Mac));
+        Assert.Throws<SystemCallException>(() => new VirtioNet(endpoint, Card.Mac));
 
         Assert.True(endpoint.IsDisposed);
     }
@@ -295,7 +295,7 @@ public sealed class VirtioNetTests
 
         public override bool HasVnetHeader => false;
 
-        public override ushort Mtu => _asked++ < 2 ? (ushort)1500 : throw new KvmException("eventfd", 24);
+        public override ushort Mtu => _asked++ < 2 ? (ushort)1500 : throw new SystemCallException("eventfd", 24);
 
         public override string Description => "none";
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
 
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>
 /// An eventfd(2): a counter in the kernel that KVM raises for a guest's write (KVM_IOEVENTFD) or takes as an
@@ -9,25 +9,25 @@ namespace MiniVmm.Kvm;
 /// </summary>
 public sealed unsafe class EventFd : IDisposable
 {
-    private readonly KvmHandle _handle;
+    private readonly FileHandle _handle;
     private int _fd;
 
     /// <param name="initial">The counter's first value.</param>
     /// <param name="blocking">Whether <see cref="Read"/> waits for a signal.</param>
-    /// <exception cref="KvmException">No more files.</exception>
+    /// <exception cref="SystemCallException">No more files.</exception>
     public EventFd(uint initial = 0, bool blocking = false)
     {
         _fd = LibC.eventfd(initial, LibC.EFD_CLOEXEC | (blocking ? 0 : LibC.EFD_NONBLOCK));
         if (_fd < 0)
-            throw new KvmException("eventfd", Marshal.GetLastPInvokeError());
-        _handle = KvmHandle.Hold(_fd);
+            throw new SystemCallException("eventfd", Marshal.GetLastPInvokeError());
+        _handle = FileHandle.Hold(_fd);
     }
 
     /// <exception cref="ObjectDisposedException">Closed.</exception>
-    public int Fd => KvmCall.Open(_fd, this);
+    public int Fd => FileHandle.Open(_fd, this);
 
     /// <summary>Adds one to the counter and wakes whoever waits for it. Allocates nothing.</summary>
-    /// <exception cref="KvmException">The write failed; a full counter is no failure but signalled already.</exception>
+    /// <exception cref="SystemCallException">The write failed; a full counter is no failure but signalled already.</exception>
     public void Signal()
     {
         ulong one = 1;
@@ -38,12 +38,12 @@ public sealed unsafe class EventFd : IDisposable
             if (errno == Errno.EAGAIN)
                 return;
             if (errno != Errno.EINTR)
-                throw new KvmException("write eventfd", errno);
+                throw new SystemCallException("write eventfd", errno);
         }
     }
 
     /// <summary>Takes the counter's value and leaves 0; gives 0 at once if nothing was signalled, or waits.</summary>
-    /// <exception cref="KvmException">The read failed.</exception>
+    /// <exception cref="SystemCallException">The read failed.</exception>
     public ulong Read()
     {
         ulong value = 0;
@@ -54,7 +54,7 @@ public sealed unsafe class EventFd : IDisposable
             if (errno == Errno.EAGAIN)
                 return 0;
             if (errno != Errno.EINTR)
-                throw new KvmException("read eventfd", errno);
+                throw new SystemCallException("read eventfd", errno);
         }
 
         return value;

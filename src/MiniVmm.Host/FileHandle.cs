@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Tmds.Linux;
 
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>
 /// A file descriptor that is closed on release. The objects of this library take one reference when they
@@ -10,9 +10,9 @@ namespace MiniVmm.Kvm;
 /// object which is never disposed keeps its fd until the process ends; the gain over a bare finalizer is
 /// that no fd is ever closed under a vCPU that runs.
 /// </summary>
-public sealed class KvmHandle : SafeHandle
+public sealed class FileHandle : SafeHandle
 {
-    private KvmHandle(int fd)
+    private FileHandle(int fd)
         : base(-1, ownsHandle: true)
     {
         SetHandle(fd);
@@ -21,19 +21,27 @@ public sealed class KvmHandle : SafeHandle
     public override bool IsInvalid => handle < 0;
 
     /// <summary>Owns <paramref name="fd"/>, with the reference of its object taken.</summary>
-    internal static KvmHandle Hold(int fd)
+    public static FileHandle Hold(int fd)
     {
-        var held = new KvmHandle(fd);
+        var held = new FileHandle(fd);
         bool added = false;
         held.DangerousAddRef(ref added);
         return held;
     }
 
     /// <summary>Gives the object's reference back and closes. Once only.</summary>
-    internal void Drop()
+    public void Drop()
     {
         DangerousRelease();
         Dispose();
+    }
+
+    /// <summary>The fd of an object that is not disposed: a closed number may be another file's by now.</summary>
+    /// <exception cref="ObjectDisposedException">Closed.</exception>
+    public static int Open(int fd, object owner)
+    {
+        ObjectDisposedException.ThrowIf(fd < 0, owner);
+        return fd;
     }
 
     protected override bool ReleaseHandle() => LibC.close((int)handle) == 0;

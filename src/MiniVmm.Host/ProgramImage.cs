@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tmds.Linux;
 
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>The program's own code and constants, as the dynamic linker mapped them.</summary>
 public static unsafe partial class ProgramImage

@@ -1,4 +1,4 @@
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>Linux' error numbers on x86-64 that KVM and the calls around it give (errno(3)).</summary>
 public static class Errno

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security;
 using System.Text;
 
-namespace MiniVmm.Measurement;
+namespace MiniVmm.Host;
 
 /// <summary>
 /// The host's small text files (/proc, /sys, /etc), below a root that a test can put elsewhere. What is missing,
@@ -57,7 +57,7 @@ public sealed class HostFiles(string root = "/")
     /// One line without what would disturb a terminal or a JSON reader: control, formatting and unassigned characters
     /// are U+FFFD, tabs are spaces, and a line over 512 characters is cut.
     /// </summary>
-    internal static string Printable(ReadOnlySpan<char> line)
+    public static string Printable(ReadOnlySpan<char> line)
     {
         StringBuilder printable = new();
         int runes = 0;

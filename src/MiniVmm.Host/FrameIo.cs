@@ -1,10 +1,9 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Virtio;
 
-namespace MiniVmm.Network;
+namespace MiniVmm.Host;
 
 /// <summary>readv(2) and writev(2) on pieces of guest RAM: one frame a call.</summary>
-internal static unsafe partial class FrameIo
+public static unsafe partial class FrameIo
 {
     /// <summary>Most pieces of one call (UIO_MAXIOV).</summary>
     public const int MostPieces = 1024;

@@ -1,4 +1,4 @@
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>
 /// Request numbers put together as &lt;asm-generic/ioctl.h&gt; does: direction in bits 31–30, size of the

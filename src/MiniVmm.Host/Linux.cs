@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>System calls and numbers that Tmds.LibC lacks or types too narrowly.</summary>
 public static unsafe partial class Linux
@@ -50,14 +50,14 @@ public static unsafe partial class Linux
     public static partial int TimerFdCreate(int clock, int flags);
 
     /// <summary>Has such a timer expire once, after so many nanoseconds; 0 stops it (timerfd_settime(2)).</summary>
-    /// <exception cref="KvmException">Not such a timer.</exception>
+    /// <exception cref="SystemCallException">Not such a timer.</exception>
     public static void TimerFdSetTime(int fd, long nanoseconds)
     {
         itimerspec_x86_64 wanted = default;
         wanted.it_value_sec = nanoseconds / 1_000_000_000;
         wanted.it_value_nsec = nanoseconds % 1_000_000_000;
         if (TimerFdSetTime(fd, 0, &wanted, null) != 0)
-            throw new KvmException("timerfd_settime", Marshal.GetLastPInvokeError());
+            throw new SystemCallException("timerfd_settime", Marshal.GetLastPInvokeError());
     }
 
     /// <summary>flock: shared, exclusive, do not wait, give up (sys/file.h).</summary>

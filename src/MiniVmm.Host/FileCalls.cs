@@ -1,12 +1,11 @@
 using System.Runtime.InteropServices;
-using MiniVmm.Virtio;
 
-namespace MiniVmm.Storage;
+namespace MiniVmm.Host;
 
 /// <summary>
 /// System calls on disk files, as they are: -1 on an error, which is in <see cref="Marshal.GetLastPInvokeError"/>.
 /// </summary>
-internal static unsafe partial class FileCalls
+public static unsafe partial class FileCalls
 {
     public const int O_RDONLY = 0;
     public const int O_RDWR = 2;

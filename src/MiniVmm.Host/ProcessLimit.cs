@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MiniVmm.Kvm;
+namespace MiniVmm.Host;
 
 /// <summary>This process' resource limits (setrlimit(2)), as errors name them.</summary>
 public static class ProcessLimit
