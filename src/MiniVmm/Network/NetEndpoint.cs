@@ -6,6 +6,9 @@ namespace MiniVmm.Network;
 /// </summary>
 public abstract class NetEndpoint : IDisposable
 {
+    /// <summary>Bytes of the header where there is one.</summary>
+    public const int VnetHeaderLength = 12;
+
     /// <summary>A descriptor for each pair of queues, non-blocking.</summary>
     public abstract IReadOnlyList<int> Descriptors { get; }
 
@@ -15,14 +18,14 @@ public abstract class NetEndpoint : IDisposable
     /// </summary>
     public abstract bool HasVnetHeader { get; }
 
-    /// <summary>VIRTIO_NET_F_* bits of checksum and segmentation offload that the host has; needs the header.</summary>
-    public virtual ulong Offloads => 0;
+    /// <summary>What the host can do for the guest, and take undone from it; needs the header.</summary>
+    public virtual NetOffloads Offloads => NetOffloads.None;
 
     /// <summary>Largest packet without the Ethernet header, in bytes, for the guest's VIRTIO_NET_F_MTU.</summary>
     public abstract ushort Mtu { get; }
 
-    /// <summary>Tells the host which offloads the guest takes on frames to it (TUNSETOFFLOAD).</summary>
-    public virtual void SetGuestOffloads(ulong features)
+    /// <summary>Tells the host what it may leave undone on frames to the guest (TUNSETOFFLOAD).</summary>
+    public virtual void SetGuestOffloads(NetOffloads offloads)
     {
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using MiniVmm.Cpu;
 
 namespace MiniVmm.Network;
 

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using MiniVmm.Host;
-using MiniVmm.Virtio.Net;
 using Tmds.Linux;
 
 namespace MiniVmm.Network;
@@ -69,19 +68,20 @@ internal sealed unsafe class TapDevice : IDisposable
         _ = SetQueue(_fds[queue], attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE);
 
     /// <summary>Says what may be left undone on frames that are read.</summary>
-    public void SetOffloads(NetFeatures features)
+    public void SetOffloads(NetOffloads offloads)
     {
-        uint offloads = 0;
-        if (features.HasFlag(NetFeatures.GuestCsum))
+        // Segments are cut by whoever finishes their checksums.
+        uint flags = 0;
+        if (offloads.HasFlag(NetOffloads.Checksum))
         {
-            offloads = TUN_F_CSUM
-                | (features.HasFlag(NetFeatures.GuestTso4) ? TUN_F_TSO4 : 0)
-                | (features.HasFlag(NetFeatures.GuestTso6) ? TUN_F_TSO6 : 0)
-                | (features.HasFlag(NetFeatures.GuestEcn) ? TUN_F_TSO_ECN : 0);
+            flags = TUN_F_CSUM
+                | (offloads.HasFlag(NetOffloads.Tso4) ? TUN_F_TSO4 : 0)
+                | (offloads.HasFlag(NetOffloads.Tso6) ? TUN_F_TSO6 : 0)
+                | (offloads.HasFlag(NetOffloads.TsoEcn) ? TUN_F_TSO_ECN : 0);
         }
 
         // Of the tap, not of the queue. A kernel that refused would segment by itself: nothing is lost but time.
-        _ = Linux.Ioctl(_fds[0], TUNSETOFFLOAD, offloads);
+        _ = Linux.Ioctl(_fds[0], TUNSETOFFLOAD, flags);
     }
 
     public void Dispose() => Close(_fds);
@@ -99,7 +99,7 @@ internal sealed unsafe class TapDevice : IDisposable
         InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, 15));
         request.Flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multiQueue ? IFF_MULTI_QUEUE : 0));
-        int header = VirtioNet.HeaderLength;
+        int header = NetEndpoint.VnetHeaderLength;
         if (Linux.Ioctl(fd, TUNSETIFF, (nuint)(&request)) < 0
             || Linux.Ioctl(fd, TUNSETVNETHDRSZ, (nuint)(&header)) < 0)
         {

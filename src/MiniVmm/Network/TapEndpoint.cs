@@ -1,5 +1,4 @@
 using System.Globalization;
-using MiniVmm.Virtio.Net;
 
 namespace MiniVmm.Network;
 
@@ -9,8 +8,6 @@ namespace MiniVmm.Network;
 /// </summary>
 public sealed class TapEndpoint : NetEndpoint
 {
-    private const NetFeatures TapOffloads = NetFeatures.Offloads;
-
     // mvm0, mvm1, …: the kernel takes the first that is free.
     private const string OwnName = "mvm%d";
 
@@ -32,7 +29,7 @@ public sealed class TapEndpoint : NetEndpoint
 
     public override bool HasVnetHeader => true;
 
-    public override ulong Offloads => (ulong)TapOffloads;
+    public override NetOffloads Offloads => NetOffloads.All;
 
     public override ushort Mtu { get; }
 
@@ -126,7 +123,7 @@ public sealed class TapEndpoint : NetEndpoint
         }
     }
 
-    public override void SetGuestOffloads(ulong features) => _tap.SetOffloads((NetFeatures)features);
+    public override void SetGuestOffloads(NetOffloads offloads) => _tap.SetOffloads(offloads);
 
     public override void SetPairActive(int pair, bool active)
     {

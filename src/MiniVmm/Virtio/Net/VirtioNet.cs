@@ -10,7 +10,7 @@ namespace MiniVmm.Virtio.Net;
 public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 {
     /// <summary>struct virtio_net_hdr_v1 (5.1.6).</summary>
-    internal const int HeaderLength = 12;
+    internal const int HeaderLength = NetEndpoint.VnetHeaderLength;
 
     /// <summary>Offset of its num_buffers.</summary>
     internal const int NumBuffers = 10;
@@ -122,7 +122,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         ArgumentNullException.ThrowIfNull(queues);
         NetFeatures negotiated = (NetFeatures)features;
         Volatile.Write(ref _negotiated, features);
-        _endpoint.SetGuestOffloads((ulong)(negotiated & NetFeatures.GuestOffloads));
+        _endpoint.SetGuestOffloads(OffloadFeatures.OfGuest(negotiated));
 
         // Without VIRTIO_NET_F_MQ there is one pair, and the control queue is right behind it (5.1.2).
         int pairs = negotiated.HasFlag(NetFeatures.Mq) ? _pairs.Length : 1;
@@ -158,7 +158,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         _controlQueue = -1;
         foreach (NetPair pair in _pairs)
             pair.End();
-        _endpoint.SetGuestOffloads(0);
+        _endpoint.SetGuestOffloads(NetOffloads.None);
         Volatile.Write(ref _negotiated, 0);
         Volatile.Write(ref _mac, _ownMac);
     }
@@ -195,7 +195,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         NetFeatures allowed = (NetFeatures)_negotiated & NetFeatures.GuestOffloads;
         if (!Negotiated(NetFeatures.CtrlGuestOffloads) || (features & ~(ulong)allowed) != 0)
             return false;
-        _endpoint.SetGuestOffloads(features);
+        _endpoint.SetGuestOffloads(OffloadFeatures.OfGuest((NetFeatures)features));
         foreach (NetPair pair in _pairs)
             pair.SetOffloads((NetFeatures)features);
         return true;
@@ -207,7 +207,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
             | NetFeatures.CtrlVq | NetFeatures.CtrlRx | NetFeatures.CtrlRxExtra | NetFeatures.CtrlVlan
             | NetFeatures.CtrlMacAddr;
         if (endpoint.HasVnetHeader)
-            features |= (NetFeatures)endpoint.Offloads & NetFeatures.Offloads;
+            features |= OffloadFeatures.Offered(endpoint.Offloads);
         if ((features & NetFeatures.GuestOffloads) != 0)
             features |= NetFeatures.CtrlGuestOffloads;
         if (pairs > 1)

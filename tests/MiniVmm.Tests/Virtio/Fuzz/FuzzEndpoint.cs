@@ -35,7 +35,7 @@ internal sealed unsafe class FuzzEndpoint : NetEndpoint
 
     public override bool HasVnetHeader { get; }
 
-    public override ulong Offloads => HasVnetHeader ? (ulong)NetFeatures.Offloads : 0;
+    public override NetOffloads Offloads => HasVnetHeader ? NetOffloads.All : NetOffloads.None;
 
     public override ushort Mtu => 1500;
 
@@ -56,10 +56,10 @@ internal sealed unsafe class FuzzEndpoint : NetEndpoint
         return card;
     }
 
-    public override void SetGuestOffloads(ulong features)
+    public override void SetGuestOffloads(NetOffloads offloads)
     {
-        if ((features & ~Offloads) != 0)
-            _host.Fail($"the device wants offloads 0x{features:x} of an endpoint that has 0x{Offloads:x}");
+        if ((offloads & ~Offloads) != 0)
+            _host.Fail($"the device wants offloads {offloads} of an endpoint that has {Offloads}");
     }
 
     public override void SetPairActive(int pair, bool active)

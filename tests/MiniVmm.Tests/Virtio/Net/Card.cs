@@ -19,7 +19,7 @@ public sealed class Card : IDisposable
         ulong? bandwidth = null,
         ushort queueSize = 64)
     {
-        Endpoint = new SocketEndpoint(hasHeader, pairs, hasHeader ? (ulong)NetFeatures.Offloads : 0);
+        Endpoint = new SocketEndpoint(hasHeader, pairs, hasHeader ? NetOffloads.All : NetOffloads.None);
         Device = new VirtioNet(Endpoint, Mac, bandwidth);
         Loops = [.. Enumerable.Range(0, Device.Threads).Select(_ => new FakeLoop())];
         Device.Attach(Interrupt, Loops);

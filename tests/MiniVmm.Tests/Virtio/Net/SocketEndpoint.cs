@@ -12,7 +12,7 @@ public sealed unsafe class SocketEndpoint : NetEndpoint
     private readonly int[] _own;
     private readonly int[] _peers;
 
-    public SocketEndpoint(bool hasHeader, int pairs = 1, ulong offloads = 0)
+    public SocketEndpoint(bool hasHeader, int pairs = 1, NetOffloads offloads = NetOffloads.None)
     {
         HasVnetHeader = hasHeader;
         Offloads = offloads;
@@ -31,21 +31,21 @@ public sealed unsafe class SocketEndpoint : NetEndpoint
 
     public override bool HasVnetHeader { get; }
 
-    public override ulong Offloads { get; }
+    public override NetOffloads Offloads { get; }
 
     public override ushort Mtu => 1500;
 
     public override string Description => "sockets";
 
     /// <summary>The last that was asked for.</summary>
-    public ulong GuestOffloads { get; private set; }
+    public NetOffloads GuestOffloads { get; private set; }
 
     /// <summary>Which of the pairs were turned on.</summary>
     public bool[] Active { get; }
 
     public bool IsDisposed { get; private set; }
 
-    public override void SetGuestOffloads(ulong features) => GuestOffloads = features;
+    public override void SetGuestOffloads(NetOffloads offloads) => GuestOffloads = offloads;
 
     public override void SetPairActive(int pair, bool active) => Active[pair] = active;
 

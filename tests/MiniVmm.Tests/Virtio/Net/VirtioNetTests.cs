@@ -58,10 +58,10 @@ public sealed class VirtioNetTests
     public void What_the_guest_takes_is_told_to_the_host_and_taken_back_by_a_reset()
     {
         using Card card = new(hasHeader: true, NetFeatures.GuestCsum | NetFeatures.GuestTso6 | NetFeatures.Csum);
-        Assert.Equal((ulong)(NetFeatures.GuestCsum | NetFeatures.GuestTso6), card.Endpoint.GuestOffloads);
+        Assert.Equal(NetOffloads.Checksum | NetOffloads.Tso6, card.Endpoint.GuestOffloads);
 
         card.Device.Reset();
-        Assert.Equal(0ul, card.Endpoint.GuestOffloads);
+        Assert.Equal(NetOffloads.None, card.Endpoint.GuestOffloads);
     }
 
     [Fact]
@@ -71,9 +71,9 @@ public sealed class VirtioNetTests
             hasHeader: true, NetFeatures.CtrlVq | NetFeatures.CtrlGuestOffloads | NetFeatures.GuestCsum);
 
         Assert.Equal(1, card.Command(5, 0, 0x80, 0, 0, 0, 0, 0, 0, 0)); // GUEST_TSO4 was not
-        Assert.Equal((ulong)NetFeatures.GuestCsum, card.Endpoint.GuestOffloads);
+        Assert.Equal(NetOffloads.Checksum, card.Endpoint.GuestOffloads);
         Assert.Equal(0, card.Command(5, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-        Assert.Equal(0ul, card.Endpoint.GuestOffloads);
+        Assert.Equal(NetOffloads.None, card.Endpoint.GuestOffloads);
     }
 
     [Fact]

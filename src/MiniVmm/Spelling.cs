@@ -1,4 +1,4 @@
-namespace MiniVmm.Cpu;
+namespace MiniVmm;
 
 /// <summary>Finds the word that somebody probably meant.</summary>
 internal static class Spelling
