@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MiniVmm.Host;
+using MiniVmm.Kvm;
 
 namespace MiniVmm.Measurement;
 
@@ -25,10 +26,7 @@ public sealed record HostKvm
     /// </summary>
     public IReadOnlyList<(string Name, string Value)> Parameters { get; init; } = [];
 
-    /// <summary>
-    /// Whether it emulates the guest's supervisor code, as kvm_pvm does on a processor without virtualisation; told by
-    /// the module and by what the processor lacks, where <c>minivmm bench exits</c> measures it.
-    /// </summary>
+    /// <summary>Whether it emulates the guest's supervisor code.</summary>
     public bool EmulatesSupervisorCode { get; init; }
 
     public static HostKvm Read(HostFiles files)
@@ -36,8 +34,7 @@ public sealed record HostKvm
         ArgumentNullException.ThrowIfNull(files);
         return new()
         {
-            EmulatesSupervisorCode = files.List("/sys/module")?.Contains("kvm_pvm") == true
-                && HostProcessor.Read(files).HasVirtualization == false,
+            EmulatesSupervisorCode = EmulatedSupervisor.IsOn(files),
             Modules = files.List("/sys/module")?
                 .Where(name => name.StartsWith("kvm_", StringComparison.Ordinal))
                 .ToArray(),

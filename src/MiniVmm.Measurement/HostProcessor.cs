@@ -37,9 +37,6 @@ public sealed record HostProcessor
     /// <summary>Those of the TSC's flags that are present, in a fixed order.</summary>
     public IReadOnlyList<string>? TscFlags { get; init; }
 
-    /// <summary>Whether it has VMX or SVM, as the kernel lists them.</summary>
-    public bool? HasVirtualization { get; init; }
-
     public static HostProcessor Read(HostFiles files)
     {
         ArgumentNullException.ThrowIfNull(files);
@@ -54,7 +51,6 @@ public sealed record HostProcessor
             Stepping = Number(fields, "stepping"),
             Microcode = Text(fields, "microcode"),
             Hypervisor = flags?.Contains("hypervisor"),
-            HasVirtualization = flags?.Any(flag => flag is "vmx" or "svm"),
             TscFlags = flags is null ? null : [.. KnownTscFlags.Where(flag => flags.Contains(flag))],
         };
     }

@@ -1,5 +1,4 @@
 using MiniVmm.Kvm;
-using MiniVmm.Measurement;
 
 namespace MiniVmm.Diagnostics;
 
@@ -13,7 +12,7 @@ namespace MiniVmm.Diagnostics;
 public readonly record struct CrashState(
     kvm_regs Regs, kvm_sregs Sregs, bool CodeMapped, bool StackMapped, bool IdtMapped, ReadOnlyMemory<byte> Code)
 {
-    /// <summary>Whether this host's KVM emulates supervisor code (see <see cref="HostKvm"/>).</summary>
+    /// <summary>Whether this host's KVM emulates supervisor code (see <see cref="EmulatedSupervisor"/>).</summary>
     public bool SupervisorEmulated { get; init; }
 }
 

@@ -4,7 +4,6 @@ using Iced.Intel;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
-using MiniVmm.Measurement;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Diagnostics;
@@ -58,7 +57,7 @@ public static unsafe class CrashReport
         bool idt = LinearMemory.Read(vcpu, memory, sregs.idt.@base, 8).Length == 8;
         return new CrashState(regs, sregs, code.Length > 0, stack, idt, code)
         {
-            SupervisorEmulated = HostKvm.Read(new HostFiles()).EmulatesSupervisorCode,
+            SupervisorEmulated = EmulatedSupervisor.IsOn(new HostFiles()),
         };
     }
 
