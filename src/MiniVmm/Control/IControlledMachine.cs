@@ -40,7 +40,7 @@ public sealed record MachineStatistics
     /// <summary>The vCPUs, by index.</summary>
     public required IReadOnlyList<VcpuCounts> Vcpus { get; init; }
 
-    /// <summary>What guest RAM is made of, for people; see <see cref="Memory.RamBacking.Description"/>.</summary>
+    /// <summary>What guest RAM is made of, for people; <c>RamBacking.Description</c>.</summary>
     public required string Backing { get; init; }
 
     /// <summary>

@@ -49,6 +49,8 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="DebugConsoleKind.File"/>.</summary>
     public string? DebugConsolePath { get; init; }
 
+    internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath);
+
     /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
     public bool Timed { get; init; }
 

@@ -74,7 +74,7 @@ public sealed class VirtualMachine : IDisposable
 
             // The interrupt outlives the console, whose input raises it.
             IrqFdTrigger serialInterrupt = Own(new IrqFdTrigger(vm, IoPorts.SerialIrq));
-            _console = Own(new HostConsole(options, _lifecycle));
+            _console = Own(new HostConsole(options.Consoles, _lifecycle));
             Platform platform = new(
                 plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt, _lifecycle, TimeProvider.System);
             _serial = platform.Serial;

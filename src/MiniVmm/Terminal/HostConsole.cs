@@ -2,47 +2,9 @@ using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Host;
-using MiniVmm.Machine;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Terminal;
-
-/// <summary>Where the guest's console goes.</summary>
-public enum ConsoleKind
-{
-    /// <summary>Standard input and output.</summary>
-    Stdio,
-
-    /// <summary>A file, written anew; no input.</summary>
-    File,
-
-    /// <summary>Nowhere.</summary>
-    None,
-
-    /// <summary>
-    /// Standard input goes to the virtio console; its text and the serial port's both go to standard output.
-    /// </summary>
-    Virtio,
-}
-
-/// <summary>Where the text of port 0xe9 goes.</summary>
-public enum DebugConsoleKind
-{
-    /// <summary>Where the console's text goes; a line that COM1 prints too is shown once.</summary>
-    Auto,
-
-    /// <summary>Standard output, all of it.</summary>
-    Stdio,
-
-    /// <summary>Standard error.</summary>
-    Stderr,
-
-    /// <summary>Nowhere.</summary>
-    None,
-
-    /// <summary>A file, written anew.</summary>
-    File,
-}
 
 /// <summary>
 /// What <c>--console</c> and <c>--debugcon</c> name: the guest's text on its way out, keys on their way in, and the terminal's mode.
@@ -54,7 +16,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private const int StandardOutput = 1;
     private const int StandardError = 2;
     private readonly Lifecycle _lifecycle;
-    private readonly MachineOptions _options;
+    private readonly ConsoleOptions _options;
     private readonly ConsoleOutput? _output;
     private readonly ConsoleOutput? _debugOutput;
     private readonly MergedText? _merged;
@@ -68,7 +30,7 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <param name="options">Where the texts go.</param>
     /// <param name="lifecycle">Told when a reader is gone, and of Ctrl-A x.</param>
     /// <exception cref="BadInputException">A file cannot be written.</exception>
-    public HostConsole(MachineOptions options, Lifecycle lifecycle)
+    public HostConsole(ConsoleOptions options, Lifecycle lifecycle)
     {
         _lifecycle = lifecycle;
         _options = options;

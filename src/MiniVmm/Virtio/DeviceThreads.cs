@@ -1,5 +1,4 @@
 using MiniVmm.Host;
-using MiniVmm.Kvm;
 
 namespace MiniVmm.Virtio;
 
@@ -23,7 +22,7 @@ public sealed class DeviceThreads : IDeviceThreads, IDisposable
 
     /// <param name="name">Of the threads, with a number where there are several.</param>
     /// <param name="device">Gets <see cref="IVirtioDevice.Notify"/> from them.</param>
-    /// <exception cref="KvmException">No more files.</exception>
+    /// <exception cref="SystemCallException">No more files.</exception>
     public DeviceThreads(string name, IVirtioDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);

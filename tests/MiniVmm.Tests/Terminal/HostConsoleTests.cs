@@ -1,5 +1,4 @@
 using MiniVmm.Execution;
-using MiniVmm.Machine;
 using MiniVmm.Terminal;
 
 namespace MiniVmm.Tests.Terminal;
@@ -87,13 +86,6 @@ public sealed class HostConsoleTests : IDisposable
 
     private HostConsole Open(
         ConsoleKind kind, string? path, DebugConsoleKind debug = DebugConsoleKind.Auto, string? debugPath = null) => new(
-        new MachineOptions
-        {
-            Kernel = "kernel",
-            Console = kind,
-            ConsolePath = path,
-            DebugConsole = debug,
-            DebugConsolePath = debugPath,
-        },
+        new ConsoleOptions(kind, path, debug, debugPath),
         _lifecycle);
 }

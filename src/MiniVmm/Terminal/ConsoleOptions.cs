@@ -1,0 +1,46 @@
+namespace MiniVmm.Terminal;
+
+/// <summary>Where the guest's console goes.</summary>
+public enum ConsoleKind
+{
+    /// <summary>Standard input and output.</summary>
+    Stdio,
+
+    /// <summary>A file, written anew; no input.</summary>
+    File,
+
+    /// <summary>Nowhere.</summary>
+    None,
+
+    /// <summary>
+    /// Standard input goes to the virtio console; its text and the serial port's both go to standard output.
+    /// </summary>
+    Virtio,
+}
+
+/// <summary>Where the text of port 0xe9 goes.</summary>
+public enum DebugConsoleKind
+{
+    /// <summary>Where the console's text goes; a line that COM1 prints too is shown once.</summary>
+    Auto,
+
+    /// <summary>Standard output, all of it.</summary>
+    Stdio,
+
+    /// <summary>Standard error.</summary>
+    Stderr,
+
+    /// <summary>Nowhere.</summary>
+    None,
+
+    /// <summary>A file, written anew.</summary>
+    File,
+}
+
+/// <summary>Where the guest's texts go.</summary>
+/// <param name="Console">Where the console's goes, and where its keys come from.</param>
+/// <param name="ConsolePath">The file of <see cref="ConsoleKind.File"/>.</param>
+/// <param name="DebugConsole">Where port 0xe9's goes.</param>
+/// <param name="DebugConsolePath">The file of <see cref="DebugConsoleKind.File"/>.</param>
+public sealed record ConsoleOptions(
+    ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath);
