@@ -6,8 +6,8 @@
  * the first processor's `hflags2`: read, change, write, with no lock, from another thread. The same word holds that
  * processor's global interrupt flag and whether its guest has nested paging. When the first processor enters or leaves
  * a guest at that moment, its own change is lost: it may stay deaf to every interrupt (STGI lost), take one between CLGI
- * and VMRUN, or run the guest with the wrong page tables. No kernel of this century sets the flag, so nothing has to
- * clear it: the function returns at once.
+ * and VMRUN, or run the guest with the wrong page tables. Only a handler of IRQ 13, the FPU's before the 486, sets the flag,
+ * and the lab's kernel has none: nothing has to clear it, and the function returns at once.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
