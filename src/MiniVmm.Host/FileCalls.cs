@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Host;
 
 /// <summary>
-/// System calls on disk files, as they are: -1 on an error, which is in <see cref="Marshal.GetLastPInvokeError"/>.
+/// System calls on files and other descriptors, as they are: -1 on an error, which is in <see cref="Marshal.GetLastPInvokeError"/>.
 /// </summary>
 public static unsafe partial class FileCalls
 {
@@ -31,7 +31,7 @@ public static unsafe partial class FileCalls
     public const int S_IFBLK = 0x6000;
     public const int S_IFDIR = 0x4000;
 
-    /// <summary>Pieces that preadv(2) takes at most (linux/uio.h).</summary>
+    /// <summary>Pieces that readv(2) and its like take at most (UIO_MAXIOV in linux/uio.h).</summary>
     public const int IOV_MAX = 1024;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -39,6 +39,12 @@ public static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "readv", SetLastError = true)]
+    public static partial nint ReadV(int fd, IoVector* pieces, int count);
+
+    [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
+    public static partial nint WriteV(int fd, IoVector* pieces, int count);
 
     [LibraryImport("libc", EntryPoint = "preadv", SetLastError = true)]
     public static partial nint PReadV(int fd, IoVector* pieces, int count, long offset);

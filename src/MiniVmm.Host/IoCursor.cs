@@ -12,6 +12,7 @@ public unsafe ref struct IoCursor(ReadOnlySpan<IoVector> pieces)
     public readonly ReadOnlySpan<IoVector> Rest => _pieces[_piece..];
 
     /// <summary>Fills the pieces' next bytes; there must be as many.</summary>
+    /// <exception cref="IndexOutOfRangeException">There are fewer; those there are have been copied.</exception>
     public void CopyIn(byte* source, ulong bytes)
     {
         while (bytes != 0)
@@ -24,6 +25,7 @@ public unsafe ref struct IoCursor(ReadOnlySpan<IoVector> pieces)
     }
 
     /// <summary>Takes the pieces' next bytes; there must be as many.</summary>
+    /// <exception cref="IndexOutOfRangeException">There are fewer; those there are have been copied.</exception>
     public void CopyOut(byte* target, ulong bytes)
     {
         while (bytes != 0)
@@ -54,6 +56,7 @@ public unsafe ref struct IoCursor(ReadOnlySpan<IoVector> pieces)
     /// <param name="bytes">How many.</param>
     /// <param name="into">Where the pieces go: as long as there are pieces.</param>
     /// <returns>How many of it are filled.</returns>
+    /// <exception cref="IndexOutOfRangeException">There are fewer bytes, or <paramref name="into"/> is too short.</exception>
     public int Take(ulong bytes, scoped Span<IoVector> into)
     {
         int count = 0;

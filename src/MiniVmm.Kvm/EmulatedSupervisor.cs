@@ -9,6 +9,7 @@ namespace MiniVmm.Kvm;
 public static class EmulatedSupervisor
 {
     /// <summary>Whether this host's KVM does so; false where that cannot be read.</summary>
+    /// <param name="files">/sys/module and the flags of /proc/cpuinfo are read (proc_cpuinfo(5)).</param>
     public static bool IsOn(HostFiles files)
     {
         ArgumentNullException.ThrowIfNull(files);

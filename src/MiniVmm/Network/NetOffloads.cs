@@ -2,7 +2,7 @@ namespace MiniVmm.Network;
 
 /// <summary>
 /// Work on frames that one end may leave to the other: an endpoint does it for the guest, and may leave it undone for a
-/// guest that says so.
+/// guest that says so (virtio 1.2, 5.1.3; TUNSETOFFLOAD in linux/if_tun.h).
 /// </summary>
 [Flags]
 public enum NetOffloads

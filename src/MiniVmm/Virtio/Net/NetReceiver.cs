@@ -13,7 +13,7 @@ internal sealed unsafe class NetReceiver : IDisposable
     private const int MostPerPass = 64;
 
     // The last piece of each read is the spill.
-    private const int MostHeld = FrameIo.MostPieces - 1;
+    private const int MostHeld = FileCalls.IOV_MAX - 1;
 
     // An IPv6 packet, its Ethernet header with a tag, and the virtio header.
     private const int MostBytes = 65535 + 40 + VirtioNet.TaggedHeader + VirtioNet.HeaderLength;
@@ -22,7 +22,7 @@ internal sealed unsafe class NetReceiver : IDisposable
     private readonly bool _hasHeader;
     private readonly ulong _mtuBytes;
     private readonly NetRateLimit? _limit;
-    private readonly NativeBuffer _storage = new(FrameIo.MostPieces * (sizeof(IoVector) + sizeof(Held)));
+    private readonly NativeBuffer _storage = new(FileCalls.IOV_MAX * (sizeof(IoVector) + sizeof(Held)));
     private readonly NativeBuffer _spillStorage = new(MostBytes);
     private readonly IoVector* _pieces;
     private readonly Held* _held;
@@ -50,7 +50,7 @@ internal sealed unsafe class NetReceiver : IDisposable
         _mtuBytes = VirtioNet.HeaderLength + VirtioNet.TaggedHeader + (ulong)mtu;
         _limit = limit;
         _pieces = (IoVector*)_storage.Pin().Pointer;
-        _held = (Held*)(_pieces + FrameIo.MostPieces);
+        _held = (Held*)(_pieces + FileCalls.IOV_MAX);
         _spill = (byte*)_spillStorage.Pin().Pointer;
     }
 
@@ -213,7 +213,7 @@ internal sealed unsafe class NetReceiver : IDisposable
     {
         while (true)
         {
-            nint length = FrameIo.Read(_fd, _pieces + at, _pieceCount + 1 - at);
+            nint length = FileCalls.ReadV(_fd, _pieces + at, _pieceCount + 1 - at);
             int error = length < 0 ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.EINTR)
                 continue;

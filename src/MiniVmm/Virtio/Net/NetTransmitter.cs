@@ -17,7 +17,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
     private readonly bool _hasHeader;
     private readonly uint _mostBytes;
     private readonly NetRateLimit? _limit;
-    private readonly NativeBuffer _storage = new(FrameIo.MostPieces * sizeof(IoVector));
+    private readonly NativeBuffer _storage = new(FileCalls.IOV_MAX * sizeof(IoVector));
     private readonly IoVector* _pieces;
     private DescriptorChain? _chain;
     private Virtqueue? _queue;
@@ -136,7 +136,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
         ReadOnlySpan<IoVector> readable = chain.Readable;
         uint skip = _hasHeader ? 0u : VirtioNet.HeaderLength;
         int count = 0;
-        for (int i = 0; i < readable.Length && count < FrameIo.MostPieces; i++)
+        for (int i = 0; i < readable.Length && count < FileCalls.IOV_MAX; i++)
         {
             IoVector piece = readable[i];
             uint here = (uint)Math.Min(skip, piece.Length);
@@ -145,7 +145,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
                 _pieces[count++] = new IoVector(piece.Base + here, piece.Length - here);
         }
 
-        while (FrameIo.Write(_fd, _pieces, count) < 0)
+        while (FileCalls.WriteV(_fd, _pieces, count) < 0)
         {
             int error = Marshal.GetLastPInvokeError();
             if (error == Errno.EAGAIN)
