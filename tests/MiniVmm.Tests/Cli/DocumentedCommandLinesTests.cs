@@ -5,31 +5,16 @@ namespace MiniVmm.Tests.Cli;
 /// <summary>Every command line of minivmm that the documentation shows is one that it takes.</summary>
 public sealed partial class DocumentedCommandLinesTests
 {
-    public static TheoryData<string> Files
-    {
-        get
-        {
-            string[] folders = ["docs", "guest-images", "tests/lab", "samples"];
-            IEnumerable<string> pages = folders.Select(folder => Path.Combine(Repository.Root, folder))
-                .Where(Directory.Exists)
-                .SelectMany(folder => Directory.GetFiles(folder, "*.md"))
-                .Append(Path.Combine(Repository.Root, "README.md"));
-            return [.. pages.Select(page => Path.GetRelativePath(Repository.Root, page))];
-        }
-    }
+    public static TheoryData<string> Files => [.. DocumentationPages.All()];
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Its_command_lines_make_sense(string file)
-    {
-        string text = File.ReadAllText(Path.Combine(Repository.Root, file));
-
-        Assert.All(CommandLinesOf(text), words => Assert.Null(CommandLines.Problem(words)));
-    }
+    public void Its_command_lines_make_sense(string file) =>
+        Assert.All(CommandLinesOf(DocumentationPages.Text(file)), words => Assert.Null(CommandLines.Problem(words)));
 
     [Fact]
     public void The_readme_has_some() =>
-        Assert.True(CommandLinesOf(File.ReadAllText(Path.Combine(Repository.Root, "README.md"))).Count() > 8);
+        Assert.True(CommandLinesOf(DocumentationPages.Text("README.md")).Count() > 8);
 
     [Theory]
     [InlineData("    tests/lab/lab --nokvm -- out/minivmm doctor   # without a KVM", false)]
@@ -44,7 +29,7 @@ public sealed partial class DocumentedCommandLinesTests
     {
         string joined = text.Replace("\\\n", " ", StringComparison.Ordinal);
         IEnumerable<string> blocks = Block().Matches(joined).Select(match => match.Groups[1].Value);
-        IEnumerable<string> inline = Inline().Matches(Fence().Replace(joined, ""))
+        IEnumerable<string> inline = Inline().Matches(DocumentationPages.WithoutFences(joined))
             .Select(match => match.Groups[1].Value.Replace('\n', ' '));
         foreach (string line in blocks.Concat(inline))
         {
@@ -71,7 +56,4 @@ public sealed partial class DocumentedCommandLinesTests
 
     [GeneratedRegex(@"`([^`]*\bminivmm [^`]*)`|`[^`]*`")]
     private static partial Regex Inline();
-
-    [GeneratedRegex(@"^ *```.*?^ *```", RegexOptions.Multiline | RegexOptions.Singleline)]
-    private static partial Regex Fence();
 }
