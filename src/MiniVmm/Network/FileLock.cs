@@ -5,7 +5,7 @@ using Tmds.Linux;
 
 namespace MiniVmm.Network;
 
-/// <summary>A file under flock(2): the kernel lets go of it with the process, however that ends.</summary>
+/// <summary>A file under flock(2): the kernel releases it with the process, however that ends.</summary>
 internal sealed unsafe class FileLock : IDisposable
 {
 
@@ -13,16 +13,16 @@ internal sealed unsafe class FileLock : IDisposable
 
     private FileLock(int fd) => _fd = fd;
 
-    /// <summary>Waits until nobody else has it.</summary>
+    /// <summary>Waits until nobody else holds it.</summary>
     /// <exception cref="IOException">The file cannot be made or locked.</exception>
     public static FileLock Take(string path) => Open(path, Linux.LOCK_EX)!;
 
-    /// <summary>Has it together with others who share it.</summary>
-    /// <exception cref="IOException">The file cannot be made or locked, or somebody has it alone.</exception>
+    /// <summary>Holds it together with others who share it.</summary>
+    /// <exception cref="IOException">The file cannot be created or locked, or another process holds it exclusively.</exception>
     public static FileLock Share(string path) =>
         Open(path, Linux.LOCK_SH | Linux.LOCK_NB) ?? throw new IOException($"{path} is locked");
 
-    /// <returns>Null where anybody has it.</returns>
+    /// <returns>Null if anybody holds it.</returns>
     /// <exception cref="IOException">The file cannot be made or locked.</exception>
     public static FileLock? TryTake(string path) => Open(path, Linux.LOCK_EX | Linux.LOCK_NB);
 

@@ -9,7 +9,7 @@ namespace MiniVmm.Network;
 /// An interface of the host's by its name, set up by the ioctls of netdevice(7) and of linux/if_bridge.h.
 /// </summary>
 /// <param name="name">As <c>ip link</c> shows it, at most 15 bytes.</param>
-/// <param name="option">What complaints begin with, as in "--net bridge=br0".</param>
+/// <param name="option">What errors start with, as in "--net bridge=br0".</param>
 internal sealed unsafe class HostInterface(string name, string option)
 {
     private const uint SIOCGIFFLAGS = 0x8913;
@@ -30,7 +30,7 @@ internal sealed unsafe class HostInterface(string name, string option)
 
     public string Name => name;
 
-    /// <summary>The kernel's word, not that of /sys, which may show another network namespace's.</summary>
+    /// <summary>As the kernel reports it: /sys may show another network namespace.</summary>
     public bool Exists
     {
         get
@@ -54,7 +54,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         }
     }
 
-    /// <summary>What the tap was made with (IFF_* of linux/if_tun.h); null where it is none.</summary>
+    /// <summary>The tap's flags (IFF_* of linux/if_tun.h); null if it is not a tap.</summary>
     /// <exception cref="HostLimitException">It is in no /sys that this process sees.</exception>
     public int? TunFlags
     {
@@ -146,15 +146,15 @@ internal sealed unsafe class HostInterface(string name, string option)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Only tidiness: an address that nobody uses.
+            // Only for tidiness: nobody uses that address.
         }
     }
 
     /// <summary>Makes another interface a port of this bridge.</summary>
     public void AddPort(HostInterface port)
     {
-        // A bridge without an address of its own has its lowest port's, and none after the last one: what it has now
-        // becomes its own, so that its guests' neighbour keeps its address, and the host sees no difference afterwards.
+        // A bridge without an address of its own takes its lowest port's, and has none after the last one left. What it
+        // has now is made its own, so that the guests' neighbour keeps its address and the host sees no change.
         if (!Directory.EnumerateFileSystemEntries($"{SysPath}/brif").Any() && Mac is { IsUnicast: true } mac)
             Mac = mac;
         InterfaceRequest request = default;
@@ -172,7 +172,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         Check(Ioctl(SIOCBRADDBR, bytes), "make this bridge");
     }
 
-    /// <summary>Removes the bridge; one that is not there is removed already.</summary>
+    /// <summary>Removes the bridge; no error if it does not exist.</summary>
     public void DeleteBridge()
     {
         if (!Exists)
@@ -187,7 +187,7 @@ internal sealed unsafe class HostInterface(string name, string option)
 
     private string SysPath => $"/sys/class/net/{name}";
 
-    /// <summary>/sys stays that of where it was mounted: `unshare -n` alone leaves it the other namespace's.</summary>
+    /// <summary>/sys shows the namespace it was mounted in: after `unshare -n` alone, that is the old one.</summary>
     private void CheckSys()
     {
         if (!Directory.Exists(SysPath))

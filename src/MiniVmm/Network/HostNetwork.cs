@@ -2,11 +2,11 @@ using MiniVmm.Network.User;
 
 namespace MiniVmm.Network;
 
-/// <summary>Makes a card's end on the host.</summary>
+/// <summary>Creates the host's end of a card.</summary>
 public static class HostNetwork
 {
     /// <summary>Opens what a <c>--net</c> asked for; <see cref="NetMode.None"/> has nothing to open.</summary>
-    /// <exception cref="BadInputException">An interface is not there, or is none of that kind.</exception>
+    /// <exception cref="BadInputException">An interface does not exist, or is of another kind.</exception>
     /// <exception cref="HostLimitException">No permission, or something is not installed.</exception>
     public static NetEndpoint Open(NetOptions options)
     {
@@ -24,7 +24,7 @@ public static class HostNetwork
 
     /// <summary>The address of a card: the one given, or <see cref="MacAddress.Default"/>.</summary>
     /// <param name="options">What was asked for.</param>
-    /// <param name="endpoint">What <see cref="Open"/> made of it.</param>
+    /// <param name="endpoint">What <see cref="Open"/> returned.</param>
     /// <param name="machine">The machine's name, if it was given one.</param>
     /// <param name="index">The card's number in its machine.</param>
     public static MacAddress ChooseMac(NetOptions options, NetEndpoint endpoint, string? machine, int index)
@@ -34,7 +34,7 @@ public static class HostNetwork
         return options.Mac ?? MacAddress.Default(machine, endpoint.InterfaceName, index, Identity());
     }
 
-    /// <summary>What tells this host from others: machine-id(5), or its name.</summary>
+    /// <summary>What distinguishes this host from others: machine-id(5), or its name.</summary>
     internal static string Identity()
     {
         try

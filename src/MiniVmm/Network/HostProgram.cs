@@ -3,12 +3,12 @@ using System.Diagnostics;
 
 namespace MiniVmm.Network;
 
-/// <summary>A program of the host's that sets up a part of its network, and ends.</summary>
+/// <summary>A program of the host that sets up a part of its network, and exits.</summary>
 /// <param name="name">As in "nft".</param>
-/// <param name="package">Debian's package of it, for whoever has to install it.</param>
+/// <param name="package">Its Debian package, for the error when it is missing.</param>
 internal sealed class HostProgram(string name, string package)
 {
-    // Where such programs are, whatever the caller's PATH.
+    // Where such programs are, independent of the caller's PATH.
     private static readonly string[] s_folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 
     /// <exception cref="HostLimitException">It is not installed.</exception>
@@ -17,11 +17,11 @@ internal sealed class HostProgram(string name, string package)
         ?? throw new HostLimitException(
             $"{option}: needs the program {name}; install it (package {package}), or have --net user");
 
-    /// <summary>Runs it to its end.</summary>
-    /// <param name="option">What complaints begin with.</param>
+    /// <summary>Runs it and waits for it.</summary>
+    /// <param name="option">What errors start with.</param>
     /// <param name="arguments">One each.</param>
     /// <param name="input">What it reads; may be empty.</param>
-    /// <exception cref="HostLimitException">It is not installed, or says no.</exception>
+    /// <exception cref="HostLimitException">It is not installed, or fails.</exception>
     public void Run(string option, IEnumerable<string> arguments, string input)
     {
         string path = Find(option);

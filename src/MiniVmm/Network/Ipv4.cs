@@ -58,7 +58,7 @@ public readonly record struct Ipv4Network(Ipv4Address Address, int PrefixLength)
         return true;
     }
 
-    /// <summary>The address so many behind the lowest one.</summary>
+    /// <summary>The address at an offset from the lowest one.</summary>
     public Ipv4Address Host(uint number) => new(Address.Value + number);
 
     public bool Contains(Ipv4Address address) => (address.Value & MaskOf(PrefixLength)) == Address.Value;

@@ -38,16 +38,15 @@ public readonly record struct MacAddress(ulong Value)
     }
 
     /// <summary>
-    /// The address of a card that was given none: the same at each start, different from all others on its network.
-    /// A card on an interface of the host's has it from the machine's name, or without one from the interface's name,
-    /// which no two running machines share (the first of them on a bridge is always mvm0, and so on); the host's
-    /// identity goes in with both, for two hosts may reach each other. A card in user mode is alone: 52:54:00:12:34:56,
-    /// the next one …:57.
+    /// The default address of a card: the same at each start, and different from all others on its network. On a host
+    /// interface it is derived from the machine's name or, without one, from the interface's name, which no two running
+    /// machines share (the first one on a bridge is always mvm0, and so on); the host's identity is mixed in, since two
+    /// hosts may reach each other. A card in user mode is alone on its network: 52:54:00:12:34:56, the next one …:57.
     /// </summary>
     /// <param name="machine">The machine's name, if it has one.</param>
     /// <param name="interfaceName">The host's interface of the card; null in user mode.</param>
     /// <param name="index">The card's number in its machine.</param>
-    /// <param name="host">What tells this host from others, as in /etc/machine-id.</param>
+    /// <param name="host">What distinguishes this host from others, as in /etc/machine-id.</param>
     public static MacAddress Default(string? machine, string? interfaceName, int index, string host)
     {
         if (interfaceName is null)

@@ -4,13 +4,13 @@ using Tmds.Linux;
 namespace MiniVmm.Network;
 
 /// <summary>
-/// A network behind address translation: a bridge with the first address of a subnet, a table of nft's, and dnsmasq for
-/// DHCP and DNS. All machines that ask for the same one share it; the last one out removes it.
+/// A network behind address translation: a bridge with the first address of a subnet, an nft table, and dnsmasq for DHCP
+/// and DNS. All machines that ask for the same network share it; the last one to leave removes it.
 /// </summary>
 /// <remarks>
-/// What exists is written down first, in a folder under /run/minivmm-nat, whose file users each machine keeps locked.
-/// The kernel unlocks it with the process: a folder that nobody locks is what a killed machine left, and whoever comes next
-/// removes all of that before doing anything else.
+/// What is created is recorded first, in a directory under /run/minivmm-nat, in which each machine keeps the file "users"
+/// locked. The kernel unlocks it with the process: a directory that nobody locks was left by a killed machine, and the
+/// next machine removes everything recorded there before it does anything else.
 /// </remarks>
 internal sealed class NatNetwork : IDisposable
 {
@@ -46,12 +46,12 @@ internal sealed class NatNetwork : IDisposable
 
     private string PidFile => Path.Combine(Folder, "dnsmasq.pid");
 
-    // Whether the host forwarded before, in a file that is there for as long as any of the networks is.
+    // Whether the host forwarded packets before, in a file that exists as long as any of the networks does.
     private string ForwardingFile => Path.Combine(_root, "ip_forward");
 
-    /// <summary>Joins a network, and makes it if nobody has.</summary>
-    /// <param name="subnet">Null is the one that all those share who name none.</param>
-    /// <param name="option">What complaints begin with.</param>
+    /// <summary>Joins a network, and creates it if it does not exist.</summary>
+    /// <param name="subnet">Null for the one shared by all machines that name none.</param>
+    /// <param name="option">What errors start with.</param>
     /// <exception cref="BadInputException">The host has such addresses elsewhere.</exception>
     /// <exception cref="HostLimitException">Not root, or nft or dnsmasq is missing or refuses.</exception>
     public static NatNetwork Join(Ipv4Network? subnet, string option)
@@ -96,11 +96,11 @@ internal sealed class NatNetwork : IDisposable
         _use = null;
     }
 
-    /// <summary>Bridges are called by their subnet, as it is given: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
+    /// <summary>Bridges are named after the subnet given: mvn-c0a84d00-18 is 192.168.77.0/24.</summary>
     internal static string BridgeName(Ipv4Network? subnet) =>
         subnet is { } given ? $"mvn-{given.Address.Value:x8}-{given.PrefixLength:x2}" : "mvnat";
 
-    /// <summary>The rules: the guests' way out, and no way in but for answers.</summary>
+    /// <summary>The rules: guests may connect outwards, and only replies come in.</summary>
     internal static string Rules(string bridge, Ipv4Network subnet) => $$"""
         table ip minivmm-{{bridge}} {
             chain postrouting {
@@ -118,8 +118,8 @@ internal sealed class NatNetwork : IDisposable
         """;
 
     /// <summary>
-    /// Where the networks of this network namespace are written down. Others have the same /run, and bridges, rules and
-    /// a switch for forwarding of their own.
+    /// Where the networks of this network namespace are recorded. Other namespaces share /run, but have bridges, rules and
+    /// a forwarding switch of their own.
     /// </summary>
     private static string FolderOfNamespace()
     {
@@ -132,7 +132,7 @@ internal sealed class NatNetwork : IDisposable
 
     private static FileLock LockAll(string root) => FileLock.Take(Path.Combine(root, "lock"));
 
-    /// <summary>Removes what nobody uses any more. Under the lock of all.</summary>
+    /// <summary>Removes what nobody uses any more. Called under the lock of all networks.</summary>
     private static void Sweep(string root, string option)
     {
         string[] folders = Directory.GetDirectories(root, Prefix + "*");
@@ -151,7 +151,7 @@ internal sealed class NatNetwork : IDisposable
             new NatNetwork(root, "", option).RestoreForwarding();
     }
 
-    /// <summary>Removes what it can; the next start tries again, and says what is in the way.</summary>
+    /// <summary>Removes what it can; the next start tries again, and reports what prevents it.</summary>
     private void TrySweep()
     {
         try
@@ -160,7 +160,7 @@ internal sealed class NatNetwork : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostLimitException)
         {
-            // A machine's end is not the moment to fail, and a failure before it is the one to tell of.
+            // The end of a machine must not fail because of this, nor hide an earlier failure.
         }
     }
 
@@ -214,8 +214,8 @@ internal sealed class NatNetwork : IDisposable
         Ipv4Address last = new(Subnet.Broadcast.Value - 1);
         return
         [
-            // Nothing of the host's own dnsmasq, and nothing on any other interface. It goes to the background once it
-            // is ready, and outlives this machine if others stay.
+            // Independent of the host's own dnsmasq, and on this interface only. It goes to the background once it is
+            // ready, and outlives this machine if others stay.
             "--conf-file=/dev/null",
             $"--pid-file={PidFile}",
             $"--dhcp-leasefile={Path.Combine(Folder, "leases")}",
@@ -232,12 +232,12 @@ internal sealed class NatNetwork : IDisposable
         ];
     }
 
-    /// <summary>Undoes <see cref="Make"/>, as far as it came.</summary>
+    /// <summary>Undoes <see cref="Make"/>, as far as it got.</summary>
     private void Remove()
     {
         StopDnsmasq();
 
-        // To add it first makes the deletion of a table succeed that is not there.
+        // Added first, so that deleting a table that does not exist succeeds.
         s_nft.Run(_option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n");
         _bridge.DeleteBridge();
         Directory.Delete(Folder, recursive: true);
@@ -255,7 +255,7 @@ internal sealed class NatNetwork : IDisposable
         }
     }
 
-    /// <summary>Whether the process is this network's dnsmasq, and not another that got its number.</summary>
+    /// <summary>Whether the process is this network's dnsmasq, not another that got its process id.</summary>
     private bool IsOurs(int pid)
     {
         try

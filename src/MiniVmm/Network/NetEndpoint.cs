@@ -14,24 +14,24 @@ public abstract class NetEndpoint : IDisposable
 
     /// <summary>
     /// Whether each frame has a struct virtio_net_hdr_v1 (12 bytes, virtio 1.2, 5.1.6) in front of it on the
-    /// descriptors: without it the device adds one of zeroes, and takes none but that.
+    /// descriptors: without it the device adds one of zeroes, and accepts only such from the guest.
     /// </summary>
     public abstract bool HasVnetHeader { get; }
 
-    /// <summary>What the host can do for the guest, and take undone from it; needs the header.</summary>
+    /// <summary>Work on frames that the guest may leave to the host; needs the header.</summary>
     public virtual NetOffloads Offloads => NetOffloads.None;
 
     /// <summary>Largest packet without the Ethernet header, in bytes, for the guest's VIRTIO_NET_F_MTU.</summary>
     public abstract ushort Mtu { get; }
 
-    /// <summary>Tells the host what it may leave undone on frames to the guest (TUNSETOFFLOAD).</summary>
+    /// <summary>Sets what the host may leave undone on frames to the guest (TUNSETOFFLOAD).</summary>
     public virtual void SetGuestOffloads(NetOffloads offloads)
     {
     }
 
     /// <summary>
-    /// Has frames go to a pair's descriptor, or not any more (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first
-    /// gets any; that one always does. On the thread that reads the descriptor, which does not while it gets none.
+    /// Starts or stops frames to a pair's descriptor (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first descriptor
+    /// gets any, and that one always does. Called on the thread that reads the descriptor.
     /// </summary>
     public virtual void SetPairActive(int pair, bool active)
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MiniVmm.Network;
 
-/// <summary>The networks that the host has routes to, but for the default one, whole or in two halves.</summary>
+/// <summary>The networks that the host has routes to, except for the default route, whole or in two halves.</summary>
 internal sealed class RouteTable
 {
     private const int DestinationColumn = 1;
@@ -32,7 +32,7 @@ internal sealed class RouteTable
 
     public static RouteTable OfHost() => new(File.ReadAllText("/proc/net/route"));
 
-    /// <summary>What has some of the network's addresses, as "192.168.0.0/16 on eth0"; null if nothing has.</summary>
+    /// <summary>The route that overlaps a network, as "192.168.0.0/16 on eth0"; null if there is none.</summary>
     public string? Conflict(Ipv4Network network)
     {
         foreach ((Ipv4Network other, string name) in _routes)
@@ -57,7 +57,7 @@ internal sealed class RouteTable
         return null;
     }
 
-    /// <summary>Eight digits of a number in the host's order whose bytes are in the network's.</summary>
+    /// <summary>Eight hexadecimal digits of a number in host order whose bytes are in network order.</summary>
     private static bool TryParse(string text, out uint value)
     {
         bool good = uint.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);

@@ -36,11 +36,11 @@ internal sealed unsafe class TapDevice : IDisposable
 
     public string Name { get; }
 
-    /// <summary>Opens an existing tap, or makes one that is gone with its last descriptor.</summary>
+    /// <summary>Opens an existing tap, or creates one that goes away with its last descriptor.</summary>
     /// <param name="name">Of the tap; with %d in it, the kernel puts the first free number there.</param>
     /// <param name="queues">Of the descriptors, frames come to the first only until others are attached.</param>
     /// <param name="multiQueue">Whether the tap is one for several queues.</param>
-    /// <param name="option">What complaints begin with.</param>
+    /// <param name="option">What errors start with.</param>
     /// <exception cref="HostLimitException">No tun module, no permission, or the tap is in use.</exception>
     public static TapDevice Open(string name, int queues, bool multiQueue, string option)
     {
@@ -67,10 +67,10 @@ internal sealed unsafe class TapDevice : IDisposable
     public void SetQueueAttached(int queue, bool attached) =>
         _ = SetQueue(_fds[queue], attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE);
 
-    /// <summary>Says what may be left undone on frames that are read.</summary>
+    /// <summary>Sets what may be left undone on frames that are read.</summary>
     public void SetOffloads(NetOffloads offloads)
     {
-        // Segments are cut by whoever finishes their checksums.
+        // Cutting segments requires finishing their checksums, too.
         uint flags = 0;
         if (offloads.HasFlag(NetOffloads.Checksum))
         {
@@ -80,7 +80,7 @@ internal sealed unsafe class TapDevice : IDisposable
                 | (offloads.HasFlag(NetOffloads.TsoEcn) ? TUN_F_TSO_ECN : 0);
         }
 
-        // Of the tap, not of the queue. A kernel that refused would segment by itself: nothing is lost but time.
+        // For the tap, not the queue. A kernel that refuses segments by itself: only time is lost.
         _ = Linux.Ioctl(_fds[0], TUNSETOFFLOAD, flags);
     }
 

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MiniVmm.Network;
 
 /// <summary>
-/// A tap of the host's: one that somebody made, or one of its own on a bridge, which the kernel removes with its last
-/// descriptor, however the process ends.
+/// A tap of the host: an existing one, or a new one on a bridge, which the kernel removes with its last descriptor,
+/// however the process ends.
 /// </summary>
 public sealed class TapEndpoint : NetEndpoint
 {
@@ -37,7 +37,7 @@ public sealed class TapEndpoint : NetEndpoint
 
     public override string Description { get; }
 
-    /// <summary>Opens a tap that exists; for as long as it is in use it is up, and has the MTU asked for.</summary>
+    /// <summary>Opens an existing tap; while it is in use it is up, and has the MTU asked for.</summary>
     /// <exception cref="BadInputException">There is none of that name, or not for so many queues.</exception>
     /// <exception cref="HostLimitException">No permission, or another process has it.</exception>
     public static TapEndpoint Open(string name, int queues, ushort? mtu)
@@ -75,13 +75,13 @@ public sealed class TapEndpoint : NetEndpoint
         }
     }
 
-    /// <summary>Makes a tap that is a port of a bridge.</summary>
+    /// <summary>Creates a tap as a port of a bridge.</summary>
     /// <param name="bridge">Its name.</param>
     /// <param name="queues">Pairs.</param>
     /// <param name="mtu">Null is the bridge's.</param>
-    /// <param name="option">What complaints begin with.</param>
+    /// <param name="option">What errors start with.</param>
     /// <param name="network">What to dispose of after the tap.</param>
-    /// <param name="description">For people, where the bridge's name does not say enough.</param>
+    /// <param name="description">For people, if the bridge's name does not say enough.</param>
     /// <exception cref="BadInputException">There is no such bridge.</exception>
     /// <exception cref="HostLimitException">No permission.</exception>
     public static TapEndpoint OpenOnBridge(
@@ -107,7 +107,7 @@ public sealed class TapEndpoint : NetEndpoint
             HostInterface port = new(tap.Name, option);
             port.DisableIpv6();
 
-            // A bridge may have the lowest address of its ports: one of fe:… leaves it as it is.
+            // A bridge may take the lowest address of its ports: one of fe:… does not change it.
             port.Mac = new MacAddress((port.Mac.Value & 0x00ff_ffff_ffff) | 0xfe00_0000_0000);
             port.Mtu = mtu ?? host.Mtu;
             host.AddPort(port);
@@ -148,7 +148,7 @@ public sealed class TapEndpoint : NetEndpoint
         _network?.Dispose();
     }
 
-    /// <returns>What makes the interface again what it was.</returns>
+    /// <returns>What restores the interface.</returns>
     private static Action BringUp(HostInterface link, int mtuBefore)
     {
         int mtu = link.Mtu;
@@ -170,7 +170,7 @@ public sealed class TapEndpoint : NetEndpoint
             throw;
         }
 
-        // Unless somebody else has given it another one since.
+        // Unless somebody else has changed it since.
         void PutMtuBack()
         {
             if (mtu != mtuBefore && link.Mtu == mtu)

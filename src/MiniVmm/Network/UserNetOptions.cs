@@ -19,7 +19,7 @@ public sealed record UserNetOptions
     public bool Restrict { get; init; }
 }
 
-/// <summary>A port of the host's that leads to one of the guest's.</summary>
+/// <summary>A port of the host that is forwarded to one of the guest.</summary>
 /// <param name="IsUdp">UDP rather than TCP.</param>
 /// <param name="HostAddress">Where the host listens; <see cref="Ipv4Address.Any"/> is everywhere.</param>
 /// <param name="HostPort">1 to 65535.</param>

@@ -5,16 +5,16 @@ using static MiniVmm.Host.FileCalls;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// What O_DIRECT asks of a transfer, and the detour of what does not meet it: through aligned buffers, and through a
-/// read of the blocks that are only partly written. From any thread; allocates nothing once there are as many buffers
-/// as threads.
+/// What O_DIRECT requires of a transfer, and the detour for transfers that do not meet it: through aligned buffers, and
+/// with a read of the blocks that are only partly written. From any thread; allocates nothing once there are as many
+/// buffers as threads.
 /// </summary>
 internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint blockSize) : IDisposable
 {
     private const int BufferSize = 256 << 10;
     private const int PageSize = 4096;
 
-    // Whoever reads a block to write a part of it back must be alone: the other parts may be written meanwhile.
+    // Read-modify-write of a block must exclude all other writes: another part of it may be written meanwhile.
     private readonly ReaderWriterLockSlim _blocks = new();
     private readonly Stack<nint> _buffers = new();
 
@@ -22,7 +22,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
     public uint BlockSize => blockSize;
 
     /// <summary>
-    /// The alignments of an open file: statx(2) where it says them (Linux 6.1), else what suits every disk.
+    /// The alignments of an open file: from statx(2) where it reports them (Linux 6.1), else what suits every disk.
     /// </summary>
     public static DirectTransfer? Of(int fd, in statx_buffer status)
     {
@@ -47,7 +47,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         return true;
     }
 
-    /// <summary>Writes pieces that fit; not while a block is read to be written back.</summary>
+    /// <summary>Writes aligned pieces; excluded while a block is being read, modified and written.</summary>
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
         _blocks.EnterReadLock();
@@ -61,7 +61,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         }
     }
 
-    /// <summary>fallocate(2); not while a block is read to be written back.</summary>
+    /// <summary>fallocate(2); excluded while a block is being read, modified and written.</summary>
     public int Allocate(int mode, ulong offset, ulong length)
     {
         _blocks.EnterReadLock();
@@ -75,7 +75,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         }
     }
 
-    /// <summary>Moves pieces that do not fit.</summary>
+    /// <summary>Moves pieces that are not aligned.</summary>
     public int Bounce(ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, out ulong done)
     {
         ulong end = offset + FileTransfer.Total(pieces);
@@ -102,7 +102,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         }
     }
 
-    /// <summary>Changes the length while nobody reads blocks to write them back.</summary>
+    /// <summary>Changes the length while no block is being read, modified and written.</summary>
     public int SetLength(ulong length)
     {
         _blocks.EnterWriteLock();
@@ -179,7 +179,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
         return 0;
     }
 
-    /// <summary>Reads the first and the last block of a stretch: a write covers only a part of them.</summary>
+    /// <summary>Reads the first and the last block of a range, of which a write covers only a part.</summary>
     private int Complete(byte* buffer, ulong first, ulong last)
     {
         ulong tail = last - first - blockSize;

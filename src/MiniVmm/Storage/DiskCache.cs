@@ -1,6 +1,6 @@
 namespace MiniVmm.Storage;
 
-/// <summary>What the host's page cache does for a disk; QEMU's words.</summary>
+/// <summary>How a disk uses the host's page cache; the names are QEMU's.</summary>
 public enum DiskCache
 {
     /// <summary>Through the page cache; a flush is fdatasync(2).</summary>

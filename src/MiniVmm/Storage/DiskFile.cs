@@ -6,7 +6,7 @@ namespace MiniVmm.Storage;
 
 /// <summary>
 /// A file or block device that holds a disk image, locked against other processes for as long as it is open. Positioned
-/// reads and writes from any thread; none of them throws or allocates, each says 0 or the errno.
+/// reads and writes from any thread; none of them throws or allocates, and each returns 0 or the errno.
 /// </summary>
 public sealed unsafe class DiskFile : IDisposable
 {
@@ -40,7 +40,7 @@ public sealed unsafe class DiskFile : IDisposable
 
     public bool IsBlockDevice { get; }
 
-    /// <summary>Smallest piece that <see cref="PunchHole"/> gives back, in bytes; 0 where the host cannot.</summary>
+    /// <summary>Smallest piece that <see cref="PunchHole"/> frees, in bytes; 0 if the host cannot.</summary>
     public uint DiscardGranularity { get; private init; }
 
     /// <summary>Bytes in it now: another process, or an administrator, may have changed that. 0 on an error.</summary>
@@ -63,7 +63,7 @@ public sealed unsafe class DiskFile : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         subject ??= $"--disk {path}";
 
-        // Non-blocking only to open: a pipe by that name would wait for its other end.
+        // Non-blocking only for the open: a pipe of that name would wait for its other end.
         int flags = (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
         int fd = FileCalls.Open(path, flags, 0);
         if (fd < 0)
@@ -104,7 +104,7 @@ public sealed unsafe class DiskFile : IDisposable
     /// <param name="offset">First byte.</param>
     /// <param name="pieces">Where to.</param>
     /// <param name="expected">
-    /// Bytes that the file must have: what is missing below is EIO, what is missing behind reads as zeroes.
+    /// Bytes that the file must have: missing bytes before that are EIO, missing bytes after it read as zeroes.
     /// </param>
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected = 0)
     {
@@ -132,7 +132,7 @@ public sealed unsafe class DiskFile : IDisposable
         }
     }
 
-    /// <summary>Writes; behind the end, the file grows.</summary>
+    /// <summary>Writes; past the end, the file grows.</summary>
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
         if (!IsAddressable(offset, FileTransfer.Total(pieces)))
@@ -154,8 +154,8 @@ public sealed unsafe class DiskFile : IDisposable
         }
     }
 
-    /// <summary>Waits until what was written, and the file's length, are on stable storage; not with unsafe.</summary>
-    /// <remarks>Once it failed it fails for good, unless the page cache is left out: see <see cref="FlushGroup"/>.</remarks>
+    /// <summary>Waits until what was written, and the file's length, are on stable storage; does nothing with cache=unsafe.</summary>
+    /// <remarks>After one failure every later flush fails too, unless the page cache is bypassed: see <see cref="FlushGroup"/>.</remarks>
     public int Flush()
     {
         if (Cache == DiskCache.Unsafe || IsReadOnly)
@@ -163,16 +163,16 @@ public sealed unsafe class DiskFile : IDisposable
         return _direct != null ? Synchronize() : _flushes.Flush();
     }
 
-    /// <summary>Cuts it short or lengthens it by zeroes. Files only.</summary>
+    /// <summary>Truncates it, or extends it with zeroes. Files only.</summary>
     public int SetLength(ulong length) =>
         !IsAddressable(length, 0) ? Errno.EFBIG
         : _direct != null ? _direct.SetLength(length)
         : FTruncate(_fd, (long)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
-    /// <summary>Makes bytes zeroes, by whatever way the host has.</summary>
+    /// <summary>Zeroes bytes, in whatever way the host can.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Bytes.</param>
-    /// <param name="unmap">Whether their room may be given back.</param>
+    /// <param name="unmap">Whether their space may be freed.</param>
     public int WriteZeroes(ulong offset, ulong length, bool unmap)
     {
         int errno = unmap ? PunchHole(offset, length) : Errno.EOPNOTSUPP;
@@ -199,7 +199,7 @@ public sealed unsafe class DiskFile : IDisposable
     }
 
     /// <summary>
-    /// Says that bytes are not needed: they read as zeroes or as before. 0 also where the host cannot.
+    /// Discards bytes: they read as zeroes or as before. Also returns 0 if the host cannot discard.
     /// </summary>
     public int Discard(ulong offset, ulong length)
     {
@@ -216,11 +216,11 @@ public sealed unsafe class DiskFile : IDisposable
         return IsMissing(failed) ? 0 : failed;
     }
 
-    /// <summary>Gives room back; it reads as zeroes. EOPNOTSUPP where the host cannot.</summary>
+    /// <summary>Frees space, which then reads as zeroes. EOPNOTSUPP if the host cannot.</summary>
     public int PunchHole(ulong offset, ulong length) =>
         Allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 
-    /// <summary>Makes bytes zeroes and keeps their room. EOPNOTSUPP where the host cannot do it by itself.</summary>
+    /// <summary>Zeroes bytes and keeps their space. EOPNOTSUPP if the host cannot do that by itself.</summary>
     public int ZeroRange(ulong offset, ulong length) =>
         Allocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
 
@@ -246,7 +246,7 @@ public sealed unsafe class DiskFile : IDisposable
         if (kind == S_IFBLK)
             return BlockQueue.DiscardGranularity(status.stx_rdev_major, status.stx_rdev_minor);
 
-        // Behind the end there is nothing to lose: it only shows whether the file system can.
+        // Past the end there is nothing to lose: this only shows whether the file system can.
         long end = Math.Max(LSeek(fd, 0, SEEK_END), 0);
         const int Mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
         return FAllocate(fd, Mode, end, status.stx_blksize) == 0 ? status.stx_blksize : 0;

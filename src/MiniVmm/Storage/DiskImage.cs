@@ -8,7 +8,7 @@ public static class DiskImage
 {
     /// <summary>Opens, locks and checks what an option names.</summary>
     /// <param name="options">The option.</param>
-    /// <param name="warn">Takes a line for the user where an image turns out to be damaged.</param>
+    /// <param name="warn">Receives a line for the user if an image turns out to be damaged.</param>
     /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted, corrupt.</exception>
     public static IDiskImage Open(DiskOptions options, Action<string> warn)
     {
@@ -33,7 +33,7 @@ public static class DiskImage
     /// <summary>Whether a file that starts like this is qcow2 (docs/interop/qcow2.txt): "QFI" and 0xfb.</summary>
     public static bool HasQcow2Magic(ReadOnlySpan<byte> start) => start.StartsWith("QFI"u8) && start[3..] is [0xfb, ..];
 
-    /// <summary>Looks at a file whose format nobody has given.</summary>
+    /// <summary>Probes a file whose format was not given.</summary>
     /// <exception cref="BadInputException">It cannot be read, or is another program's image.</exception>
     internal static DiskFormat Probe(DiskFile file)
     {

@@ -5,7 +5,7 @@ using static MiniVmm.Host.FileCalls;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// preadv(2) and pwritev(2) until all is done: they may stop at any byte, and take so many pieces at most.
+/// preadv(2) and pwritev(2), repeated until all is done: they may stop at any byte, and take a limited number of pieces.
 /// </summary>
 internal static unsafe class FileTransfer
 {
@@ -29,7 +29,7 @@ internal static unsafe class FileTransfer
         }
     }
 
-    /// <summary>fallocate(2), again where a signal broke it off.</summary>
+    /// <summary>fallocate(2), repeated when a signal interrupts it.</summary>
     /// <returns>0 or the errno.</returns>
     public static int Allocate(int fd, int mode, ulong offset, ulong length)
     {
@@ -43,7 +43,7 @@ internal static unsafe class FileTransfer
         return 0;
     }
 
-    /// <summary>Moves bytes until all are moved, or until the file ends under a read.</summary>
+    /// <summary>Moves bytes until all are moved, or until a read reaches the end of the file.</summary>
     /// <param name="fd">The file.</param>
     /// <param name="offset">First byte; the last one's is below 2^63.</param>
     /// <param name="pieces">In order.</param>

@@ -1,8 +1,8 @@
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// Flushes of one file through the page cache. Those that are asked for while one runs share the next: it begins after
-/// all they are about was written.
+/// Flushes of one file through the page cache. Those requested while one runs share the next one, which begins after
+/// everything that they cover was written.
 /// </summary>
 /// <param name="flush">Waits until all that was written is on stable storage; 0 or the errno.</param>
 internal sealed class FlushGroup(Func<int> flush)
@@ -19,8 +19,8 @@ internal sealed class FlushGroup(Func<int> flush)
 
     /// <returns>0 or the errno.</returns>
     /// <remarks>
-    /// Once one failed all fail: Linux takes pages that it could not write for clean, and says so to one caller
-    /// (fsync(2)). A success after that, or beside it, would be about other pages.
+    /// After a flush has failed, every later flush fails too: Linux marks pages that it could not write as clean, and
+    /// reports that to one caller only (fsync(2)). A later or concurrent success would be about other pages.
     /// </remarks>
     public int Flush()
     {
@@ -37,7 +37,7 @@ internal sealed class FlushGroup(Func<int> flush)
         }
     }
 
-    /// <summary>Waits for another's flush that does for this one; false where there is none, and the caller's begins.</summary>
+    /// <summary>Waits for another caller's flush that covers this one; false if there is none and the caller must flush.</summary>
     private bool IsDone(out int lost)
     {
         lock (_gate)

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// Who holds a lock on a file. The kernel does not say it of open file description locks, but each process' descriptors
-/// (proc(5), /proc/PID/fdinfo) do, of the processes that one may look into.
+/// Who holds a lock on a file. The kernel does not report it for open file description locks, but the descriptors of each
+/// process do (proc(5), /proc/PID/fdinfo), for the processes that may be inspected.
 /// </summary>
 internal static class LockOwner
 {
@@ -35,7 +35,7 @@ internal static class LockOwner
 
     private static bool Locks(string descriptor) => Read(descriptor).Contains("lock:", StringComparison.Ordinal);
 
-    // A process may end, or be somebody else's, at any step: it is then left out.
+    // A process may end, or turn out to be another user's, at any step: it is skipped then.
     private static string[] List(string directory) =>
         Try(() => Directory.GetFileSystemEntries(directory)) ?? [];
 

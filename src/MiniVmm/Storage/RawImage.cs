@@ -3,16 +3,16 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// A disk whose file is its contents, byte by byte. A length that is no whole number of sectors is rounded up, as
-/// QEMU does: what is missing of the last one reads as zeroes, and writing it makes the file longer.
+/// A disk whose file is its contents, byte by byte. A length that is not a whole number of sectors is rounded up, as
+/// QEMU does: the missing part of the last sector reads as zeroes, and writing it extends the file.
 /// </summary>
 /// <param name="file">Disposed with it.</param>
 /// <param name="probed">
-/// The format was not given but found: see <see cref="DiskOptions"/> for what the guest must then not write.
+/// The format was probed, not given: see <see cref="DiskOptions"/> for what the guest must not write then.
 /// </param>
 public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
 {
-    // A file that became shorter has lost what was there: it must not come back as zeroes.
+    // A file that became shorter has lost data: it must not read as zeroes.
     private readonly ulong _fileLength = file.Length;
 
     public ulong Length => (_fileLength + IDiskImage.SectorSize - 1) / IDiskImage.SectorSize * IDiskImage.SectorSize;
@@ -46,7 +46,7 @@ public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
     private bool IsShorter => file.Length < _fileLength;
 
     /// <summary>
-    /// Writes the first sector from a copy, which the guest cannot change once it was looked at; then the rest.
+    /// Writes the first sector from a copy, which the guest cannot change after it was checked; then the rest.
     /// </summary>
     private int WriteStart(ReadOnlySpan<IoVector> pieces)
     {

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// What of a guest's frames libslirp gets to see. It runs in this process, and guests are hostile: what it is known to
-/// be harmed by, and no guest needs, stays outside. Debian 12's libslirp is 4.7.0, without the mends of later ones.
+/// Which of a guest's frames libslirp gets to see. It runs in this process, and guests are hostile: what is known to harm
+/// it, and no guest needs, is kept out. Debian 12's libslirp is 4.7.0, without the fixes of later versions.
 /// </summary>
 internal static class FrameFilter
 {
@@ -22,7 +22,7 @@ internal static class FrameFilter
     private const byte Ack = 0x10;
     private const byte Urgent = 0x20;
 
-    /// <summary>Says whether libslirp is to have the frame, and may change it.</summary>
+    /// <summary>Whether libslirp may have the frame, which this may change.</summary>
     /// <param name="frame">At least an Ethernet header.</param>
     public static bool Admits(Span<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
     {
@@ -35,7 +35,7 @@ internal static class FrameFilter
     };
 
     /// <summary>
-    /// Says whether libslirp may open a socket for the frame: the first of a connection, or any datagram.
+    /// Whether libslirp may open a socket for the frame: the first of a connection, or any datagram.
     /// </summary>
     /// <param name="frame">One that it admits.</param>
     public static bool MayOpenSocket(Span<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
@@ -59,7 +59,7 @@ internal static class FrameFilter
         if (transport < Ethernet + 20 || transport > frame.Length)
             return false;
 
-        // Its reassembly writes where a guest says (mended in 4.8.0: "Fix testing for last fragment", and in 4.9.4).
+        // Its reassembly writes where a guest says (fixed in 4.8.0, "Fix testing for last fragment", and in 4.9.4).
         if ((BinaryPrimitives.ReadUInt16BigEndian(frame[20..]) & 0x3fff) != 0)
             return false;
         return AdmitsTransport(frame[23], frame[transport..]);
@@ -70,11 +70,11 @@ internal static class FrameFilter
 
     private static bool AdmitsTransport(byte protocol, Span<byte> segment)
     {
-        // There are no files to serve, and its server has freed memory in use (mended in 4.8.0).
+        // There are no files to serve, and its server has a use after free (fixed in 4.8.0).
         if (protocol == Udp)
             return segment.Length < 4 || BinaryPrimitives.ReadUInt16BigEndian(segment[2..]) != Tftp;
 
-        // Urgent data go with the others: it reads beyond those that came (CVE-2026-9539, mended in 4.9.2).
+        // Urgent data are passed as plain data: it reads past the end of them (CVE-2026-9539, fixed in 4.9.2).
         if (protocol == Tcp && segment.Length >= 20 && (segment[13] & Urgent) != 0)
             ClearUrgent(segment);
         return true;

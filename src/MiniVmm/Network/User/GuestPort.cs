@@ -7,8 +7,8 @@ namespace MiniVmm.Network.User;
 
 /// <summary>
 /// Frames to and from a guest's network card: a pair of SOCK_SEQPACKET sockets, the card at one end, a network in user
-/// mode at the other. A frame to a card that falls behind waits for it, so that TCP's senders wait and nothing is lost;
-/// but not for ever.
+/// mode at the other. A frame to a card that falls behind waits for it, so that TCP senders wait and nothing is lost; but
+/// not for ever.
 /// </summary>
 internal sealed unsafe class GuestPort : IDisposable
 {
@@ -28,8 +28,8 @@ internal sealed unsafe class GuestPort : IDisposable
     private readonly int _network;
 
     /// <param name="patience">
-    /// Milliseconds after which a card that has taken nothing is off, or its guest stopped: frames are then dropped, as
-    /// on a cable.
+    /// Milliseconds after which a card that has taken nothing counts as off, or its guest as stopped: frames are then
+    /// dropped, as on a cable.
     /// </param>
     /// <exception cref="SystemCallException">No more files.</exception>
     public GuestPort(int patience = 200)
@@ -80,7 +80,7 @@ internal sealed unsafe class GuestPort : IDisposable
         return received < 0 ? null : _frame;
     }
 
-    /// <summary>Hands a frame to the card, without waiting. One that the card cannot have is done with.</summary>
+    /// <summary>Hands a frame to the card, without waiting. One that the card can never take counts as done.</summary>
     /// <returns>False if there is no room.</returns>
     public bool TrySend(byte* frame, int length)
     {
@@ -94,7 +94,7 @@ internal sealed unsafe class GuestPort : IDisposable
         return true;
     }
 
-    /// <summary>Waits until the card takes frames; says false where they are to be dropped.</summary>
+    /// <summary>Waits until the card takes frames; false if they are to be dropped.</summary>
     public bool WaitForRoom()
     {
         if (Stalled || Stopped)

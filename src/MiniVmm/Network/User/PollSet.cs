@@ -6,7 +6,7 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// The descriptors of one poll(2): anew before each, in memory of their own that only grows.
+/// The descriptors of one poll(2): rebuilt before each, in native memory that only grows.
 /// </summary>
 internal sealed unsafe class PollSet : IDisposable
 {
@@ -35,7 +35,7 @@ internal sealed unsafe class PollSet : IDisposable
         return Count++;
     }
 
-    /// <summary>What the descriptor is ready for; 0 for an index that is none.</summary>
+    /// <summary>What the descriptor is ready for; 0 for an invalid index.</summary>
     public short Result(int index) => (uint)index < (uint)Count ? _entries[index].revents : (short)0;
 
     /// <summary>Waits; a signal counts as nothing ready.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// The functions of libslirp that are needed, looked up when the first network in user mode is made: a machine without
+/// The functions of libslirp that are needed, looked up when the first network in user mode is created: a machine without
 /// one runs where the library is not installed, and does not pay for loading it.
 /// </summary>
 internal sealed unsafe class SlirpLibrary
@@ -12,7 +12,7 @@ internal sealed unsafe class SlirpLibrary
 
     private const string GLib = "libglib-2.0.so.0";
 
-    // G_LOG_LEVEL_CRITICAL down to _DEBUG; an error ends the process, and is said.
+    // G_LOG_LEVEL_CRITICAL down to _DEBUG; a G_LOG_LEVEL_ERROR ends the process, and is printed.
     private const int LogLevels = 8 | 16 | 32 | 64 | 128;
 
     // libslirp keeps its clock, and the host's name servers, in variables of the library: one thread at a time.

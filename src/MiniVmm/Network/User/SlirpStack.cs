@@ -6,12 +6,12 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// One libslirp and the loop that drives it: frames of the guest's and what the host's sockets have, in turns. All of it
-/// on one thread once <see cref="Run"/> is called; allocates nothing for a frame.
+/// One libslirp instance and the loop that drives it: frames from the guest and data from the host's sockets, in turns.
+/// All on one thread once <see cref="Run"/> is called; allocates nothing for a frame.
 /// </summary>
 internal sealed unsafe class SlirpStack : IDisposable
 {
-    // Frames of the guest's before the host's sockets have their turn.
+    // Frames from the guest before the host's sockets have their turn.
     private const int FramesATurn = 64;
 
     private readonly SlirpLibrary _library;
@@ -24,7 +24,7 @@ internal sealed unsafe class SlirpStack : IDisposable
     private nint _slirp;
 
     /// <param name="library">Loaded.</param>
-    /// <param name="port">Where frames come from and go to; stays the caller's.</param>
+    /// <param name="port">Where frames come from and go to; owned by the caller.</param>
     /// <param name="configuration">Its texts are copied.</param>
     /// <param name="limit">Of its sockets.</param>
     /// <exception cref="BadInputException">libslirp refuses the configuration.</exception>
@@ -51,7 +51,7 @@ internal sealed unsafe class SlirpStack : IDisposable
         }
     }
 
-    /// <summary>Has connections to a port of the host's lead to the guest.</summary>
+    /// <summary>Forwards a port of the host to the guest.</summary>
     /// <returns>0, or the errno.</returns>
     public int AddHostForward(HostForward forward)
     {
@@ -86,11 +86,11 @@ internal sealed unsafe class SlirpStack : IDisposable
                 _port.SeeRoom();
             lock (SlirpLibrary.Gate)
             {
-                // It looks at the clock only here; by an old one it would end a UDP socket as soon as it is made. With an
-                // error for a result it looks at no socket.
+                // It reads the clock only here; with an old time it would expire a UDP socket as soon as it is made. With
+                // an error as the result it looks at no socket.
                 _library.PollFdsPoll(_slirp, 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
 
-                // Frames first: the other call also sends what waited for an answer among them.
+                // Frames first: the other call also sends what was waiting for a reply among them.
                 if ((_polls.Result(card) & POLLIN) != 0)
                     TakeFrames();
                 _library.PollFdsPoll(_slirp, usable ? 0 : 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
@@ -99,7 +99,7 @@ internal sealed unsafe class SlirpStack : IDisposable
         }
     }
 
-    /// <summary>Ends all connections, and listens no more. After <see cref="Run"/> has returned.</summary>
+    /// <summary>Ends all connections, and stops listening. After <see cref="Run"/> has returned.</summary>
     public void Dispose()
     {
         if (_callbacks == null)
@@ -179,16 +179,16 @@ internal sealed unsafe class SlirpStack : IDisposable
         GuestPort port = Of(opaque)._port;
         while (!port.TrySend(frame, (int)length) && WaitForRoom(port))
         {
-            // It had no room, and has some.
+            // There was no room, and now there is.
         }
 
-        // Frames that nobody takes are lost, which is no error of libslirp's to report.
+        // Frames that nobody takes are lost, which is not an error to report to libslirp.
         return (nint)length;
     }
 
     /// <summary>
-    /// Waits for a card without the lock, so that other networks go on. In here libslirp expects none of its variables to
-    /// stay as they are: the others only move its clock on, and look up the host's name servers.
+    /// Waits for a card without the lock, so that other networks go on. libslirp does not rely on its global variables
+    /// across this call: other networks only advance its clock, and look up the host's name servers.
     /// </summary>
     private static bool WaitForRoom(GuestPort port)
     {
@@ -198,7 +198,7 @@ internal sealed unsafe class SlirpStack : IDisposable
         return room;
     }
 
-    // Said of what the guest sends: it could fill a terminal.
+    // Messages about what the guest sends are dropped: they could fill a terminal.
     [UnmanagedCallersOnly]
     private static void GuestError(byte* message, nint opaque)
     {
@@ -231,8 +231,8 @@ internal sealed unsafe class SlirpStack : IDisposable
         ((Timer*)timer)->Running = true;
     }
 
-    // The set is made anew for each wait, on the thread that calls libslirp: nobody has to be woken. Not all sockets are
-    // told of here: of those that come by a forwarded port it says -1, and AddPoll has the number.
+    // The set is rebuilt for each wait, on the thread that calls libslirp: nobody has to be woken. Not all sockets are
+    // reported here: for those of a forwarded port it passes -1, and AddPoll has the number.
     [UnmanagedCallersOnly]
     private static void SocketOpened(int fd, nint opaque) => Of(opaque)._limit.Add(fd);
 

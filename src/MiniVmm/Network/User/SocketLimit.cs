@@ -4,9 +4,9 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// How many sockets a guest may have this process open. libslirp has no limit of its own: a guest that makes
-/// connections without end would use up the process' files, and with them what `minivmm ctl` and an orderly end need.
-/// One thread's.
+/// How many sockets a guest may make this process open. libslirp has no limit of its own: a guest that makes connections
+/// without end would use up the process' files, including those that `minivmm ctl` and an orderly end need. Used by one
+/// thread.
 /// </summary>
 /// <param name="most">Sockets of one network.</param>
 /// <param name="firstReserved">
@@ -17,7 +17,7 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     // Each TCP connection has up to 256 KiB in libslirp's buffers.
     private const int Most = 4096;
 
-    // Of the process' files, those that no guest gets. More than a turn's frames, whose sockets are seen after it.
+    // Files of the process that no guest gets: more than the frames of one turn, whose sockets are counted after it.
     private const int Reserved = 128;
 
     private const int SC_OPEN_MAX = 4; // _SC_OPEN_MAX of unistd.h: the soft limit
@@ -26,11 +26,11 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     private readonly HashSet<int> _listeners = [];
     private int _high;
 
-    /// <summary>Whether nothing is to be done that may open another socket.</summary>
+    /// <summary>Whether the limit is reached: nothing may be done that opens another socket.</summary>
     public bool IsReached => _open.Count >= most || _high > 0;
 
-    /// <summary>What this process can spare (RLIMIT_NOFILE), and one network has any use for.</summary>
-    /// <param name="used">A descriptor that was opened a moment ago: those below are in use.</param>
+    /// <summary>What this process can spare (RLIMIT_NOFILE), up to what one network can use.</summary>
+    /// <param name="used">A descriptor that was opened just now: those below are in use.</param>
     public static SocketLimit OfProcess(int used)
     {
         long files = (long)sysconf(SC_OPEN_MAX) is > 0 and var limit ? limit : int.MaxValue;
@@ -38,7 +38,7 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
         return new SocketLimit(Most, (int)Math.Min(files - kept, int.MaxValue));
     }
 
-    /// <summary>Counts a socket, however often it is named. One that waits for connections is the user's.</summary>
+    /// <summary>Counts a socket, once however often it is reported. Listening sockets are the user's and do not count.</summary>
     public void Add(int fd)
     {
         if (fd < 0 || _open.Contains(fd) || _listeners.Contains(fd))
@@ -54,7 +54,7 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
             _high++;
     }
 
-    /// <summary>Counts it no more; one that was never counted is passed over.</summary>
+    /// <summary>Stops counting it; one that was never counted is ignored.</summary>
     public void Remove(int fd)
     {
         _listeners.Remove(fd);
@@ -63,7 +63,7 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     }
 
     /// <summary>
-    /// Whether to look at a socket: one that waits for connections gets none while there is no room for them.
+    /// Whether to poll a socket: a listening one accepts no connections while there is no room for them.
     /// </summary>
     public bool Admits(int fd) => !IsReached || !_listeners.Contains(fd);
 

@@ -4,8 +4,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// <c>--net user</c>: a network of the guest's own, by libslirp, in which this process' sockets stand for the guest's
-/// connections. Needs no privileges and leaves nothing behind. Has a thread, from construction to disposal.
+/// <c>--net user</c>: a private network of the guest, by libslirp, in which sockets of this process stand for the guest's
+/// connections. Needs no privileges and leaves nothing behind. Runs a thread from construction to disposal.
 /// </summary>
 public sealed unsafe class UserNetwork : NetEndpoint
 {
@@ -15,7 +15,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
     /// <summary>IF_MTU_MAX of libslirp: 64 KiB less the Ethernet header.</summary>
     public const ushort MostMtu = 65521;
 
-    // IPv6 needs that much of every link (RFC 8200, 5); libslirp's own packets, too.
+    // IPv6 needs that much on every link (RFC 8200, 5), and so do libslirp's own packets.
     private const ushort LeastIp6Mtu = 1280;
 
     private const int EADDRINUSE = 98;
@@ -29,8 +29,8 @@ public sealed unsafe class UserNetwork : NetEndpoint
     /// <param name="options">What <c>--net user</c> was given.</param>
     /// <param name="mtu">In bytes, <see cref="NetOptions.LeastMtu"/> to <see cref="MostMtu"/>; null is
     /// <see cref="DefaultMtu"/>.</param>
-    /// <exception cref="BadInputException">A port is taken, an address not the host's, the MTU too large.</exception>
-    /// <exception cref="HostLimitException">No libslirp; no right to a port; no more files or threads.</exception>
+    /// <exception cref="BadInputException">A port is taken, an address is not the host's, or the MTU is too large.</exception>
+    /// <exception cref="HostLimitException">No libslirp, no permission for a port, or no more files or threads.</exception>
     public UserNetwork(UserNetOptions options, ushort? mtu = null)
         : this(options, mtu, SlirpLibrary.FileName)
     {

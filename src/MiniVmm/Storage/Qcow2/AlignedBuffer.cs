@@ -3,14 +3,14 @@ using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
-/// <summary>Memory that direct I/O takes as it is, zeroes at first.</summary>
+/// <summary>Memory aligned for direct I/O, zeroed at first.</summary>
 internal sealed unsafe class AlignedBuffer : IDisposable
 {
     private const int Alignment = 4096;
 
     private byte* _bytes;
 
-    /// <exception cref="OutOfMemoryException">There is no such memory.</exception>
+    /// <exception cref="OutOfMemoryException">Out of memory.</exception>
     public AlignedBuffer(ulong length)
     {
         Length = length;

@@ -1,13 +1,13 @@
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// Opens what an image names as its backing file: read-only, with a lock that others may share, and nothing but a local
-/// file whose format is sure.
+/// Opens what an image names as its backing file: read-only, with a lock that others may share; only local
+/// files of a known format.
 /// </summary>
 /// <remarks>
-/// An image that does not say its backing file's format leaves it to a look at that file. It is taken for qcow2 if it
-/// begins so, but must then not have a backing file itself: a guest that once wrote it as a raw disk could have made such a
-/// header, to read any file of the host.
+/// If an image does not name its backing file's format, that file is probed. It is taken for qcow2 if it begins like one,
+/// but must not have a backing file itself then: a guest that once wrote it as a raw disk could have forged such a header
+/// to read any file of the host.
 /// </remarks>
 internal sealed class BackingChain
 {
@@ -95,8 +95,8 @@ internal sealed class BackingChain
     }
 
     /// <summary>
-    /// Names are relative to the folder of the image that has them, as it was named itself: no link is followed for that, or
-    /// QEMU would see another file below. Whatever is no plain file name is refused.
+    /// Names are relative to the directory of the image that contains them, by the name that image was opened with: no link
+    /// is followed for that, or QEMU would find another file. Anything but a plain file name is refused.
     /// </summary>
     private string Resolve(string name, string subject)
     {

@@ -52,7 +52,7 @@ internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, Ta
 
     public bool IsL1Dirty { get; private set; }
 
-    /// <summary>First guest cluster behind those of the same slice of an L2 table.</summary>
+    /// <summary>First guest cluster after those of the same slice of an L2 table.</summary>
     public ulong SliceEnd(ulong cluster)
     {
         ulong entries = (ulong)cache.SliceSize / 8;
@@ -68,7 +68,7 @@ internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, Ta
         return (table & _clusterMask) == 0 && table < _limit ? 0 : Errno.EIO;
     }
 
-    /// <summary>Makes another table the one of a cluster; its contents are in the file.</summary>
+    /// <summary>Replaces the table of a cluster by one whose contents are in the file already.</summary>
     public void SetTable(ulong cluster, ulong table)
     {
         ulong index = cluster >> header.L2Bits;
@@ -79,11 +79,11 @@ internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, Ta
         _limit = Math.Max(_limit, table + header.ClusterSize);
     }
 
-    /// <summary>Finds the bytes from an offset on that are of one kind, and next to each other in the file.</summary>
+    /// <summary>Finds the bytes from an offset on that are of one kind and contiguous in the file.</summary>
     /// <param name="offset">On the disk.</param>
     /// <param name="most">Bytes of interest, at least 1.</param>
     /// <param name="found">What there is.</param>
-    /// <returns>0; EIO for what cannot be, or where the table cannot be read.</returns>
+    /// <returns>0; EIO for an invalid entry, or if the table cannot be read.</returns>
     public int Find(ulong offset, ulong most, out Mapping found)
     {
         ulong cluster = offset >> _clusterBits;
@@ -156,11 +156,11 @@ internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, Ta
         return 0;
     }
 
-    /// <summary>Says what an entry is.</summary>
+    /// <summary>Decodes an entry.</summary>
     /// <param name="entry">From an L2 table.</param>
     /// <param name="kind">What it describes.</param>
     /// <param name="host">The cluster's offset in the file, or 0; not that of compressed data.</param>
-    /// <returns>EIO for an entry that must not be.</returns>
+    /// <returns>EIO for an invalid entry.</returns>
     public int Classify(ulong entry, out ClusterKind kind, out ulong host)
     {
         host = 0;

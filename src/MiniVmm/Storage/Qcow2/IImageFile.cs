@@ -3,8 +3,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// The file below an image: what qcow2 needs of it, and no more, so that tests cut the power between two writes. From any
-/// thread; each call says 0 or the errno, none throws.
+/// The file below an image: only what qcow2 needs of it, so that tests can cut the power between two writes. From any
+/// thread; each call returns 0 or the errno, none throws.
 /// </summary>
 internal interface IImageFile : IDisposable
 {
@@ -16,22 +16,22 @@ internal interface IImageFile : IDisposable
     /// <summary>Bytes in it now.</summary>
     ulong Length { get; }
 
-    /// <summary>Reads; what is missing below <paramref name="expected"/> is EIO, what is missing behind is zeroes.</summary>
+    /// <summary>Reads; missing bytes before <paramref name="expected"/> are EIO, missing bytes after it are zeroes.</summary>
     int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected);
 
-    /// <summary>Writes; behind the end, the file grows, with zeroes between.</summary>
+    /// <summary>Writes; past the end, the file grows, with zeroes in between.</summary>
     int Write(ulong offset, ReadOnlySpan<IoVector> pieces);
 
     /// <summary>Puts what was written before on stable storage: no later write gets there ahead of it.</summary>
     int Flush();
 
-    /// <summary>Says that bytes are not needed: they may read as anything.</summary>
+    /// <summary>Discards bytes: they may read as anything afterwards.</summary>
     int Discard(ulong offset, ulong length);
 }
 
 /// <summary>
 /// A disk's file on the host. What was there at first, or was written since, does not go away by itself: once the file is
-/// shorter than that, what is missing is no zeroes, and nothing is written or called durable any more.
+/// shorter than that, missing bytes do not read as zeroes, and every later write and flush fails.
 /// </summary>
 internal sealed class HostImageFile(DiskFile file) : IImageFile
 {
@@ -47,7 +47,7 @@ internal sealed class HostImageFile(DiskFile file) : IImageFile
     {
         get
         {
-            // In this order: it may become longer in between, and then both do.
+            // In this order: the file may grow in between, and both values are right then.
             ulong end = Volatile.Read(ref _end);
             return file.Length < end;
         }

@@ -2,7 +2,7 @@ using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
-// Flushing: the order of writes, and when what was replaced may be used again.
+// Flushing: the order of writes, and when replaced clusters may be reused.
 public sealed unsafe partial class Qcow2Image
 {
     private const int MaxRetired = 1024;
@@ -40,7 +40,7 @@ public sealed unsafe partial class Qcow2Image
                     && Volatile.Read(ref _dataInFlight[_epoch ^ 1]) == 0;
                 if (takes)
                 {
-                    // Whoever looks at the tables from now on does not find what was replaced.
+                    // From now on, nobody who reads the tables finds the replaced clusters.
                     (_waiting, _retired) = (_retired, _waiting);
                     lock (_tables)
                         _epoch ^= 1;
@@ -81,7 +81,7 @@ public sealed unsafe partial class Qcow2Image
 
     private void LeaveData(int epoch) => Interlocked.Decrement(ref _dataInFlight[epoch]);
 
-    /// <summary>Flushes before more is dirty, or replaced, than there is room for.</summary>
+    /// <summary>Flushes before more slices are dirty, or clusters replaced, than there is room for.</summary>
     private int FlushIfFull()
     {
         if (_isBroken)
@@ -96,7 +96,7 @@ public sealed unsafe partial class Qcow2Image
         return isFull ? Flush() : 0;
     }
 
-    /// <summary>Says that some clusters' refcounts go down by one when nothing durable refers to them any more.</summary>
+    /// <summary>Schedules clusters' refcounts to go down by one, once nothing durable refers to them.</summary>
     private void Retire(ulong cluster, ulong count)
     {
         _isDirty = true;
@@ -140,7 +140,7 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
-    /// <summary>What cannot be counted stays counted: room is lost, and nothing else.</summary>
+    /// <summary>A count that cannot be lowered stays: space leaks, and nothing else happens.</summary>
     private void NoteLeak()
     {
         if (!_hasLeaked)
@@ -179,7 +179,7 @@ public sealed unsafe partial class Qcow2Image
                     continue;
                 }
 
-                // While the count is still there, nobody else takes the room that goes back.
+                // While the refcount is not lowered, nobody else takes the clusters that are being discarded.
                 if (free > 0)
                     _ = _file.Discard((first + i - free) << _header.ClusterBits, free << _header.ClusterBits);
                 lock (_tables)

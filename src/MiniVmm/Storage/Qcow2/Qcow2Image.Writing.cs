@@ -2,7 +2,7 @@ using MiniVmm.Host;
 
 namespace MiniVmm.Storage.Qcow2;
 
-// Writing: in place where a cluster is the guest's alone, else to new clusters.
+// Writing: in place if nothing else refers to a cluster, else to new clusters.
 public sealed unsafe partial class Qcow2Image
 {
     private const int Contradiction = RefcountTable.Contradiction;
@@ -42,7 +42,7 @@ public sealed unsafe partial class Qcow2Image
 
     private static bool MayBeOverwritten(in Mapping found) => found.Kind == ClusterKind.Data && found.IsCopied;
 
-    /// <summary>Looks whether bytes can be written where they are.</summary>
+    /// <summary>Checks whether bytes can be written in place.</summary>
     /// <returns>An errno; an epoch of -1 where they cannot.</returns>
     private int TryEnterInPlace(ulong offset, ulong length, out Mapping found, out int epoch)
     {
@@ -81,8 +81,8 @@ public sealed unsafe partial class Qcow2Image
     }
 
     /// <summary>
-    /// Writes the next bytes to new clusters: takes them, fills them with what is written and, before and behind, with what
-    /// was there; and only then makes the mapping refer to them.
+    /// Writes the next bytes to new clusters: allocates them, fills them with the new data and, before and after it, with
+    /// the old; and only then makes the mapping refer to them.
     /// </summary>
     private int WriteNew(ulong offset, ulong left, scoped ref IoCursor slicer, scoped Span<IoVector> part, out ulong done)
     {
@@ -143,7 +143,7 @@ public sealed unsafe partial class Qcow2Image
     }
 
     /// <summary>Waits while any of some clusters is moved.</summary>
-    /// <param name="waited">Whether it had to: then things may have changed.</param>
+    /// <param name="waited">Whether it had to wait: the mapping may have changed then.</param>
     private int WaitForMoves(ulong first, ulong last, out bool waited)
     {
         waited = false;
@@ -167,8 +167,8 @@ public sealed unsafe partial class Qcow2Image
         return false;
     }
 
-    /// <summary>How many clusters from an offset on need new room; 0 where, by now, the first does not.</summary>
-    /// <param name="keeps">Whether it is one cluster of zeroes, which has room that is only its own.</param>
+    /// <summary>How many clusters from an offset on need new space; 0 if, by now, the first does not.</summary>
+    /// <param name="keeps">Whether it is one cluster of zeroes whose space nothing else refers to.</param>
     private int CountMovable(ulong offset, ulong left, out ulong count, out ulong host, out bool keeps)
     {
         count = 0;
@@ -202,7 +202,7 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
-    /// <summary>Sees to it that a cluster's L2 table exists and may be written.</summary>
+    /// <summary>Makes sure that a cluster's L2 table exists and may be written.</summary>
     private int PrepareTable(ulong cluster)
     {
         int errno = _map.GetTable(cluster, out ulong old, out bool isCopied);
@@ -239,7 +239,7 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
-    /// <summary>Writes clusters' data, and what the clusters had before and behind it.</summary>
+    /// <summary>Writes clusters' data, and what the clusters had before and after it.</summary>
     private int FillNew(
         ulong offset, ulong length, ulong host, bool isFresh, scoped ref IoCursor slicer, scoped Span<IoVector> part)
     {
@@ -281,8 +281,8 @@ public sealed unsafe partial class Qcow2Image
         }
     }
 
-    /// <summary>Reads what a part of a cluster has, before the cluster moves; zeroes behind the disk's end.</summary>
-    /// <param name="isNeeded">False where it is zeroes, and a fresh cluster has them already.</param>
+    /// <summary>Reads a part of a cluster before the cluster moves; zeroes past the disk's end.</summary>
+    /// <param name="isNeeded">False if it is zeroes, which a fresh cluster has already.</param>
     private int ReadOld(ulong offset, ulong length, byte* into, bool isFresh, out bool isNeeded)
     {
         isNeeded = false;
@@ -315,7 +315,7 @@ public sealed unsafe partial class Qcow2Image
         return errno;
     }
 
-    /// <summary>Gives a cluster another entry; what the one before referred to is released later.</summary>
+    /// <summary>Replaces a cluster's entry; what the old one referred to is released later.</summary>
     /// <param name="keepsRoom">Whether both refer to the same host cluster.</param>
     private int Replace(ulong cluster, ulong entry, bool keepsRoom)
     {
@@ -344,7 +344,7 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
-    /// <summary>Gives back a cluster that a failed write took, unless the mapping refers to it by now.</summary>
+    /// <summary>Releases a cluster that a failed write allocated, unless the mapping refers to it by now.</summary>
     private void ReleaseUnused(ulong cluster, ulong host)
     {
         if (_map.GetEntry(cluster, out ulong entry) == 0

@@ -12,7 +12,7 @@ public sealed unsafe partial class Qcow2Image
     /// <inheritdoc/>
     /// <remarks>
     /// Whole clusters only. One that covers a backing file reads as zeroes afterwards, never as that file again; version 2
-    /// cannot say so, and keeps it.
+    /// has no such entry, and keeps the cluster.
     /// </remarks>
     public int Discard(ulong offset, ulong length)
     {
@@ -41,7 +41,7 @@ public sealed unsafe partial class Qcow2Image
         return errno == 0 && tail < end ? ZeroParts(tail, end - tail) : errno;
     }
 
-    /// <summary>The cluster behind the last whole one; the disk's last one is whole wherever the disk ends.</summary>
+    /// <summary>The cluster after the last whole one; the disk's last one is whole wherever the disk ends.</summary>
     private ulong EndCluster(ulong end) => (end >= Length ? end + ClusterMask : end) >> _header.ClusterBits;
 
     /// <summary>Writes zeroes to parts of at most two clusters, unless they are there.</summary>
@@ -99,7 +99,7 @@ public sealed unsafe partial class Qcow2Image
         return 0;
     }
 
-    /// <summary>Changes clusters of one slice of an L2 table; goes past a table that need not be made.</summary>
+    /// <summary>Changes clusters of one slice of an L2 table; skips a table that need not be created.</summary>
     private int ChangeSlice(ref ulong first, ulong end, Emptying how)
     {
         for (; first < end; first++)
@@ -160,13 +160,13 @@ public sealed unsafe partial class Qcow2Image
 
     private enum Emptying
     {
-        /// <summary>Zeroes, or what was there.</summary>
+        /// <summary>Zeroes, or the old contents.</summary>
         Discard,
 
-        /// <summary>Zeroes; the room is given back.</summary>
+        /// <summary>Zeroes; the space is freed.</summary>
         Unmap,
 
-        /// <summary>Zeroes; the room is kept.</summary>
+        /// <summary>Zeroes; the space is kept.</summary>
         Zero,
     }
 }

@@ -11,14 +11,14 @@ internal delegate IDiskImage BackingOpener(string name, string? format, string s
 /// below the active state. Not: encryption, external data files, extended L2 entries, resizing.
 /// </summary>
 /// <remarks>
-/// What is on the disk when the process is killed, or the power fails, has leaked clusters at worst, never two uses of one
-/// cluster, and everything that a completed <see cref="Flush"/> was called for. The order that does it: new clusters, their
-/// refcounts and new L2 tables' first contents are written; then fdatasync; then L2 entries and L1 entries, which refer only
-/// to what is durable by now; then fdatasync; then only are the refcounts of replaced clusters lowered, and their room
-/// reused, once no earlier read or write of them is left. L2 entries wait in memory until a flush, as in QEMU: a killed
+/// If the process is killed or the power fails, the image has leaked clusters at worst, never two uses of one cluster, and
+/// everything that a completed <see cref="Flush"/> covers. The order that ensures this: new clusters, their refcounts and
+/// the first contents of new L2 tables are written; then fdatasync; then L2 and L1 entries, which refer only to what is
+/// durable by now; then fdatasync; only then are the refcounts of replaced clusters lowered, and their space reused once
+/// no earlier read or write of them is in flight. L2 entries wait in memory until a flush, as in QEMU: a killed
 /// process loses what a power cut would lose of a disk's own write cache.
 /// <para/>
-/// Two locks: <c>_update</c> for whoever changes the mapping and for the first part of a flush, <c>_tables</c> around a look
+/// Two locks: <c>_update</c> for changes of the mapping and the first part of a flush, <c>_tables</c> around every look
 /// at the tables. Neither is held while data is read or written.
 /// </remarks>
 public sealed unsafe partial class Qcow2Image : IDiskImage
@@ -102,8 +102,8 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
     private ulong ClusterMask => _header.ClusterSize - 1;
 
     /// <summary>Opens an image that is open as a file, and its backing files.</summary>
-    /// <param name="file">Disposed with the image; not where this throws.</param>
-    /// <param name="report">Takes one line when the image is found to be damaged while it is used.</param>
+    /// <param name="file">Disposed with the image; not if this throws.</param>
+    /// <param name="report">Receives one line if the image is found to be damaged while it is used.</param>
     /// <exception cref="BadInputException">Damaged, or of a kind that is not supported; or a backing file is.</exception>
     public static Qcow2Image Open(DiskFile file, Action<string>? report = null)
     {
@@ -155,8 +155,8 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
                 epoch = EnterData();
             }
 
-            // A backing file may be shorter. Two steps rather than one with its pieces cut in two: the images below do
-            // the same, one inside the other, on a small stack.
+            // A backing file may be shorter. Two steps, rather than one that splits the pieces: the images below do the
+            // same, each inside the one above, on a small stack.
             if (IsInBacking(offset, found) && found.Bytes > _backing!.Length - offset)
                 found = found with { Bytes = _backing.Length - offset };
             if (errno == 0)
@@ -179,7 +179,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         _isDisposed = true;
         if (!IsReadOnly && !_isBroken)
         {
-            // A flush writes what the one before was allowed to release; at most two lots wait for that.
+            // A flush writes what the previous one released; at most two batches wait for that.
             int errno = Flush();
             for (int i = 0; i < 3 && errno == 0 && _isDirty; i++)
                 errno = Flush();
@@ -207,7 +207,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         switch (found.Kind)
         {
             case ClusterKind.Data:
-                // A file may end within its last cluster, not before it: what was cut off is no zeroes.
+                // A file may end within its last cluster, not before it: truncated data must not read as zeroes.
                 ulong last = (found.Host + found.Bytes - 1) & ~ClusterMask;
                 return _file.Read(found.Host, pieces, Math.Max(_fileLength, last + 1));
             case ClusterKind.Compressed:
@@ -220,7 +220,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         }
     }
 
-    /// <summary>Whether bytes from an offset on are a backing file's; behind its end they are zeroes.</summary>
+    /// <summary>Whether bytes from an offset on are a backing file's; past its end they are zeroes.</summary>
     private bool IsInBacking(ulong offset, in Mapping found) =>
         found.Kind == ClusterKind.Unallocated && _backing != null && offset < _backing.Length;
 
@@ -233,7 +233,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         if (isNew)
         {
             errno = Unpack(found.Entry, cluster.Buffer!);
-            _unpacked.Settle(cluster, errno == 0);
+            _unpacked.Complete(cluster, errno == 0);
         }
 
         if (errno == 0)
@@ -370,7 +370,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         return errno != 0 ? errno : _file.Flush();
     }
 
-    /// <summary>The image contradicts itself: nothing is written any more, by no one, until it is repaired.</summary>
+    /// <summary>The image contradicts itself: nothing more is written to it until it is repaired.</summary>
     /// <returns>EIO.</returns>
     private int Break(string how)
     {

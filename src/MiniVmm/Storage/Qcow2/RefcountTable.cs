@@ -4,12 +4,12 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// How often each cluster of the file is in use, and so which are free (qcow2.txt, "Host cluster management"). The image's
-/// locks are held in all of it.
+/// How often each cluster of the file is in use, and so which are free (qcow2.txt, "Host cluster management"). Callers
+/// hold the image's locks.
 /// </summary>
 /// <remarks>
-/// Counts are changed in the cache, and written by the image before anything that refers to the clusters. Only what is
-/// needed to have room for counts is written here at once, each step of it durable before the next.
+/// Counts are changed in the cache, and the image writes them before anything that refers to the clusters. Only growing
+/// the table writes here directly, each step durable before the next.
 /// </remarks>
 internal sealed unsafe class RefcountTable : IDisposable
 {
@@ -55,10 +55,10 @@ internal sealed unsafe class RefcountTable : IDisposable
         End = (_fileLength + ClusterSize - 1) >> _clusterBits << _clusterBits;
     }
 
-    /// <summary>Where the file ends, or will: clusters behind it were never written, and read as zeroes.</summary>
+    /// <summary>Where the file ends, or will end: clusters past it were never written, and read as zeroes.</summary>
     public ulong End { get; private set; }
 
-    /// <summary>A table that is not used any more, to be released once the header says so; 0 clusters for none.</summary>
+    /// <summary>A replaced table, to be released once the header no longer names it; 0 clusters for none.</summary>
     public (ulong Cluster, ulong Count) Replaced { get; set; }
 
     private ulong ClusterSize => 1UL << _clusterBits;
@@ -101,7 +101,7 @@ internal sealed unsafe class RefcountTable : IDisposable
                 continue;
             }
 
-            // Behind a block's end is another's business.
+            // Clusters past a block's end are counted by another block.
             ulong end = Math.Min(at + wanted, ((at >> _blockBits) + 1) << _blockBits);
             ulong used = 0;
             for (first = at; at < end && used == 0;)
@@ -175,8 +175,8 @@ internal sealed unsafe class RefcountTable : IDisposable
 
     /// <summary>Goes on to a cluster that is free, or that no block counts.</summary>
     /// <remarks>
-    /// In an image of a terabyte this looks at tens of millions of counts, once: what is not in the cache is read in large
-    /// pieces, and past it; and a block that had no free one is not read again until one of its clusters is released.
+    /// In an image of a terabyte this looks at tens of millions of counts, once: blocks that are not cached are read in large
+    /// pieces, bypassing the cache; and a block without a free cluster is not read again until one of its clusters is released.
     /// </remarks>
     private int FindFree(ref ulong cluster)
     {
@@ -204,7 +204,7 @@ internal sealed unsafe class RefcountTable : IDisposable
         return 0;
     }
 
-    /// <summary>Gets the counts of a cluster and of some behind it, from the cache or from the file.</summary>
+    /// <summary>Gets the counts of a cluster and of some after it, from the cache or from the file.</summary>
     private int GetCounts(ulong block, ulong cluster, out byte* bytes, out ulong at, out ulong count)
     {
         ulong slice = Slice(block, cluster, out at);
@@ -320,7 +320,7 @@ internal sealed unsafe class RefcountTable : IDisposable
         ulong offset = cluster << _clusterBits;
         int errno = Put(offset, block, 0, ClusterSize);
 
-        // What was in that cluster must never be taken for counts.
+        // The old contents of that cluster must never be taken for counts.
         if (errno == 0)
             errno = _file.Flush();
         if (errno != 0)
@@ -342,7 +342,7 @@ internal sealed unsafe class RefcountTable : IDisposable
     }
 
     /// <summary>
-    /// Moves the table to a larger place, right behind the clusters it could count: first the blocks for that place, then
+    /// Moves the table to a larger place, right after the clusters it could count: first the blocks for that place, then
     /// the table.
     /// </summary>
     private int Grow()

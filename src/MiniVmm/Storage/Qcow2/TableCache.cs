@@ -3,12 +3,13 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// Parts ("slices") of L2 tables or refcount blocks, the least recently used of which goes when another is wanted. A dirty
-/// one never goes: the image writes those back in its order. Slices rather than whole tables, since a table is a cluster
-/// and has up to 2 MiB.
+/// Parts ("slices") of L2 tables or refcount blocks. The least recently used one is evicted when another is needed; dirty
+/// ones never are: the image writes those back in its own order. Slices rather than whole tables, since a table is a
+/// cluster of up to 2 MiB.
 /// </summary>
 /// <remarks>
-/// Called under the lock of the image's tables, but for <see cref="WriteDirty"/>, which whoever dirties slices calls.
+/// Called under the lock of the image's tables, except for <see cref="WriteDirty"/>, which the thread that dirties
+/// slices calls.
 /// </remarks>
 internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capacity) : IDisposable
 {
@@ -29,10 +30,10 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
     /// <summary>Most of them before the image should write them back.</summary>
     public int DirtyLimit => capacity / 2;
 
-    /// <summary>Whether a slice is in memory: then only there is it what it should be.</summary>
+    /// <summary>Whether a slice is in memory, where it may be newer than in the file.</summary>
     public bool Contains(ulong offset) => _slots.ContainsKey(offset);
 
-    /// <summary>A slice's bytes; they stay there until the lock is given up.</summary>
+    /// <summary>A slice's bytes; valid until the lock is released.</summary>
     /// <param name="offset">In the file; a multiple of the slice's size.</param>
     /// <param name="bytes">As long as a slice.</param>
     /// <returns>0 or the errno of reading it.</returns>
@@ -70,7 +71,7 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
         return 0;
     }
 
-    /// <summary>Says that a slice just got was changed.</summary>
+    /// <summary>Marks the slice just fetched as dirty.</summary>
     public void MarkDirty(ulong offset)
     {
         int slot = _slots[offset];
@@ -80,7 +81,7 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
         _dirty.Add(slot);
     }
 
-    /// <summary>Writes the dirty slices, without the lock: nobody else changes them or takes them away.</summary>
+    /// <summary>Writes the dirty slices, without the lock: nobody else changes or evicts them.</summary>
     public int WriteDirty()
     {
         Slot[] slots = _slot;
@@ -95,7 +96,7 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
         return 0;
     }
 
-    /// <summary>Says that all were written.</summary>
+    /// <summary>Marks all slices as clean.</summary>
     public void SetClean()
     {
         foreach (int slot in _dirty)
@@ -103,7 +104,7 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
         _dirty.Clear();
     }
 
-    /// <summary>Forgets what is known of a part of the file: it is, or was, something else.</summary>
+    /// <summary>Drops what is cached of a part of the file, which is used for something else.</summary>
     public void Forget(ulong offset, ulong length)
     {
         for (ulong at = offset; at < offset + length; at += (ulong)sliceSize)
@@ -144,7 +145,7 @@ internal sealed unsafe class TableCache(IImageFile file, int sliceSize, int capa
             return true;
         }
 
-        // Also where all are dirty: readers cannot write back, and few slices more are soon clean again.
+        // Even if all are dirty: readers cannot write back, and the few extra slices are soon clean again.
         try
         {
             if (_count == _slot.Length)

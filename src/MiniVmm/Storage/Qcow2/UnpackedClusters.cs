@@ -1,12 +1,12 @@
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// The compressed clusters that were read last, unpacked: a guest reads one by many requests. From any thread; whoever
-/// wants a cluster that another is just unpacking waits for that.
+/// The compressed clusters that were read last, unpacked: a guest reads one with many requests. From any thread; a thread
+/// that wants a cluster which another is unpacking waits for it.
 /// </summary>
 /// <remarks>
-/// Known by their L2 entry, and never out of date: nothing writes compressed clusters here, and the room of one is used for
-/// something else only when no entry refers to it.
+/// Identified by their L2 entry, and never out of date: nothing writes compressed clusters here, and the space of one is
+/// reused only when no entry refers to it.
 /// </remarks>
 internal sealed class UnpackedClusters(ulong clusterSize) : IDisposable
 {
@@ -19,9 +19,9 @@ internal sealed class UnpackedClusters(ulong clusterSize) : IDisposable
     /// <summary>Gets the cluster of an entry; waits while too many others are in use.</summary>
     /// <param name="entry">Of a compressed cluster, and so not 0.</param>
     /// <param name="isNew">
-    /// Whether the caller, alone, is to unpack it, and to say by <see cref="Settle"/> how that went.
+    /// Whether this caller must unpack it, and report the outcome to <see cref="Complete"/>.
     /// </param>
-    /// <returns>To be given back by <see cref="Leave"/>; null where there is no memory.</returns>
+    /// <returns>To be returned with <see cref="Leave"/>; null if out of memory.</returns>
     public Cluster? Enter(ulong entry, out bool isNew)
     {
         lock (_lock)
@@ -50,8 +50,8 @@ internal sealed class UnpackedClusters(ulong clusterSize) : IDisposable
         }
     }
 
-    /// <summary>Says that a new cluster is unpacked, or that it cannot be.</summary>
-    public void Settle(Cluster cluster, bool isGood)
+    /// <summary>Reports that a new cluster is unpacked, or cannot be.</summary>
+    public void Complete(Cluster cluster, bool isGood)
     {
         lock (_lock)
         {
