@@ -82,7 +82,7 @@ public sealed class HostFiles(string root = "/")
         using FileStream file = new(
             OnHost(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         using MemoryStream content = new();
-        // A page and more at once: sysfs makes its text anew for every read.
+        // A page and more at once: sysfs generates its text again for every read.
         byte[] buffer = new byte[64 * 1024];
         while (content.Length < limit)
         {
@@ -97,7 +97,7 @@ public sealed class HostFiles(string root = "/")
 
     private string OnHost(string path) => Path.Join(root, path);
 
-    // What .NET makes of the errno of open, read and readdir: EFBIG is an ArgumentException, ECANCELED the last one.
+    // The exceptions that .NET maps errno to, for open, read and readdir: EFBIG is an ArgumentException, ECANCELED the last.
     private static T? Try<T>(Func<T> read)
         where T : class
     {

@@ -83,7 +83,7 @@ public static unsafe partial class Linux
     }
 
     /// <summary>
-    /// Has a write beyond RLIMIT_FSIZE fail with EFBIG, where SIGXFSZ would kill the process without a word (setrlimit(2)).
+    /// Makes a write beyond RLIMIT_FSIZE fail with EFBIG, where SIGXFSZ would kill the process silently (setrlimit(2)).
     /// </summary>
     public static void IgnoreFileSizeSignal() => _ = Signal(SIGXFSZ, SIG_IGN);
 

@@ -13,7 +13,7 @@ public static unsafe partial class ProgramImage
 
     /// <summary>
     /// Unmaps the pages of code and constants that were touched so far: those still needed come back from the page cache
-    /// one by one, those of the start never do, and are not this process' memory any more. Any thread, while others run.
+    /// one by one, those of the start never do, and no longer count as this process' memory. Any thread, while others run.
     /// </summary>
     /// <remarks>
     /// Only pages that are the files' own (madvise(2), MADV_DONTNEED on a private file mapping, loses nothing there), so that

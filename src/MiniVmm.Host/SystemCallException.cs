@@ -1,8 +1,8 @@
 namespace MiniVmm.Host;
 
 /// <summary>
-/// A system call that Linux refused. The message is one line for a person: what failed, why in words, the errno's name,
-/// and what to do.
+/// A system call that failed. The message is one line for a person: what failed, why in words, the errno's name, and
+/// what to do.
 /// </summary>
 public class SystemCallException : Exception
 {

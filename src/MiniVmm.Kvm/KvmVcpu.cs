@@ -35,7 +35,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
 
     /// <summary>
     /// Runs the guest until something needs user space (KVM_RUN). The hot call: it allocates nothing, and
-    /// uses the bare fd; <see cref="FileHandle"/> tells why that is safe.
+    /// uses the bare fd; <see cref="FileHandle"/> explains why that is safe.
     /// </summary>
     /// <returns>
     /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit
@@ -49,7 +49,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public int Enter() => EnterGuest(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastSystemError();
 
     /// <summary>The CPUID table that the guest sees; before the vCPU first runs.</summary>
-    /// <exception cref="KvmException">Too many entries, or a table that cannot be.</exception>
+    /// <exception cref="KvmException">Too many entries, or an invalid table.</exception>
     public void SetCpuid2(ReadOnlySpan<kvm_cpuid_entry2> entries) =>
         CpuidList.Set("KVM_SET_CPUID2", Fd, KvmIoctl.KVM_SET_CPUID2, entries);
 
@@ -66,7 +66,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// <exception cref="KvmException">The call failed.</exception>
     public kvm_sregs GetSregs() => Get<kvm_sregs>("KVM_GET_SREGS", KvmIoctl.KVM_GET_SREGS);
 
-    /// <exception cref="KvmException">Registers that do not go together.</exception>
+    /// <exception cref="KvmException">Registers that contradict each other.</exception>
     public void SetSregs(in kvm_sregs sregs) => Set("KVM_SET_SREGS", KvmIoctl.KVM_SET_SREGS, in sregs);
 
     /// <exception cref="KvmException">The call failed.</exception>
@@ -231,7 +231,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
             KvmCall.Must(operation, Fd, request, p);
     }
 
-    // Never SuppressGCTransition: KVM_RUN blocks for as long as the guest likes, and the collector would wait for it.
+    // Never SuppressGCTransition: KVM_RUN blocks for as long as the guest runs, and the collector would wait for it.
     [LibraryImport("libc", EntryPoint = "ioctl")]
     private static partial int EnterGuest(int fd, nuint request, nuint argument);
 }

@@ -149,12 +149,12 @@ public sealed unsafe class KvmVm : IDisposable
         IoEventFd(address, length, eventFd, pio, dataMatch, 0);
 
     /// <summary>Takes back <see cref="AssignIoEventFd"/>, with the same arguments.</summary>
-    /// <exception cref="KvmException">There is none such.</exception>
+    /// <exception cref="KvmException">There is no such assignment.</exception>
     public void DeassignIoEventFd(ulong address, uint length, int eventFd, bool pio, ulong? dataMatch = null) =>
         IoEventFd(address, length, eventFd, pio, dataMatch, KvmConstants.KVM_IOEVENTFD_FLAG_DEASSIGN);
 
     /// <summary>Replaces the whole table of where GSIs go.</summary>
-    /// <exception cref="KvmException">A route that cannot be.</exception>
+    /// <exception cref="KvmException">An invalid route.</exception>
     public void SetGsiRouting(ReadOnlySpan<kvm_irq_routing_entry> routes)
     {
         nuint size = (nuint)sizeof(kvm_irq_routing) + (nuint)routes.Length * (nuint)sizeof(kvm_irq_routing_entry);

@@ -235,8 +235,8 @@ public sealed class ExitMeasurement
             LatencyProbe probe = new(room, turns, &entries);
             for (int i = 0; i < turns; i++)
             {
-                probe.GoesIn();
-                probe.CameOut();
+                probe.Entering();
+                probe.Exited();
                 probe.Decoded();
                 probe.Served();
             }

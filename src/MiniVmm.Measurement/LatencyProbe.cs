@@ -45,13 +45,13 @@ internal unsafe struct LatencyProbe : IExitProbe
     /// <summary>Exits seen, the one that ended the loop included; less than there was room for.</summary>
     public readonly int Count => (int)(_next - _first);
 
-    public void GoesIn()
+    public void Entering()
     {
         Volatile.Write(ref *_entries, ++_entered);
         _next->In = _tsc();
     }
 
-    public readonly void CameOut() => _next->Out = _next->Decoded = _tsc();
+    public readonly void Exited() => _next->Out = _next->Decoded = _tsc();
 
     public readonly void Decoded() => _next->Decoded = _tsc();
 

@@ -37,20 +37,20 @@ public sealed record EntryState(EntryMode Mode, ulong Rip)
 }
 
 /// <summary>
-/// A kernel made ready: what to put where, and how to enter it. Pure data; nothing has been touched. Dispose it once
+/// A kernel ready to load: what to put where, and how to enter it. Pure data; nothing has been touched. Dispose it once
 /// the segments are copied: an unpacked kernel is tens of megabytes of native memory.
 /// </summary>
 public sealed record BootImage : IDisposable
 {
-    /// <summary>The protocol and what it was chosen from, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
+    /// <summary>The protocol and what it was chosen for, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
     public required string Format { get; init; }
 
     /// <summary>
-    /// All that goes to guest memory, the firmware's tables included; no two overlap and each lies in RAM.
+    /// Everything that goes to guest memory, firmware tables included; no two overlap, and each is in RAM.
     /// </summary>
     public required IReadOnlyList<LoadSegment> Segments { get; init; }
 
-    /// <summary>The memory map that the guest is told of: tables that had to move into RAM are reserved in it.</summary>
+    /// <summary>The memory map that the guest gets: tables that had to move into RAM are reserved in it.</summary>
     public required GuestMemoryMap Memory { get; init; }
 
     /// <summary>Where the firmware's tables lie.</summary>
@@ -65,7 +65,7 @@ public sealed record BootImage : IDisposable
     internal IReadOnlyList<IDisposable> Unpacked { get; init; } = [];
 
     /// <summary>
-    /// Gives the unpacked kernel's memory back; its segments' bytes must not be touched from then on.
+    /// Frees the unpacked kernel; the bytes of its segments must not be touched afterwards.
     /// </summary>
     public void Dispose()
     {

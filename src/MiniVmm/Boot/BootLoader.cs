@@ -3,13 +3,13 @@ using MiniVmm.Boot.Payload;
 
 namespace MiniVmm.Boot;
 
-/// <summary>Finds out what kind of kernel a file is and makes it ready to enter. Pure: no I/O, no KVM.</summary>
+/// <summary>Finds out what kind of kernel a file is and prepares it to be entered. Pure: no I/O, no KVM.</summary>
 public static class BootLoader
 {
     /// <summary>
-    /// Loads a kernel, unpacked first where the file is compressed as a whole. Where a file fits several protocols the
-    /// choice is QEMU's: a Linux bzImage, then multiboot 1, then PVH, then an uncompressed Linux kernel. What one
-    /// protocol cannot use is left to the next.
+    /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order is
+    /// QEMU's: Linux bzImage, multiboot 1, PVH, uncompressed Linux kernel. A file that one protocol cannot use is left to
+    /// the next.
     /// </summary>
     /// <exception cref="BadInputException">
     /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
@@ -17,7 +17,7 @@ public static class BootLoader
     public static BootImage Load(BootRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        // First of all: some codecs leave a piece of the file as it is, a multiboot header say.
+        // First of all: some codecs leave parts of a file unchanged, such as a multiboot header.
         PayloadCodec codec = PayloadCodecs.Recognise(request.Kernel.Span);
         return codec == PayloadCodec.Unknown ? LoadUnpacked(request, codec: null) : PackedKernel.Load(request, codec);
     }

@@ -2,7 +2,7 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
 
-/// <summary>A file with words for the kernel, as a user writes them in one text: "FILE words".</summary>
+/// <summary>A file with arguments for the kernel, as a user writes them in one text: "FILE words".</summary>
 /// <param name="Text">The whole text, which a multiboot kernel gets as the module's string.</param>
 /// <param name="File">The file's name.</param>
 /// <param name="Words">What follows the name; empty when nothing does.</param>
@@ -47,7 +47,7 @@ public sealed record ModuleText(string Text, string File, string Words)
     }
 }
 
-/// <summary>A file that a kernel is handed beside itself: an initial RAM disk, or a module.</summary>
+/// <summary>A file that a kernel gets beside its own: an initial RAM disk, or a module.</summary>
 /// <param name="Text">Its name and words.</param>
 /// <param name="Data">Its bytes.</param>
 public sealed record BootModule(ModuleText Text, ReadOnlyMemory<byte> Data);

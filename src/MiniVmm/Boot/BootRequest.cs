@@ -6,14 +6,14 @@ namespace MiniVmm.Boot;
 /// <summary>Who unpacks the payload of a compressed kernel.</summary>
 public enum Decompression
 {
-    /// <summary>MiniVmm where it knows the codec, else the kernel's own stub.</summary>
+    /// <summary>MiniVmm if it knows the codec, else the kernel's own stub.</summary>
     Auto,
 
     /// <summary>The kernel's own stub, in the guest.</summary>
     Guest,
 }
 
-/// <summary>What a loader works from: files already in memory, and where the guest has RAM.</summary>
+/// <summary>The input of a loader: files already in memory, and where the guest has RAM.</summary>
 public sealed record BootRequest
 {
     /// <summary>The kernel file as the user named it, for errors and as a multiboot kernel's own name.</summary>
@@ -24,7 +24,7 @@ public sealed record BootRequest
     /// <summary>Files of the initial RAM disk; for a multiboot kernel its first modules.</summary>
     public IReadOnlyList<BootModule> Initrds { get; init; } = [];
 
-    /// <summary>Modules for a multiboot or PVH kernel, behind <see cref="Initrds"/>.</summary>
+    /// <summary>Modules for a multiboot or PVH kernel, after <see cref="Initrds"/>.</summary>
     public IReadOnlyList<BootModule> Modules { get; init; } = [];
 
     /// <summary>Text of <c>--append</c>; printable, without a NUL.</summary>

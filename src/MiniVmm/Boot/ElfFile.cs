@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace MiniVmm.Boot;
 
-/// <summary>What a program header describes; other types are of no concern to a loader (ELF gABI, ch. 5).</summary>
+/// <summary>What a program header describes; a loader ignores other types (ELF gABI, ch. 5).</summary>
 internal enum ElfSegmentType : uint
 {
     Load = 1,
@@ -67,7 +67,7 @@ internal sealed class ElfFile
     /// <summary>Linked for no address in particular (ET_DYN).</summary>
     public bool IsPositionIndependent { get; }
 
-    /// <summary>e_entry as it is in the file: virtual or physical, by the linker script's taste.</summary>
+    /// <summary>e_entry as in the file: virtual or physical, depending on the linker script.</summary>
     public ulong Entry { get; }
 
     /// <summary>All program headers that have a type this loader knows.</summary>

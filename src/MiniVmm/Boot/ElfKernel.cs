@@ -18,7 +18,7 @@ internal static class ElfKernel
         {
             if (header.Type != ElfSegmentType.Load || header.MemorySize == 0)
                 continue;
-            // Zeros at the end are .bss that objcopy wrote out, megabytes in a Linux kernel: memory is zero as it is.
+            // Zeros at the end are .bss that objcopy wrote out, megabytes in a Linux kernel: memory is zero already.
             ReadOnlyMemory<byte> data = elf.Contents(header);
             data = data[..(data.Span.LastIndexOfAnyExcept((byte)0) + 1)];
             plan.Add($"ELF segment {header.Index}", header.PhysicalAddress, data, header.MemorySize);

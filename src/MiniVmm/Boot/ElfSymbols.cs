@@ -12,7 +12,7 @@ public sealed class ElfSymbols
     private const uint SymbolTable = 2; // SHT_SYMTAB
     private const int MaxNameBytes = 200;
 
-    /// <summary>How far behind a symbol without a size an address may lie, in bytes.</summary>
+    /// <summary>How far after a symbol without a size an address may be, in bytes.</summary>
     private const ulong MaxDistance = 64 << 10;
 
     private readonly ReadOnlyMemory<byte> _file;
@@ -33,7 +33,7 @@ public sealed class ElfSymbols
 
     private int SymbolSize => _is64 ? 24 : 16;
 
-    /// <summary>The symbols of a kernel's file; null if it is no ELF file or has no table that can be read.</summary>
+    /// <summary>The symbols of a kernel's file; null if it is not an ELF file or has no readable table.</summary>
     public static ElfSymbols? Find(ReadOnlyMemory<byte> file)
     {
         if (!ElfFile.HasMagic(file.Span))
@@ -73,7 +73,7 @@ public sealed class ElfSymbols
         return null;
     }
 
-    /// <summary>The symbol that an address lies in, as in "main+0x12"; null for an address that is not the kernel's.</summary>
+    /// <summary>The symbol that contains an address, as in "main+0x12"; null for an address outside of the kernel.</summary>
     /// <param name="linear">The address as the processor uses it.</param>
     /// <param name="physical">
     /// The guest-physical address behind it: a kernel linked to high addresses starts at low ones.

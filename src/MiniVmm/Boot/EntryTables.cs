@@ -4,8 +4,8 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// What every kernel finds beside itself: the firmware's tables, and the GDT, stack and page tables of its entry. They
-/// are placed once the kernel lies, which has the first choice of addresses.
+/// What every kernel finds in memory: the firmware's tables, and the GDT, stack and page tables for its entry. They are
+/// placed after the kernel, which has the first choice of addresses.
 /// </summary>
 /// <param name="Entry">How the kernel is entered; a protocol adds its registers.</param>
 /// <param name="Firmware">Where the firmware's tables are.</param>
@@ -38,7 +38,7 @@ internal sealed record EntryTables(EntryState Entry, FirmwarePlaces Firmware)
         return new(entry, firmware);
     }
 
-    /// <summary>The finished image, of a plan that holds all segments.</summary>
+    /// <summary>The finished image, from a plan that holds all segments.</summary>
     public BootImage Image(
         LoadPlan plan, string format, IReadOnlyList<string> notes, IDisposable? unpacked = null) => new()
         {

@@ -2,11 +2,11 @@ using System.Buffers.Binary;
 
 namespace MiniVmm.Boot;
 
-/// <summary>What a file that is no kernel is, by its signature, and what to do about it. Pure.</summary>
+/// <summary>What a file that is not a kernel is, by its signature, and what to do about it. Pure.</summary>
 /// <param name="Name">The kind, with its article: "a qcow2 disk image".</param>
 /// <param name="Advice">What to do with such a file; empty when there is nothing to say.</param>
 /// <param name="HoldsFiles">
-/// Whether it is a container: a kernel's header that shows somewhere in it belongs to a file inside.
+/// Whether it is a container: a kernel's header found somewhere in it belongs to a file inside.
 /// </param>
 internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles = false)
 {
@@ -50,7 +50,7 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
         new(0, "#!"u8, new("a script", "name a kernel")),
     ];
 
-    /// <summary>The kind of a file that is neither ELF nor a bzImage; null for one that is not known.</summary>
+    /// <summary>The kind of a file that is neither ELF nor a bzImage; null if unknown.</summary>
     public static FileKind? Recognise(ReadOnlySpan<byte> file)
     {
         foreach (Signature signature in s_signatures)
@@ -138,7 +138,7 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
     private static bool IsBiosRom(ReadOnlySpan<byte> file) =>
         file.Length is >= 0x1_0000 and <= 0x100_0000 && int.IsPow2(file.Length) && file[^16] == 0xea;
 
-    /// <summary>Bytes at an offset that give a kind away.</summary>
+    /// <summary>Bytes at an offset that identify a kind.</summary>
     private sealed class Signature(int offset, ReadOnlySpan<byte> bytes, FileKind kind)
     {
         private readonly byte[] _bytes = bytes.ToArray();

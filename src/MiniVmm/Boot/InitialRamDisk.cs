@@ -7,11 +7,11 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class InitialRamDisk
 {
-    /// <summary>Where a cpio archive may start behind another one (Documentation/driver-api/early-userspace).</summary>
+    /// <summary>Where a cpio archive may start after another one (Documentation/driver-api/early-userspace).</summary>
     private const int Alignment = 4;
 
     /// <param name="plan">What is placed already.</param>
-    /// <param name="request">Holds the RAM disk, if there is one; several files are one behind the other.</param>
+    /// <param name="request">Holds the RAM disk, if there is one; several files are concatenated.</param>
     /// <param name="limit">First address that is too high, below the device hole.</param>
     /// <param name="mayLieHigh">Whether RAM above 4 GiB will do when there is no room below.</param>
     /// <returns>Where it lies; null without a RAM disk, or with an empty one.</returns>

@@ -6,7 +6,7 @@ using Tmds.Linux;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// Reads the files a user names, whole, outside of the managed heap: they are large and soon given back.
+/// Reads whole files that a user names, outside of the managed heap: they are large and soon freed.
 /// </summary>
 public static unsafe class InputFile
 {

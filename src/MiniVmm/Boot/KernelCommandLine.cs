@@ -26,7 +26,7 @@ internal static class KernelCommandLine
         if (text.Contains('\0', StringComparison.Ordinal))
             throw new BadInputException($"{file}: the command line holds a NUL character");
         longest = Math.Min(longest, MemoryLayout.CommandLineMax - 1);
-        // Counted first: what is far too long is not worth a buffer.
+        // Counted first: a line that is far too long is not worth a buffer.
         int length = Encoding.UTF8.GetByteCount(text);
         if ((ulong)length > longest)
         {

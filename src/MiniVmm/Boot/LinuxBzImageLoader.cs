@@ -4,9 +4,9 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// A compressed Linux kernel, or a program in that form. Where it has a 64-bit entry and MiniVmm knows the payload's
-/// codec, MiniVmm unpacks the kernel itself and enters it directly, which spares the guest that work; else the kernel's
-/// own stub does it, entered at its 64-bit entry or, when it has none, at its 32-bit one.
+/// A compressed Linux kernel, or a program in that form. If it has a 64-bit entry and MiniVmm knows the payload's codec,
+/// MiniVmm unpacks the kernel itself and enters it directly, which spares the guest that work; else the kernel's own stub
+/// does it, entered at its 64-bit entry or, if it has none, at its 32-bit one.
 /// </summary>
 internal static class LinuxBzImageLoader
 {
@@ -90,7 +90,7 @@ internal static class LinuxBzImageLoader
         }
         catch (BadInputException refusal)
         {
-            // What is in there is not what is entered directly; the stub may know better.
+            // The payload is not a kernel that can be entered directly; the stub may know what to do with it.
             throw new PayloadException($"{payload.Codec}, but no kernel inside ({refusal.Message})", refusal);
         }
 

@@ -8,7 +8,7 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class LinuxEntry
 {
-    /// <summary>Places all of it beside a kernel that lies already.</summary>
+    /// <summary>Places all of it, after the kernel itself.</summary>
     /// <exception cref="BadInputException">
     /// A command line that is too long, no room, an entry point out of reach, or modules.
     /// </exception>

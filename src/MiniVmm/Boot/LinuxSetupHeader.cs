@@ -107,7 +107,7 @@ internal sealed class LinuxSetupHeader
                 $"{Dotted(OldestVersion)}");
         }
 
-        // The jump over the header gives away where it ends: at 0x281 at most, before what follows it in boot_params.
+        // The jump over the header shows where it ends: at 0x281 at most, before what follows it in boot_params.
         int end = MagicOffset + (sbyte)file[0x201];
         if (file[0x200] != ShortJump || end < EndOfFields(version) || end > file.Length)
         {

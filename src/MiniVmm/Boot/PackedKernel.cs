@@ -3,7 +3,7 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Boot;
 
-/// <summary>A kernel file that is compressed as a whole: unpacked, and loaded as if it had been given so.</summary>
+/// <summary>A kernel file that is compressed as a whole: unpacked, then loaded like any other.</summary>
 internal static class PackedKernel
 {
     /// <param name="request">Its kernel is compressed.</param>

@@ -24,14 +24,14 @@ public static class CpuFeatures
         return s_table.Value.ByName.TryGetValue(Fold(name), out feature);
     }
 
-    /// <summary>The feature of that name, which the program itself knows to be there.</summary>
+    /// <summary>The feature of that name, which the program knows to exist.</summary>
     /// <exception cref="ArgumentException">No such feature.</exception>
     internal static CpuFeature Find(string name) =>
         TryFind(name, out CpuFeature feature)
             ? feature
             : throw new ArgumentException($"no CPU feature {name}", nameof(name));
 
-    /// <summary>What to say of a name that is none: the closest one, if any is close.</summary>
+    /// <summary>The error for an unknown name, with the closest known one, if any is close.</summary>
     internal static string Unknown(string name)
     {
         string? closest = Spelling.Closest(Fold(name), s_table.Value.ByName.Keys);

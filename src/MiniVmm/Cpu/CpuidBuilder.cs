@@ -32,7 +32,7 @@ public static class CpuidBuilder
         CpuModel model = selection.Model;
         List<string> warnings = [];
         bool isAmd = SetVendor(table, model);
-        SettleDynamicBits(table, tscDeadline);
+        SetDynamicBits(table, tscDeadline);
         if (isAmd && topology.Threads > 1)
             CpuidTopology.OfferExtensions(table);
 
@@ -98,7 +98,7 @@ public static class CpuidBuilder
     }
 
     /// <summary>OSXSAVE and OSPKE mirror the guest's CR4, kept by KVM; the others are facts of the machine.</summary>
-    private static void SettleDynamicBits(CpuidTable table, bool tscDeadline)
+    private static void SetDynamicBits(CpuidTable table, bool tscDeadline)
     {
         uint ecx = (table.Get(s_leaf1Ecx) & ~(OsXsave | TscDeadline)) | Hypervisor;
         table.Set(s_leaf1Ecx, tscDeadline ? ecx | TscDeadline : ecx);

@@ -9,15 +9,14 @@ using MiniVmm.Memory;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>
-/// What a person needs who asks why a guest died: which vCPU, what KVM said, registers, the code at RIP, and a
-/// guess in plain words.
+/// Why a guest died: which vCPU, what KVM reported, the registers, the code at RIP, and a guess in plain words.
 /// </summary>
 public static unsafe class CrashReport
 {
     private const int CodeBytes = 48;
     private const int Instructions = 6;
 
-    /// <summary>Looks at a vCPU that came out for good, and writes the report.</summary>
+    /// <summary>Inspects a vCPU that has left the guest for good, and writes the report.</summary>
     /// <param name="thread">The vCPU's thread; it has ended.</param>
     /// <param name="memory">The guest's RAM, for the code at RIP.</param>
     public static string Write(VcpuThread thread, GuestMemory memory)

@@ -8,12 +8,11 @@ using MiniVmm.Memory;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>
-/// What there is to say of a guest that was ended from outside: where each vCPU stood, and what is on a screen that nobody
-/// saw.
+/// The report on a guest that was ended from outside: where each vCPU was, and what is on a text screen that nobody saw.
 /// </summary>
 public static class EndReport
 {
-    /// <summary>One line for each vCPU, or for several in a row that stood alike; empty if none has run.</summary>
+    /// <summary>One line for each vCPU, or for several in a row in the same place; empty if none has run.</summary>
     /// <param name="vcpus">The vCPUs; their threads have ended.</param>
     /// <param name="memory">Guest RAM.</param>
     /// <param name="kernel">The kernel's file, for its symbols.</param>
@@ -27,7 +26,7 @@ public static class EndReport
         return Group([.. vcpus.Select(vcpu => Describe(vcpu.Vcpu, memory, symbols))]);
     }
 
-    /// <summary>The text screen, where it holds what was not printed elsewhere; else empty.</summary>
+    /// <summary>The text screen, if it holds text that was not printed elsewhere; else empty.</summary>
     /// <param name="memory">Guest RAM.</param>
     /// <param name="printed">What the user has seen of the guest lately.</param>
     public static string OfScreen(GuestMemory memory, ReadOnlySpan<byte> printed)

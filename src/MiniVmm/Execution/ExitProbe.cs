@@ -3,32 +3,32 @@ using System.Diagnostics;
 namespace MiniVmm.Execution;
 
 /// <summary>
-/// Looks on while a <see cref="RunLoop"/> runs. Implemented by structs, so that the loop is compiled for each of
-/// them and a probe that does nothing costs nothing.
+/// Observes a <see cref="RunLoop"/>. Implemented by structs, so that the loop is compiled for each of them and a probe
+/// that does nothing costs nothing.
 /// </summary>
 public interface IExitProbe
 {
     /// <summary>Just before KVM_RUN.</summary>
-    void GoesIn();
+    void Entering();
 
     /// <summary>Just after it, however it ended.</summary>
-    void CameOut();
+    void Exited();
 
-    /// <summary>The exit is decoded; not called where KVM_RUN ended with an errno.</summary>
+    /// <summary>The exit is decoded; not called if KVM_RUN ended with an errno.</summary>
     void Decoded();
 
-    /// <summary>The device, or whoever it was for, is done.</summary>
+    /// <summary>The device, or whatever else handled the exit, is done.</summary>
     void Served();
 }
 
-/// <summary>Nobody looks.</summary>
+/// <summary>Observes nothing.</summary>
 public readonly struct NoProbe : IExitProbe
 {
-    public void GoesIn()
+    public void Entering()
     {
     }
 
-    public void CameOut()
+    public void Exited()
     {
     }
 
@@ -47,14 +47,14 @@ public struct TimeProbe(VcpuStatistics statistics) : IExitProbe
 {
     private long _mark = Stopwatch.GetTimestamp();
 
-    public void GoesIn()
+    public void Entering()
     {
         long now = Stopwatch.GetTimestamp();
         statistics.AddOutside(now - _mark);
         _mark = now;
     }
 
-    public void CameOut()
+    public void Exited()
     {
         long now = Stopwatch.GetTimestamp();
         statistics.AddInGuest(now - _mark);

@@ -47,9 +47,9 @@ public sealed unsafe class RunLoop(
         int length = vcpu.RunSize;
         while (!lifecycle.IsStopping)
         {
-            probe.GoesIn();
+            probe.Entering();
             int error = vcpu.Enter();
-            probe.CameOut();
+            probe.Exited();
             if (error != 0)
             {
                 if (!Reenter(run, error))

@@ -9,7 +9,7 @@ public readonly record struct RamSlot(GuestRange Range, nint Host);
 
 /// <summary>
 /// Guest RAM, and the one place where an address that a guest made becomes a pointer. An access is good only
-/// if all of it lies in one slot: it never crosses a hole or a slot's end, and never wraps.
+/// if all of it lies in one slot: it never crosses a hole or the end of a slot, and never wraps.
 /// </summary>
 public sealed unsafe class GuestMemory
 {
@@ -34,7 +34,7 @@ public sealed unsafe class GuestMemory
     public IReadOnlyList<RamSlot> Slots => _slots;
 
     /// <summary>Host pointer of <paramref name="length"/> guest bytes at <paramref name="address"/>.</summary>
-    /// <returns>False, with a null pointer, where any of the bytes is not RAM.</returns>
+    /// <returns>False, with a null pointer, if any of the bytes is not RAM.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryResolve(ulong address, ulong length, out byte* host)
     {
@@ -51,7 +51,7 @@ public sealed unsafe class GuestMemory
         return false;
     }
 
-    /// <summary>The guest bytes as a span; false where any of them is not RAM, or the length is negative.</summary>
+    /// <summary>The guest bytes as a span; false if any of them is not RAM, or the length is negative.</summary>
     public bool TryGetSpan(ulong address, int length, out Span<byte> span)
     {
         if (length >= 0 && TryResolve(address, (ulong)length, out byte* host))

@@ -1,6 +1,6 @@
 namespace MiniVmm.Memory;
 
-/// <summary>What an e820 entry says of a range; the values are the firmware's own (ACPI 6.5, 15.1).</summary>
+/// <summary>The type of an e820 entry; the values are the firmware's own (ACPI 6.5, 15.1).</summary>
 public enum E820Type : uint
 {
     Ram = 1,
@@ -88,7 +88,7 @@ public sealed class GuestMemoryMap
     public bool Reports(GuestRange range, E820Type type) =>
         E820.Any(entry => entry.Type == type && entry.Range.Contains(range.Start, range.Length));
 
-    /// <summary>The same memory with a part of its reported RAM reserved, one with what it adjoins.</summary>
+    /// <summary>The same memory with a part of its reported RAM reserved, merged with adjoining reserved ranges.</summary>
     /// <exception cref="ArgumentException">Empty, or not all in one RAM entry.</exception>
     public GuestMemoryMap WithReserved(GuestRange range)
     {

@@ -10,7 +10,7 @@ internal sealed record HugePageCgroup(string File, ulong Limit, ulong Used)
 {
     public ulong Left => Limit > Used ? Limit - Used : 0;
 
-    /// <summary>The tightest limit of this process' cgroup and those above that leaves less than is wanted; null for none.</summary>
+    /// <summary>The tightest limit, of this process' cgroup and its parents, that leaves less than is wanted; null for none.</summary>
     /// <param name="pageSize">Bytes of a huge page.</param>
     /// <param name="wanted">Bytes.</param>
     public static HugePageCgroup? Find(ulong pageSize, ulong wanted)
@@ -46,7 +46,7 @@ internal sealed record HugePageCgroup(string File, ulong Limit, ulong Used)
             (string limit, string used) = second ? ("max", "current") : ("limit_in_bytes", "usage_in_bytes");
             for (string at = path.TrimEnd('/'); ; at = at[..at.LastIndexOf('/')])
             {
-                // What is reserved by mappings, and what is really in use: two limits.
+                // Reservations by mappings and actual use have a limit each.
                 foreach (string kind in (string[])[$"hugetlb.{size}.rsvd.", $"hugetlb.{size}."])
                 {
                     string name = $"{top}{at}/{kind}";

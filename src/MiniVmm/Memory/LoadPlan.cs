@@ -1,9 +1,9 @@
 namespace MiniVmm.Memory;
 
 /// <summary>
-/// What goes to guest memory before the first instruction, as it is put together. The kernel comes first, at the
-/// addresses it names, anywhere in RAM; MiniVmm's own tables then lie at their usual addresses, or elsewhere when the
-/// kernel needs those.
+/// What goes to guest memory before the first instruction, while it is put together. The kernel comes first, at the
+/// addresses it names, anywhere in RAM; MiniVmm's own tables then go to their usual addresses, or elsewhere if the kernel
+/// covers those.
 /// </summary>
 /// <param name="file">The kernel file's name, which starts every error.</param>
 /// <param name="memory">Where the guest has RAM.</param>
@@ -16,17 +16,17 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
 
     public IReadOnlyList<LoadSegment> Segments => _segments;
 
-    /// <summary>The memory map as the guest is to be told it, with what <see cref="Reserve"/> took out of RAM.</summary>
+    /// <summary>The memory map that the guest gets, with what <see cref="Reserve"/> took out of RAM.</summary>
     public GuestMemoryMap Memory { get; private set; } = memory;
 
-    /// <summary>One sentence for each table that does not lie at its usual address.</summary>
+    /// <summary>One sentence for each table that is not at its usual address.</summary>
     public IReadOnlyList<string> Moves => _moves;
 
     /// <summary>
-    /// Places bytes at an address. All RAM will do, what the firmware map does not report too: the first 1280 bytes,
+    /// Places bytes at an address. Any RAM will do, including what the firmware map does not report: the first 1280 bytes,
     /// the EBDA, the VGA and ROM window. An empty segment is dropped.
     /// </summary>
-    /// <exception cref="BadInputException">Not in RAM, or in the way of something else.</exception>
+    /// <exception cref="BadInputException">Not in RAM, or overlapping something else.</exception>
     public void Add(string name, ulong address, ReadOnlyMemory<byte> data, ulong memorySize)
     {
         if ((ulong)data.Length > memorySize)
@@ -55,7 +55,7 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     /// <inheritdoc cref="Add(string, ulong, ReadOnlyMemory{byte}, ulong)"/>
     public void Add(in LoadSegment segment) => Add(segment.Name, segment.Address, segment.Data, segment.MemorySize);
 
-    /// <summary>Places those bytes of a segment whose addresses are still free.</summary>
+    /// <summary>Places the bytes of a segment whose addresses are still free.</summary>
     public void AddWhereFree(in LoadSegment segment)
     {
         ulong at = segment.Address;
@@ -70,7 +70,7 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     }
 
     /// <summary>
-    /// Places bytes on a page boundary in reported RAM, as high as they fit between <paramref name="floor"/> and
+    /// Places bytes on a page boundary in reported RAM, as high as possible between <paramref name="floor"/> and
     /// <paramref name="limit"/>.
     /// </summary>
     /// <returns>The address, or null when nothing is free.</returns>
@@ -102,12 +102,12 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     }
 
     /// <summary>
-    /// Finds room in reported RAM below 4 GiB for a table that a kernel finds by a register or a pointer: its usual
-    /// address, else the top of base memory, else the top of RAM. Nothing is placed yet.
+    /// Finds room in reported RAM below 4 GiB for a table that a kernel finds through a register or a pointer: its usual
+    /// address, else the top of base memory, else the top of RAM. Places nothing yet.
     /// </summary>
     /// <param name="name">The table.</param>
     /// <param name="size">Its bytes.</param>
-    /// <param name="usual">Where it lies when the kernel leaves that free.</param>
+    /// <param name="usual">Where it goes if the kernel leaves that free.</param>
     /// <param name="alignment">A power of two.</param>
     /// <exception cref="BadInputException">The kernel leaves no room.</exception>
     public ulong RoomFor(string name, ulong size, ulong usual, ulong alignment = 16)
@@ -123,12 +123,12 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     }
 
     /// <summary>
-    /// Takes room out of the RAM that the guest is told of, for a table that a kernel reads long after its start.
+    /// Takes room out of the RAM reported to the guest, for a table that a kernel reads long after its start.
     /// </summary>
     /// <exception cref="BadInputException">The kernel leaves no room.</exception>
     public ulong Reserve(string name, ulong size)
     {
-        // A BIOS takes base memory by the KiB; above, a kernel counts in pages.
+        // A BIOS reserves base memory in KiB; above, a kernel counts in pages.
         ulong units = RoundUp(size, MemoryLayout.KiB);
         ulong? low = HighestFree(units, MemoryLayout.KiB, MemoryLayout.BiosDataEnd, MemoryLayout.HighMemory);
         ulong length = low is null ? RoundUp(size, PageSize) : units;
@@ -155,14 +155,14 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     /// <summary>Whether nothing lies in a range yet.</summary>
     public bool IsFree(GuestRange range) => FirstOverlap(range) is null;
 
-    /// <summary>Notes that a table had to leave its usual place.</summary>
+    /// <summary>Records that a table had to leave its usual place.</summary>
     public void NoteMove(string name, GuestRange usual, ulong address) =>
         _moves.Add($"{name} moved from 0x{usual.Start:x} to 0x{address:x}{Obstacle(usual)}");
 
-    /// <summary>Notes something else about where tables lie.</summary>
+    /// <summary>Records something else about where tables are.</summary>
     public void Note(string sentence) => _moves.Add(sentence);
 
-    /// <summary>What to say after "… is not in RAM": how much memory would do, when more memory would do.</summary>
+    /// <summary>What follows "… is not in RAM": how much memory would be enough, if more memory would help.</summary>
     public string MemoryAdvice(ulong end)
     {
         ulong low = Memory.LowRamEnd;

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Memory;
 
 /// <summary>
-/// Bytes outside the managed heap, for large things that live shortly: once disposed they are the system's again,
-/// where a managed array of that size would stay resident.
+/// Bytes outside the managed heap, for large short-lived data: once disposed, the memory is the system's again, whereas a
+/// managed array of that size would stay resident.
 /// </summary>
 public sealed unsafe class NativeBuffer : MemoryManager<byte>
 {
@@ -24,7 +24,7 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
     /// <summary>Bytes in the buffer.</summary>
     public int Length => _length;
 
-    /// <summary>Gives the end back to the system; spans and memories of the buffer must be fetched anew.</summary>
+    /// <summary>Returns the end to the system; spans and memories of the buffer must be fetched again.</summary>
     /// <param name="length">Bytes that stay; at most <see cref="Length"/>.</param>
     public void Shrink(int length)
     {

@@ -6,7 +6,7 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Memory;
 
-/// <summary>What the user said of guest RAM.</summary>
+/// <summary>What was asked for as guest RAM.</summary>
 /// <param name="Size">Bytes asked for.</param>
 /// <param name="Path">Directory to back it with files in, or null for anonymous memory.</param>
 /// <param name="Prealloc">Populate all of it now.</param>
@@ -15,8 +15,8 @@ public sealed record MemoryOptions(ulong Size, string? Path = null, bool Preallo
 
 /// <summary>
 /// The host memory behind guest RAM: one mapping, zeroed, from anonymous pages, a hugetlbfs mount or a plain
-/// directory. What the host lacks is an error here rather than a SIGBUS later: all of it where RAM is populated, and
-/// else what <see cref="Provide"/> is asked for.
+/// directory. What the host lacks is an error here rather than a SIGBUS later: for all of it if RAM is populated, else
+/// for what <see cref="Provide"/> is asked for.
 /// </summary>
 public sealed unsafe class RamBacking : IPageRelease, IDisposable
 {
@@ -86,8 +86,8 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     public void Dispose() => _ = munmap(_mapping, (size_t)(_mappingLength));
 
     /// <summary>
-    /// Has the host provide the pages behind bytes that this process is about to write: on a full file system, or over
-    /// a cgroup's limit, the write itself would be a SIGBUS. Anonymous memory has none, and is left alone.
+    /// Makes the host provide the pages that this process is about to write: on a full file system, or over a cgroup's
+    /// limit, the write itself would be a SIGBUS. Anonymous memory needs none of this.
     /// </summary>
     /// <param name="address">Host virtual address, in the mapping.</param>
     /// <param name="length">Bytes from there.</param>
@@ -103,7 +103,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     /// <summary>
-    /// Gives pages back, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their
+    /// Returns pages to the host, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their
     /// blocks as fallocate(2) does; a full file system or huge page pool may have none when the guest wants one again.
     /// </summary>
     public bool TryRelease(nint address, ulong length, out int error)
@@ -120,7 +120,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
 
     /// <summary>One line for a page that the host could not provide while the guest ran, and what to do.</summary>
     /// <param name="vcpu">The vCPU that reached it.</param>
-    /// <param name="address">Guest-physical address, where KVM named one.</param>
+    /// <param name="address">Guest-physical address, if KVM named one.</param>
     public string ExplainMissingPage(int vcpu, ulong? address)
     {
         string where = _options.Path is null
@@ -169,7 +169,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         RamBacking backing = new(options, aligned, size, aligned, size, Describe(options));
         try
         {
-            // Refused where the kernel was built without it: then the pages are small, and nothing else changes.
+            // Refused if the kernel was built without it: the pages are small then, and nothing else changes.
             _ = madvise(aligned, (size_t)size, MADV_HUGEPAGE);
             if (options.Merge && madvise(aligned, (size_t)size, MADV_MERGEABLE) != 0)
                 throw new HostLimitException($"--mem-merge: {Failure("madvise")}; this kernel has no KSM (CONFIG_KSM)");
@@ -193,11 +193,11 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             if (ftruncate(fd, (long)size) != 0)
                 throw NotEnough(options, Failure("ftruncate"));
 
-            // On hugetlbfs mmap itself reserves the pages; elsewhere only written blocks are sure to be there.
+            // On hugetlbfs, mmap itself reserves the pages; elsewhere only allocated blocks are certain.
             if (options.Prealloc && hugePage is null && fallocate(fd, 0, 0, (long)size) != 0)
                 throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {Failure("fallocate")}");
 
-            // A cgroup's limit on huge pages in use, other than that on reserved ones, would be a SIGBUS only later.
+            // Exceeding a cgroup's limit on huge pages in use, unlike that on reserved ones, would be a SIGBUS later.
             if (hugePage is { } unit && HugePageCgroup.Find(unit, size) is { } limit)
                 throw OverCgroupLimit(options, size, unit, limit);
             void* mapping = mmap(null, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -330,7 +330,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
 
     private static string Failure(string call) => $"{call}: {ProcessLimit.Explain(errno)}";
 
-    /// <summary>ENOMEM has several reasons (mmap(2)): which of them it is.</summary>
+    /// <summary>ENOMEM has several causes (mmap(2)): finds out which.</summary>
     private static string MappingFailure(ulong size)
     {
         string failure = Failure("mmap");

@@ -13,13 +13,13 @@ public sealed class ExitProbeTests
         TimeProbe probe = new(statistics);
 
         AdvanceClock();
-        probe.GoesIn();
+        probe.Entering();
         Assert.True(statistics.Outside > TimeSpan.Zero);
         Assert.Equal(TimeSpan.Zero, statistics.InGuest);
 
         TimeSpan outside = statistics.Outside;
         AdvanceClock();
-        probe.CameOut();
+        probe.Exited();
         Assert.True(statistics.InGuest > TimeSpan.Zero);
         Assert.Equal(outside, statistics.Outside);
 
@@ -27,7 +27,7 @@ public sealed class ExitProbeTests
         AdvanceClock();
         probe.Decoded();
         probe.Served();
-        probe.GoesIn();
+        probe.Entering();
         Assert.True(statistics.Outside > outside);
         Assert.Equal(inside, statistics.InGuest);
         Assert.True(statistics.Outside + statistics.InGuest <= Stopwatch.GetElapsedTime(begin));

@@ -44,11 +44,11 @@ public sealed unsafe class LatencyProbeTests : IDisposable
         LatencyProbe probe = new(_times, Room, _entries);
         Assert.Equal(0, *_entries);
 
-        probe.GoesIn();
+        probe.Entering();
         Assert.Equal(1, *_entries);
         Assert.Equal(0, probe.Count);
 
-        probe.CameOut();
+        probe.Exited();
         probe.Served();
         Assert.Equal(1, *_entries);
         Assert.Equal(1, probe.Count);
@@ -59,8 +59,8 @@ public sealed unsafe class LatencyProbeTests : IDisposable
     {
         LatencyProbe probe = new(_times, Room, _entries);
 
-        probe.GoesIn();
-        probe.CameOut();
+        probe.Entering();
+        probe.Exited();
         probe.Served();
 
         Assert.Equal(_times[0].Out, _times[0].Decoded);
@@ -88,8 +88,8 @@ public sealed unsafe class LatencyProbeTests : IDisposable
     private static void Exit<TProbe>(ref TProbe probe)
         where TProbe : struct, IExitProbe
     {
-        probe.GoesIn();
-        probe.CameOut();
+        probe.Entering();
+        probe.Exited();
         probe.Decoded();
         probe.Served();
     }

@@ -45,8 +45,8 @@ internal sealed class KernelPayload
     }
 
     /// <summary>
-    /// Unpacks the kernel. Every codec fills one buffer of the promised size, so a stream that goes on for ever costs
-    /// no more than that.
+    /// Unpacks the kernel. Every codec fills one buffer of the promised size, so an endless stream costs no more than
+    /// that.
     /// </summary>
     /// <param name="largest">Most bytes that can be of use: the guest's RAM.</param>
     /// <exception cref="PayloadException">

@@ -16,7 +16,7 @@ internal enum PayloadCodec
     Zstd,
 }
 
-/// <summary>Tells codecs apart by their first bytes.</summary>
+/// <summary>Recognises codecs by their first bytes.</summary>
 internal static class PayloadCodecs
 {
     public static PayloadCodec Recognise(ReadOnlySpan<byte> payload) => payload switch

@@ -10,8 +10,8 @@ using ZstdSharp.Unsafe;
 namespace MiniVmm.Boot.Payload;
 
 /// <summary>
-/// Unpacks what a kernel's build or a user compresses. Each codec fills the output and tells how many bytes there were:
-/// one that would go on for ever ends with the output.
+/// Unpacks what a kernel's build or a user compresses. Each codec fills the output and returns how many bytes there were;
+/// an endless stream ends with the output.
 /// </summary>
 internal static unsafe class StreamDecompressors
 {
@@ -34,8 +34,8 @@ internal static unsafe class StreamDecompressors
         }
         catch (Exception failure)
         {
-            // Libraries meet broken input with all sorts of exceptions, and the host may lack the memory: to the
-            // caller they are all the same.
+            // Libraries answer broken input with all sorts of exceptions, and the host may lack the memory: the caller
+            // treats them all alike.
             buffer?.Dispose();
             throw new PayloadException($"{PayloadCodecs.Name(codec)}, but unpacking failed ({failure.Message})", failure);
         }
