@@ -97,7 +97,8 @@ public sealed class HostFiles(string root = "/")
 
     private string OnHost(string path) => Path.Join(root, path);
 
-    // The exceptions that .NET maps errno to, for open, read and readdir: EFBIG is an ArgumentException, ECANCELED the last.
+    // The exceptions that .NET maps errno to, for open, read and readdir: EFBIG is an ArgumentException, ECANCELED the
+    // last.
     private static T? Try<T>(Func<T> read)
         where T : class
     {

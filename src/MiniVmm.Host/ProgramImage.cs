@@ -12,12 +12,14 @@ public static unsafe partial class ProgramImage
     private const ulong Page = 4096;
 
     /// <summary>
-    /// Unmaps the pages of code and constants that were touched so far: those still needed come back from the page cache
-    /// one by one, those of the start never do, and no longer count as this process' memory. Any thread, while others run.
+    /// Unmaps the pages of code and constants that were touched so far: those still needed come back from the page
+    /// cache one by one, those of the start never do, and no longer count as this process' memory. Any thread, while
+    /// others run.
     /// </summary>
     /// <remarks>
-    /// Only pages that are the files' own (madvise(2), MADV_DONTNEED on a private file mapping, loses nothing there), so that
-    /// a debugger's breakpoints stay. Not under the JIT compiler, whose runtime patches its own code at any time.
+    /// Only pages that are the files' own (madvise(2), MADV_DONTNEED on a private file mapping, loses nothing there),
+    /// so that a debugger's breakpoints stay. Not under the JIT compiler, whose runtime patches its own code at any
+    /// time.
     /// </remarks>
     public static void ReleaseTouched()
     {
@@ -48,7 +50,9 @@ public static unsafe partial class ProgramImage
         return 0;
     }
 
-    /// <summary>Gives back runs of pages that are present and a file's (Documentation/admin-guide/mm/pagemap.rst).</summary>
+    /// <summary>
+    /// Gives back runs of pages that are present and a file's (Documentation/admin-guide/mm/pagemap.rst).
+    /// </summary>
     private static void Release(int pagemap, ulong first, ulong end)
     {
         const ulong FilePage = (1UL << 63) | (1UL << 61);

@@ -3,8 +3,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Kvm;
 
 /// <summary>
-/// Recognises a KVM that emulates the guest's supervisor code, as kvm_pvm does on a processor without virtualisation, by
-/// its module and by what the processor lacks; <c>minivmm bench exits</c> measures it.
+/// Recognises a KVM that emulates the guest's supervisor code, as kvm_pvm does on a processor without virtualisation,
+/// by its module and by what the processor lacks; <c>minivmm bench exits</c> measures it.
 /// </summary>
 public static class EmulatedSupervisor
 {

@@ -34,17 +34,17 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public int RunSize { get; }
 
     /// <summary>
-    /// Runs the guest until something needs user space (KVM_RUN). The hot call: it allocates nothing, and
-    /// uses the bare fd; <see cref="FileHandle"/> explains why that is safe.
+    /// Runs the guest until something needs user space (KVM_RUN). The hot call: it allocates nothing, and uses the bare
+    /// fd; <see cref="FileHandle"/> explains why that is safe.
     /// </summary>
     /// <returns>
-    /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit
-    /// (look again and re-enter; exit_reason says nothing then), EAGAIN for a vCPU that waits for its SIPI,
-    /// EFAULT or another for a failure. Never retried here. EBADF after Dispose.
+    /// 0 with the reason in <c>Run->exit_reason</c>, or the errno: EINTR for a signal or immediate_exit (look again and
+    /// re-enter; exit_reason says nothing then), EAGAIN for a vCPU that waits for its SIPI, EFAULT or another for a
+    /// failure. Never retried here. EBADF after Dispose.
     /// </returns>
     /// <remarks>
-    /// Errno is read only where the call failed: SetLastError would clear it before and copy it after every entry. It is
-    /// still the call's here, as generated stubs count on too: the return from native code keeps it.
+    /// Errno is read only where the call failed: SetLastError would clear it before and copy it after every entry. It
+    /// is still the call's here, as generated stubs count on too: the return from native code keeps it.
     /// </remarks>
     public int Enter() => EnterGuest(_fd, KvmIoctl.KVM_RUN, 0) >= 0 ? 0 : Marshal.GetLastSystemError();
 

@@ -70,9 +70,9 @@ public sealed partial class NetworkSetupTests : IDisposable
 
     [Theory]
     [InlineData("tap=mvt9", "no such interface")]
-    [InlineData("tap=lo", "no tap")]
+    [InlineData("tap=lo", "not a tap")]
     [InlineData("bridge=mvt9", "ip link add mvt9 type bridge")]
-    [InlineData("bridge=lo", "no bridge")]
+    [InlineData("bridge=lo", "not a bridge")]
     public void What_is_not_there_is_said(string text, string part)
     {
         BadInputException error = Assert.Throws<BadInputException>(() => Open(text));

@@ -7,9 +7,9 @@ namespace MiniVmm.Boot;
 public static class BootLoader
 {
     /// <summary>
-    /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order is
-    /// QEMU's: Linux bzImage, multiboot 1, PVH, uncompressed Linux kernel. A file that one protocol cannot use is left to
-    /// the next.
+    /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order
+    /// is QEMU's: Linux bzImage, multiboot 1, PVH, uncompressed Linux kernel. A file that one protocol cannot use is
+    /// left to the next.
     /// </summary>
     /// <exception cref="BadInputException">
     /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
@@ -69,7 +69,7 @@ public static class BootLoader
                 "not an ELF file must have";
         }
 
-        string packed = codec is null ? "" : $"compressed with {codec}, and unpacked ";
+        string packed = codec is null ? "" : $"compressed with {codec}, and once unpacked ";
         throw new BadInputException($"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at " +
             $"0x202; multiboot: {refusal}; ELF: no magic)");
     }

@@ -60,7 +60,7 @@ internal static class ElfNotes
             if (end > (ulong)note.Length)
             {
                 fault = $"the note at 0x{at:x} of program header {header.Index} (n_namesz {nameSize}, n_descsz " +
-                    $"{descriptorSize}) runs out of its segment";
+                    $"{descriptorSize}) runs past the end of its segment";
                 return null;
             }
 

@@ -4,8 +4,8 @@ using static MiniVmm.Boot.ElfFile;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// Names for a kernel's addresses, from the symbol table of its ELF file (ELF gABI, ch. 4). Every offset and index in the
-/// file is checked; a file without a table, or with a broken one, has no names.
+/// Names for a kernel's addresses, from the symbol table of its ELF file (ELF gABI, ch. 4). Every offset and index in
+/// the file is checked; a file without a table, or with a broken one, has no names.
 /// </summary>
 public sealed class ElfSymbols
 {
@@ -73,7 +73,9 @@ public sealed class ElfSymbols
         return null;
     }
 
-    /// <summary>The symbol that contains an address, as in "main+0x12"; null for an address outside of the kernel.</summary>
+    /// <summary>
+    /// The symbol that contains an address, as in "main+0x12"; null for an address outside of the kernel.
+    /// </summary>
     /// <param name="linear">The address as the processor uses it.</param>
     /// <param name="physical">
     /// The guest-physical address behind it: a kernel linked to high addresses starts at low ones.

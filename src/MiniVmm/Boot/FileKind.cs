@@ -86,7 +86,9 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
     private static string ConvertDisk(string format) =>
         $"convert it with qemu-img convert -f {format} -O qcow2 for --disk, and give a kernel with --kernel";
 
-    /// <summary>An MZ file: a PE one when its field at 0x3c points to that signature (PE format, "MS-DOS Stub").</summary>
+    /// <summary>
+    /// An MZ file: a PE one when its field at 0x3c points to that signature (PE format, "MS-DOS Stub").
+    /// </summary>
     private static FileKind MzFile(ReadOnlySpan<byte> file)
     {
         const int coffHeader = 24;
@@ -134,7 +136,9 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
         return used;
     }
 
-    /// <summary>A power of two from 64 KiB to 16 MiB, with a far jump where a processor starts: 16 bytes before the end.</summary>
+    /// <summary>
+    /// A power of two from 64 KiB to 16 MiB, with a far jump where a processor starts: 16 bytes before the end.
+    /// </summary>
     private static bool IsBiosRom(ReadOnlySpan<byte> file) =>
         file.Length is >= 0x1_0000 and <= 0x100_0000 && int.IsPow2(file.Length) && file[^16] == 0xea;
 

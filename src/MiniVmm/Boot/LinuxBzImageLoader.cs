@@ -4,9 +4,9 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// A compressed Linux kernel, or a program in that form. If it has a 64-bit entry and MiniVmm knows the payload's codec,
-/// MiniVmm unpacks the kernel itself and enters it directly, which spares the guest that work; else the kernel's own stub
-/// does it, entered at its 64-bit entry or, if it has none, at its 32-bit one.
+/// A compressed Linux kernel, or a program in that form. If it has a 64-bit entry and MiniVmm knows the payload's
+/// codec, MiniVmm unpacks the kernel itself and enters it directly, which spares the guest that work; else the kernel's
+/// own stub does it, entered at its 64-bit entry or, if it has none, at its 32-bit one.
 /// </summary>
 internal static class LinuxBzImageLoader
 {
@@ -126,7 +126,7 @@ internal static class LinuxBzImageLoader
             if (end < preferred || preferred < address)
             {
                 throw new BadInputException(
-                    $"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} makes no sense");
+                    $"{name}: pref_address 0x{preferred:x} with init_size 0x{header.InitSize:x} is not valid");
             }
 
             size = Math.Max(size, end - address);

@@ -3,8 +3,8 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>
-/// What every Linux kernel gets for its 64-bit or 32-bit entry: GDT, page tables for the former, command line, RAM disk,
-/// boot_params in RSI (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol", "32-bit Boot Protocol").
+/// What every Linux kernel gets for its 64-bit or 32-bit entry: GDT, page tables for the former, command line, RAM
+/// disk, boot_params in RSI (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol", "32-bit Boot Protocol").
 /// </summary>
 internal static class LinuxEntry
 {

@@ -112,7 +112,7 @@ internal sealed class LinuxSetupHeader
         if (file[0x200] != ShortJump || end < EndOfFields(version) || end > file.Length)
         {
             throw new BadInputException(
-                $"{name}: the jump at 0x200 (0x{file[0x200]:x2} 0x{file[0x201]:x2}) gives no sane end of the " +
+                $"{name}: the jump at 0x200 (0x{file[0x200]:x2} 0x{file[0x201]:x2}) does not give a valid end of the " +
                 "Linux setup header");
         }
 

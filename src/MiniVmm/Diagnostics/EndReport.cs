@@ -8,7 +8,8 @@ using MiniVmm.Memory;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>
-/// The report on a guest that was ended from outside: where each vCPU was, and what is on a text screen that nobody saw.
+/// The report on a guest that was ended from outside: where each vCPU was, and what is on a text screen that nobody
+/// saw.
 /// </summary>
 public static class EndReport
 {
@@ -69,7 +70,9 @@ public static class EndReport
         }
     }
 
-    /// <summary>The kernel's file again, as its memory was given back after the start; null where it cannot be read now.</summary>
+    /// <summary>
+    /// The kernel's file again, as its memory was given back after the start; null where it cannot be read now.
+    /// </summary>
     private static NativeBuffer? TryRead(string kernel)
     {
         try

@@ -88,7 +88,9 @@ public sealed class GuestMemoryMap
     public bool Reports(GuestRange range, E820Type type) =>
         E820.Any(entry => entry.Type == type && entry.Range.Contains(range.Start, range.Length));
 
-    /// <summary>The same memory with a part of its reported RAM reserved, merged with adjoining reserved ranges.</summary>
+    /// <summary>
+    /// The same memory with a part of its reported RAM reserved, merged with adjoining reserved ranges.
+    /// </summary>
     /// <exception cref="ArgumentException">Empty, or not all in one RAM entry.</exception>
     public GuestMemoryMap WithReserved(GuestRange range)
     {

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace MiniVmm.Memory;
 
-/// <summary>A limit that a cgroup sets on huge pages (the kernel's cgroup-v2.rst, "HugeTLB"; hugetlb.rst for version 1).</summary>
+/// <summary>
+/// A limit that a cgroup sets on huge pages (the kernel's cgroup-v2.rst, "HugeTLB"; hugetlb.rst for version 1).
+/// </summary>
 /// <param name="File">The file that holds it.</param>
 /// <param name="Limit">Bytes.</param>
 /// <param name="Used">Bytes that count against it now.</param>
@@ -10,7 +12,9 @@ internal sealed record HugePageCgroup(string File, ulong Limit, ulong Used)
 {
     public ulong Left => Limit > Used ? Limit - Used : 0;
 
-    /// <summary>The tightest limit, of this process' cgroup and its parents, that leaves less than is wanted; null for none.</summary>
+    /// <summary>
+    /// The tightest limit, of this process' cgroup and its parents, that leaves less than is wanted; null for none.
+    /// </summary>
     /// <param name="pageSize">Bytes of a huge page.</param>
     /// <param name="wanted">Bytes.</param>
     public static HugePageCgroup? Find(ulong pageSize, ulong wanted)

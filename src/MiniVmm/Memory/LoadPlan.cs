@@ -2,8 +2,8 @@ namespace MiniVmm.Memory;
 
 /// <summary>
 /// What goes to guest memory before the first instruction, while it is put together. The kernel comes first, at the
-/// addresses it names, anywhere in RAM; MiniVmm's own tables then go to their usual addresses, or elsewhere if the kernel
-/// covers those.
+/// addresses it names, anywhere in RAM; MiniVmm's own tables then go to their usual addresses, or elsewhere if the
+/// kernel covers those.
 /// </summary>
 /// <param name="file">The kernel file's name, which starts every error.</param>
 /// <param name="memory">Where the guest has RAM.</param>
@@ -23,8 +23,8 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     public IReadOnlyList<string> Moves => _moves;
 
     /// <summary>
-    /// Places bytes at an address. Any RAM will do, including what the firmware map does not report: the first 1280 bytes,
-    /// the EBDA, the VGA and ROM window. An empty segment is dropped.
+    /// Places bytes at an address. Any RAM will do, including what the firmware map does not report: the first 1280
+    /// bytes, the EBDA, the VGA and ROM window. An empty segment is dropped.
     /// </summary>
     /// <exception cref="BadInputException">Not in RAM, or overlapping something else.</exception>
     public void Add(string name, ulong address, ReadOnlyMemory<byte> data, ulong memorySize)
@@ -102,8 +102,8 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     }
 
     /// <summary>
-    /// Finds room in reported RAM below 4 GiB for a table that a kernel finds through a register or a pointer: its usual
-    /// address, else the top of base memory, else the top of RAM. Places nothing yet.
+    /// Finds room in reported RAM below 4 GiB for a table that a kernel finds through a register or a pointer: its
+    /// usual address, else the top of base memory, else the top of RAM. Places nothing yet.
     /// </summary>
     /// <param name="name">The table.</param>
     /// <param name="size">Its bytes.</param>
@@ -138,7 +138,9 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
         return address;
     }
 
-    /// <summary>The lowest free address of <paramref name="size"/> bytes in a stretch of RAM, reported or not.</summary>
+    /// <summary>
+    /// The lowest free address of <paramref name="size"/> bytes in a stretch of RAM, reported or not.
+    /// </summary>
     public ulong? FirstFree(GuestRange window, ulong size, ulong alignment)
     {
         ulong start = RoundUp(window.Start, alignment);

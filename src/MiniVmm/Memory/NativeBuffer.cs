@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Memory;
 
 /// <summary>
-/// Bytes outside the managed heap, for large short-lived data: once disposed, the memory is the system's again, whereas a
-/// managed array of that size would stay resident.
+/// Bytes outside the managed heap, for large short-lived data: once disposed, the memory is the system's again, whereas
+/// a managed array of that size would stay resident.
 /// </summary>
 public sealed unsafe class NativeBuffer : MemoryManager<byte>
 {

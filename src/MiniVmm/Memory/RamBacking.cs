@@ -103,8 +103,9 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     /// <summary>
-    /// Returns pages to the host, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees their
-    /// blocks as fallocate(2) does; a full file system or huge page pool may have none when the guest wants one again.
+    /// Returns pages to the host, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees
+    /// their blocks as fallocate(2) does; a full file system or huge page pool may have none when the guest wants one
+    /// again.
     /// </summary>
     public bool TryRelease(nint address, ulong length, out int error)
     {
@@ -129,8 +130,8 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         string page = address is { } known ? $"the page of guest RAM at 0x{known:x}" : "a page of guest RAM";
         string remedy = _options.Path is null
             ? "its memory is used up, or a cgroup's limit is reached; free some, or give the guest less --mem"
-            : "the file system or its huge pages are full, or a cgroup's limit is reached; make room there, or let "
-                + "--mem-prealloc tell before the start";
+            : "the file system or its huge pages are full, or a cgroup's limit is reached; make room there, or use "
+                + "--mem-prealloc to find out before the start";
         return $"{where}: the host could not provide {page} that vCPU {vcpu} reached: {remedy}";
     }
 
@@ -269,7 +270,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
 
     private static HostLimitException OverCgroupLimit(
         MemoryOptions options, ulong size, ulong page, HugePageCgroup limit) => new(
-            $"--mem-path {options.Path}: {size / page} huge pages of {ByteSize.Format(page)} wanted, and this process' cgroup "
+            $"--mem-path {options.Path}: {size / page} huge pages of {ByteSize.Format(page)} wanted, but the cgroup "
             + $"leaves {limit.Left / page} of {limit.Limit / page}; raise the limit in {limit.File}, or give less --mem");
 
     private static HostLimitException NoHugePages(MemoryOptions options, ulong size, ulong page)
@@ -341,7 +342,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         if (ProcessLimit.AddressSpace is { } limit)
             return $"{failure}: this process may map {limit / MemoryLayout.MiB} MiB in all; raise the limit (ulimit -v)";
         return ReadCount("/proc/sys/vm/overcommit_memory") == 2
-            ? $"{failure}: the host promises no more memory than it has (vm.overcommit_memory is 2; see CommitLimit and "
+            ? $"{failure}: the host does not overcommit memory (vm.overcommit_memory is 2; see CommitLimit and "
                 + "Committed_AS in /proc/meminfo)"
             : failure;
     }

@@ -18,7 +18,8 @@ internal sealed unsafe class FileLock : IDisposable
     public static FileLock Take(string path) => Open(path, Linux.LOCK_EX)!;
 
     /// <summary>Holds it together with others who share it.</summary>
-    /// <exception cref="IOException">The file cannot be created or locked, or another process holds it exclusively.</exception>
+    /// <exception cref="IOException">The file cannot be created or locked, or another process holds it
+    /// exclusively.</exception>
     public static FileLock Share(string path) =>
         Open(path, Linux.LOCK_SH | Linux.LOCK_NB) ?? throw new IOException($"{path} is locked");
 

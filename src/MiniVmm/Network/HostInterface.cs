@@ -193,7 +193,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         if (!Directory.Exists(SysPath))
         {
             throw new HostLimitException($"{option}: {name} is not in /sys/class/net, which shows another network "
-                + "namespace, or is not mounted; mount sysfs anew, as `ip netns exec` does");
+                + "namespace, or is not mounted; mount sysfs again, as `ip netns exec` does");
         }
     }
 
@@ -238,7 +238,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         if (error == 0)
             return;
         string hint = error is Errno.EPERM or Errno.EACCES
-            ? "; run minivmm as root (CAP_NET_ADMIN), or have --net user, which needs no rights"
+            ? "; run minivmm as root (CAP_NET_ADMIN), or use --net user, which needs no privileges"
             : "";
         throw new HostLimitException($"{option}: {name}: cannot {doing}: {Errno.Explain(error)}{hint}");
     }

@@ -15,7 +15,7 @@ internal sealed class HostProgram(string name, string package)
     public string Find(string option) =>
         s_folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
         ?? throw new HostLimitException(
-            $"{option}: needs the program {name}; install it (package {package}), or have --net user");
+            $"{option}: needs the program {name}; install it (package {package}), or use --net user");
 
     /// <summary>Runs it and waits for it.</summary>
     /// <param name="option">What errors start with.</param>
@@ -47,7 +47,7 @@ internal sealed class HostProgram(string name, string package)
         }
         catch (Exception e) when (e is Win32Exception or IOException)
         {
-            throw new HostLimitException($"{option}: {path} does not run: {e.Message}", e);
+            throw new HostLimitException($"{option}: {path} cannot be run: {e.Message}", e);
         }
     }
 }

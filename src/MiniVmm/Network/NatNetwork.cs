@@ -4,13 +4,13 @@ using Tmds.Linux;
 namespace MiniVmm.Network;
 
 /// <summary>
-/// A network behind address translation: a bridge with the first address of a subnet, an nft table, and dnsmasq for DHCP
-/// and DNS. All machines that ask for the same network share it; the last one to leave removes it.
+/// A network behind address translation: a bridge with the first address of a subnet, an nft table, and dnsmasq for
+/// DHCP and DNS. All machines that ask for the same network share it; the last one to leave removes it.
 /// </summary>
 /// <remarks>
-/// What is created is recorded first, in a directory under /run/minivmm-nat, in which each machine keeps the file "users"
-/// locked. The kernel unlocks it with the process: a directory that nobody locks was left by a killed machine, and the
-/// next machine removes everything recorded there before it does anything else.
+/// What is created is recorded first, in a directory under /run/minivmm-nat, in which each machine keeps the file
+/// "users" locked. The kernel unlocks it with the process: a directory that nobody locks was left by a killed machine,
+/// and the next machine removes everything recorded there before it does anything else.
 /// </remarks>
 internal sealed class NatNetwork : IDisposable
 {
@@ -73,7 +73,7 @@ internal sealed class NatNetwork : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new HostLimitException($"{option}: {e.Message}; run minivmm as root, or have --net user", e);
+            throw new HostLimitException($"{option}: {e.Message}; run minivmm as root, or use --net user", e);
         }
     }
 
@@ -118,8 +118,8 @@ internal sealed class NatNetwork : IDisposable
         """;
 
     /// <summary>
-    /// Where the networks of this network namespace are recorded. Other namespaces share /run, but have bridges, rules and
-    /// a forwarding switch of their own.
+    /// Where the networks of this network namespace are recorded. Other namespaces share /run, but have bridges, rules
+    /// and a forwarding switch of their own.
     /// </summary>
     private static string FolderOfNamespace()
     {
@@ -169,7 +169,7 @@ internal sealed class NatNetwork : IDisposable
         _use = FileLock.Share(Users);
         Subnet = Ipv4Network.TryParse(File.ReadAllText(SubnetFile).Trim(), out Ipv4Network subnet)
             ? subnet
-            : throw new HostLimitException($"{_option}: {SubnetFile} has no network in it; end all machines on it");
+            : throw new HostLimitException($"{_option}: {SubnetFile} holds no network; end all machines on it");
     }
 
     private void Make(Ipv4Network? wanted)
@@ -178,7 +178,7 @@ internal sealed class NatNetwork : IDisposable
         if (_bridge.Exists)
         {
             throw new HostLimitException(
-                $"{_option}: there is an interface {Bridge} that no machine uses; `ip link del {Bridge}` removes it");
+                $"{_option}: the interface {Bridge} belongs to no machine; remove it with `ip link del {Bridge}`");
         }
 
         if (wanted is { } given && routes.Conflict(given) is { } conflict)

@@ -30,8 +30,8 @@ public abstract class NetEndpoint : IDisposable
     }
 
     /// <summary>
-    /// Starts or stops frames to a pair's descriptor (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first descriptor
-    /// gets any, and that one always does. Called on the thread that reads the descriptor.
+    /// Starts or stops frames to a pair's descriptor (VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET). At first only the first
+    /// descriptor gets any, and that one always does. Called on the thread that reads the descriptor.
     /// </summary>
     public virtual void SetPairActive(int pair, bool active)
     {

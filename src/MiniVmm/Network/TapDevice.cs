@@ -92,8 +92,8 @@ internal sealed unsafe class TapDevice : IDisposable
         if (fd < 0)
         {
             throw new HostLimitException(error is Errno.ENOENT or Errno.ENODEV or Errno.ENXIO
-                ? $"{option}: no /dev/net/tun; load the module by `modprobe tun`, or have --net user"
-                : $"{option}: /dev/net/tun: {Errno.Explain(error)}; run minivmm as root, or have --net user");
+                ? $"{option}: no /dev/net/tun; load the module with `modprobe tun`, or use --net user"
+                : $"{option}: /dev/net/tun: {Errno.Explain(error)}; run minivmm as root, or use --net user");
         }
 
         InterfaceRequest request = default;
@@ -116,7 +116,7 @@ internal sealed unsafe class TapDevice : IDisposable
     {
         Errno.EPERM or Errno.EACCES => $"{Errno.Explain(error)}; the tap must be yours (ip tuntap add … user NAME), "
             + "or minivmm run as root (CAP_NET_ADMIN)",
-        Errno.EBUSY => $"{Errno.Explain(error)}; another process has this tap, give each machine its own",
+        Errno.EBUSY => $"{Errno.Explain(error)}; another process uses this tap; give each machine its own",
         Errno.E2BIG => $"{Errno.Explain(error)}; the tap has no more queues",
         _ => Errno.Explain(error),
     };

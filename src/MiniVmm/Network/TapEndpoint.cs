@@ -46,18 +46,18 @@ public sealed class TapEndpoint : NetEndpoint
         HostInterface link = new(name, option);
         if (!link.Exists)
         {
-            throw new BadInputException($"{option}: no such interface; make it by "
-                + $"`ip tuntap add dev {name} mode tap user $USER` and `ip link set {name} up`, or have --net bridge=");
+            throw new BadInputException($"{option}: no such interface; create it with "
+                + $"`ip tuntap add dev {name} mode tap user $USER` and `ip link set {name} up`, or use --net bridge=");
         }
 
         if (link.TunFlags is not { } flags || (flags & TapDevice.IFF_TAP) == 0)
-            throw new BadInputException($"{option}: this interface is no tap; to put guests on it, make it a port of "
-                + "a bridge and have --net bridge=");
+            throw new BadInputException($"{option}: this interface is not a tap; to put guests on it, make it a port of "
+                + "a bridge and use --net bridge=");
         bool multiQueue = (flags & TapDevice.IFF_MULTI_QUEUE) != 0;
         if (queues > 1 && !multiQueue)
         {
             throw new BadInputException($"{option}: queues={queues.ToString(CultureInfo.InvariantCulture)}, "
-                + $"but this tap has one; make it by `ip tuntap add dev {name} mode tap multi_queue`");
+                + $"but this tap has one; create it with `ip tuntap add dev {name} mode tap multi_queue`");
         }
 
         TapDevice tap = TapDevice.Open(name, queues, multiQueue, option);
@@ -95,12 +95,12 @@ public sealed class TapEndpoint : NetEndpoint
         HostInterface host = new(bridge, option);
         if (!host.Exists)
         {
-            throw new BadInputException($"{option}: no such interface; make a bridge by "
-                + $"`ip link add {bridge} type bridge` and `ip link set {bridge} up`, or have --net nat");
+            throw new BadInputException($"{option}: no such interface; create a bridge with "
+                + $"`ip link add {bridge} type bridge` and `ip link set {bridge} up`, or use --net nat");
         }
 
         if (!host.IsBridge)
-            throw new BadInputException($"{option}: it is no bridge; `ip link show type bridge` lists them");
+            throw new BadInputException($"{option}: it is not a bridge; `ip link show type bridge` lists them");
         TapDevice tap = TapDevice.Open(OwnName, queues, queues > 1, option);
         try
         {

@@ -82,7 +82,7 @@ public sealed unsafe class DiskFile : IDisposable
             if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0
                 || (cache == DiskCache.None && direct == null))
             {
-                throw new BadInputException($"{subject}: its file system has no direct I/O; leave out cache=none "
+                throw new BadInputException($"{subject}: its file system lacks direct I/O; leave out cache=none "
                     + "or put the image elsewhere");
             }
 
@@ -154,8 +154,12 @@ public sealed unsafe class DiskFile : IDisposable
         }
     }
 
-    /// <summary>Waits until what was written, and the file's length, are on stable storage; does nothing with cache=unsafe.</summary>
-    /// <remarks>After one failure every later flush fails too, unless the page cache is bypassed: see <see cref="FlushGroup"/>.</remarks>
+    /// <summary>
+    /// Waits until what was written, and the file's length, are on stable storage; does nothing with cache=unsafe.
+    /// </summary>
+    /// <remarks>
+    /// After one failure every later flush fails too, unless the page cache is bypassed: see <see cref="FlushGroup"/>.
+    /// </remarks>
     public int Flush()
     {
         if (Cache == DiskCache.Unsafe || IsReadOnly)
@@ -257,7 +261,7 @@ public sealed unsafe class DiskFile : IDisposable
         (Errno.ENOENT or Errno.ENOTDIR, _) => $"{subject}: no such file; {missing}",
         (Errno.EISDIR, _) => $"{subject}: is a directory; give a disk image or a block device",
         (Errno.EACCES or Errno.EROFS or Errno.EPERM, false) =>
-            $"{subject}: cannot be written: {Errno.Explain(errno)}; a disk that is only read takes ,ro",
+            $"{subject}: cannot be written: {Errno.Explain(errno)}; add ,ro to open it read-only",
         _ => $"{subject}: cannot be opened: {Errno.Explain(errno)}",
     });
 

@@ -9,7 +9,8 @@ public static class DiskImage
     /// <summary>Opens, locks and checks what an option names.</summary>
     /// <param name="options">The option.</param>
     /// <param name="warn">Receives a line for the user if an image turns out to be damaged.</param>
-    /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted, corrupt.</exception>
+    /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted,
+    /// corrupt.</exception>
     public static IDiskImage Open(DiskOptions options, Action<string> warn)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -17,7 +18,7 @@ public static class DiskImage
         try
         {
             if (file.Length == 0)
-                throw new BadInputException($"{file.Subject}: is empty; `truncate -s 1G` makes room in it");
+                throw new BadInputException($"{file.Subject}: is empty; `truncate -s 1G` gives it a size");
             DiskFormat format = options.Format ?? Probe(file);
             return format == DiskFormat.Raw
                 ? new RawImage(file, probed: options.Format == null)
@@ -50,8 +51,8 @@ public static class DiskImage
 
         return foreign is null
             ? DiskFormat.Raw
-            : throw new BadInputException($"{file.Subject}: is {foreign.Owner}, which only qemu-img reads; convert it with "
-                + $"{foreign.Conversion(file.Path)}, or give format=raw to have its bytes taken as they are");
+            : throw new BadInputException($"{file.Subject}: is {foreign.Owner}, not supported; convert it with "
+                + $"{foreign.Conversion(file.Path)}, or use format=raw to take its bytes as they are");
     }
 
     private static void Read(DiskFile file, ulong offset, Span<byte> bytes)

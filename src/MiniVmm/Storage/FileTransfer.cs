@@ -5,7 +5,8 @@ using static MiniVmm.Host.FileCalls;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// preadv(2) and pwritev(2), repeated until all is done: they may stop at any byte, and take a limited number of pieces.
+/// preadv(2) and pwritev(2), repeated until all is done: they may stop at any byte, and take a limited number of
+/// pieces.
 /// </summary>
 internal static unsafe class FileTransfer
 {

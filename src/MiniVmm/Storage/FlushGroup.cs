@@ -37,7 +37,9 @@ internal sealed class FlushGroup(Func<int> flush)
         }
     }
 
-    /// <summary>Waits for another caller's flush that covers this one; false if there is none and the caller must flush.</summary>
+    /// <summary>
+    /// Waits for another caller's flush that covers this one; false if there is none and the caller must flush.
+    /// </summary>
     private bool IsDone(out int lost)
     {
         lock (_gate)

@@ -30,7 +30,8 @@ internal static unsafe class ImageLock
         bool free = TryHold(fd, Permission + ConsistentRead)
             && TryHold(fd, Unshared + Write) && TryHold(fd, Unshared + Resize)
             && (readOnly || (TryHold(fd, Permission + Write) && TryHold(fd, Permission + Resize)))
-            && !IsHeld(fd, Unshared + ConsistentRead) && !IsHeld(fd, Permission + Write) && !IsHeld(fd, Permission + Resize)
+            && !IsHeld(fd, Unshared + ConsistentRead)
+            && !IsHeld(fd, Permission + Write) && !IsHeld(fd, Permission + Resize)
             && (readOnly || !(IsHeld(fd, Unshared + Write) || IsHeld(fd, Unshared + Resize)));
         if (free)
             return;
@@ -49,7 +50,9 @@ internal static unsafe class ImageLock
         _ = FCntl(fd, F_OFD_SETLK, &all);
     }
 
-    /// <returns>False only if another process has locked the byte exclusively, which is not part of the scheme.</returns>
+    /// <returns>
+    /// False only if another process has locked the byte exclusively, which is not part of the scheme.
+    /// </returns>
     private static bool TryHold(int fd, int at)
     {
         flock_x86_64 wanted = Byte(F_RDLCK, at);

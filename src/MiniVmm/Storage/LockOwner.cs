@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MiniVmm.Storage;
 
 /// <summary>
-/// Who holds a lock on a file. The kernel does not report it for open file description locks, but the descriptors of each
-/// process do (proc(5), /proc/PID/fdinfo), for the processes that may be inspected.
+/// Who holds a lock on a file. The kernel does not report it for open file description locks, but the descriptors of
+/// each process do (proc(5), /proc/PID/fdinfo), for the processes that may be inspected.
 /// </summary>
 internal static class LockOwner
 {
@@ -25,7 +25,7 @@ internal static class LockOwner
                 if (other == own || Target(other) != path || !Locks($"{process}/fdinfo/{Path.GetFileName(other)}"))
                     continue;
                 return id == Environment.ProcessId
-                    ? "this very process, for another disk"
+                    ? "this process, for another disk"
                     : $"{Read($"{process}/comm").Trim()} (process {id})";
             }
         }

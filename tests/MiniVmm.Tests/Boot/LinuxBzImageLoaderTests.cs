@@ -231,7 +231,7 @@ public sealed class LinuxBzImageLoaderTests
     {
         byte[] file = new BzImageBuilder(NoPayload) { CommandLineSize = 10 }.Build();
         using BootImage image = BootLoader.Load(Requests.For(file, commandLine: "1234567890"));
-        Contains("11 bytes long and may be 10", Requests.Refusal(Requests.For(file, commandLine: "12345678901")));
+        Contains("has 11 bytes, more than 10", Requests.Refusal(Requests.For(file, commandLine: "12345678901")));
         Contains("NUL", Requests.Refusal(Requests.For(file, commandLine: "a\0b")));
     }
 
@@ -252,8 +252,8 @@ public sealed class LinuxBzImageLoaderTests
         Contains("is not in RAM", Refusal(builder => builder.PreferredAddress = 0x1_0000_0000));
         Contains("past the end of the address space", Refusal(
             builder => (builder.PreferredAddress, builder.InitSize) = (ulong.MaxValue - 0x1fffff, 0x30_0000)));
-        Contains("makes no sense", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, 0)));
-        Contains("makes no sense", Refusal(
+        Contains("is not valid", Refusal(builder => (builder.Relocatable, builder.PreferredAddress) = (0, 0)));
+        Contains("is not valid", Refusal(
             builder => (builder.Relocatable, builder.PreferredAddress) = (0, ulong.MaxValue)));
     }
 
@@ -308,7 +308,7 @@ public sealed class LinuxBzImageLoaderTests
 
         Assert.Equal(0x37ff_f000ul, image.Segment("initrd").Address);
         Assert.Equal(0x10_0000ul, image.Entry.Rip);
-        Contains("256 bytes long and may be 255", Requests.Refusal(Requests.For(file, commandLine: new string('x', 256))));
+        Contains("has 256 bytes, more than 255", Requests.Refusal(Requests.For(file, commandLine: new string('x', 256))));
     }
 
     [Theory]

@@ -154,7 +154,7 @@ public sealed class PackedKernelTests
             Requests.Refusal(SmallKernel.Gzip("070701"u8.ToArray())));
         Contains("a qcow2 disk image, compressed with gzip, not a kernel; unpack it first; give it with --disk",
             Requests.Refusal(SmallKernel.Gzip([(byte)'Q', (byte)'F', (byte)'I', 0xfb])));
-        Contains("compressed with gzip, and unpacked not a kernel that MiniVmm knows",
+        Contains("compressed with gzip, and once unpacked not a kernel that MiniVmm knows",
             Requests.Refusal(SmallKernel.Gzip("text"u8.ToArray())));
         Contains("a gzip stream, compressed with gzip, not a kernel; unpack it first",
             Requests.Refusal(SmallKernel.Gzip(SmallKernel.Gzip(s_multiboot))));

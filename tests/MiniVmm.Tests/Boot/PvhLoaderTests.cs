@@ -126,8 +126,8 @@ public sealed class PvhLoaderTests
     {
         Contains("PVH: the PHYS32_ENTRY note has n_descsz 2, neither 4 nor 8", Requests.Refusal(
             Kernel(true, descriptorSize: 2).Build()));
-        Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: 9).Build()));
-        Contains("runs out of its segment", Requests.Refusal(Kernel(true, descriptorSize: -1).Build()));
+        Contains("runs past the end of its segment", Requests.Refusal(Kernel(true, descriptorSize: 9).Build()));
+        Contains("runs past the end of its segment", Requests.Refusal(Kernel(true, descriptorSize: -1).Build()));
         Contains("PHYS32_ENTRY note) 0x100005 is in no loaded segment", Requests.Refusal(
             Kernel(true, entry: 0x100005).Build()));
     }

@@ -183,7 +183,7 @@ public sealed unsafe class DiskImageTests : IDisposable
         Make(4096);
         using (Open())
         {
-            Assert.Contains("is locked by this very process", Refusal());
+            Assert.Contains("is locked by this process", Refusal());
             Assert.Contains("is locked by", Refusal(readOnly: true));
         }
 

@@ -65,7 +65,7 @@ internal sealed class KernelPayload
         NativeBuffer buffer = StreamDecompressors.Unpack(_codec, stream, (int)promised);
         if (buffer.Length == promised)
             return buffer;
-        string refusal = $"{Codec}, but {buffer.Length} bytes came out and {promised} were promised";
+        string refusal = $"{Codec}, but it unpacked to {buffer.Length} bytes, not {promised}";
         buffer.Dispose();
         throw new PayloadException(refusal);
     }

@@ -10,15 +10,17 @@ using ZstdSharp.Unsafe;
 namespace MiniVmm.Boot.Payload;
 
 /// <summary>
-/// Unpacks what a kernel's build or a user compresses. Each codec fills the output and returns how many bytes there were;
-/// an endless stream ends with the output.
+/// Unpacks what a kernel's build or a user compresses. Each codec fills the output and returns how many bytes there
+/// were; an endless stream ends with the output.
 /// </summary>
 internal static unsafe class StreamDecompressors
 {
     private const int LzmaProperties = 5;
     private const int LzmaHeader = LzmaProperties + sizeof(ulong);
 
-    /// <summary>Unpacks a stream into a buffer of what came out of it, at most <paramref name="capacity"/> bytes.</summary>
+    /// <summary>
+    /// Unpacks a stream into a buffer of what came out of it, at most <paramref name="capacity"/> bytes.
+    /// </summary>
     /// <exception cref="PayloadException">A broken stream, or the host has no memory for it.</exception>
     public static NativeBuffer Unpack(PayloadCodec codec, ReadOnlySpan<byte> stream, int capacity)
     {

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// Which of a guest's frames libslirp gets to see. It runs in this process, and guests are hostile: what is known to harm
-/// it, and no guest needs, is kept out. Debian 12's libslirp is 4.7.0, without the fixes of later versions.
+/// Which of a guest's frames libslirp gets to see. It runs in this process, and guests are hostile: what is known to
+/// harm it, and no guest needs, is kept out. Debian 12's libslirp is 4.7.0, without the fixes of later versions.
 /// </summary>
 internal static class FrameFilter
 {

@@ -7,8 +7,8 @@ namespace MiniVmm.Network.User;
 
 /// <summary>
 /// Frames to and from a guest's network card: a pair of SOCK_SEQPACKET sockets, the card at one end, a network in user
-/// mode at the other. A frame to a card that falls behind waits for it, so that TCP senders wait and nothing is lost; but
-/// not for ever.
+/// mode at the other. A frame to a card that falls behind waits for it, so that TCP senders wait and nothing is lost;
+/// but not for ever.
 /// </summary>
 internal sealed unsafe class GuestPort : IDisposable
 {

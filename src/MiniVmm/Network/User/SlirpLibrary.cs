@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// The functions of libslirp that are needed, looked up when the first network in user mode is created: a machine without
-/// one runs where the library is not installed, and does not pay for loading it.
+/// The functions of libslirp that are needed, looked up when the first network in user mode is created: a machine
+/// without one runs where the library is not installed, and does not pay for loading it.
 /// </summary>
 internal sealed unsafe class SlirpLibrary
 {

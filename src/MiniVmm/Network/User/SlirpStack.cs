@@ -47,7 +47,7 @@ internal sealed unsafe class SlirpStack : IDisposable
         if (_slirp == 0)
         {
             Dispose();
-            throw new BadInputException("--net user: libslirp takes no such network");
+            throw new BadInputException("--net user: libslirp refuses this network");
         }
     }
 
@@ -86,8 +86,8 @@ internal sealed unsafe class SlirpStack : IDisposable
                 _port.SeeRoom();
             lock (SlirpLibrary.Gate)
             {
-                // It reads the clock only here; with an old time it would expire a UDP socket as soon as it is made. With
-                // an error as the result it looks at no socket.
+                // It reads the clock only here; with an old time it would expire a UDP socket as soon as it is made.
+                // With an error as the result it looks at no socket.
                 _library.PollFdsPoll(_slirp, 1, &GetREvents, GCHandle<SlirpStack>.ToIntPtr(_self));
 
                 // Frames first: the other call also sends what was waiting for a reply among them.

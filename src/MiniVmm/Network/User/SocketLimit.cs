@@ -4,9 +4,9 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// How many sockets a guest may make this process open. libslirp has no limit of its own: a guest that makes connections
-/// without end would use up the process' files, including those that `minivmm ctl` and an orderly end need. Used by one
-/// thread.
+/// How many sockets a guest may make this process open. libslirp has no limit of its own: a guest that makes
+/// connections without end would use up the process' files, including those that `minivmm ctl` and an orderly end need.
+/// Used by one thread.
 /// </summary>
 /// <param name="most">Sockets of one network.</param>
 /// <param name="firstReserved">
@@ -38,7 +38,9 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
         return new SocketLimit(Most, (int)Math.Min(files - kept, int.MaxValue));
     }
 
-    /// <summary>Counts a socket, once however often it is reported. Listening sockets are the user's and do not count.</summary>
+    /// <summary>
+    /// Counts a socket, once however often it is reported. Listening sockets are the user's and do not count.
+    /// </summary>
     public void Add(int fd)
     {
         if (fd < 0 || _open.Contains(fd) || _listeners.Contains(fd))

@@ -4,8 +4,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Network.User;
 
 /// <summary>
-/// <c>--net user</c>: a private network of the guest, by libslirp, in which sockets of this process stand for the guest's
-/// connections. Needs no privileges and leaves nothing behind. Runs a thread from construction to disposal.
+/// <c>--net user</c>: a private network of the guest, by libslirp, in which sockets of this process stand for the
+/// guest's connections. Needs no privileges and leaves nothing behind. Runs a thread from construction to disposal.
 /// </summary>
 public sealed unsafe class UserNetwork : NetEndpoint
 {
@@ -29,8 +29,10 @@ public sealed unsafe class UserNetwork : NetEndpoint
     /// <param name="options">What <c>--net user</c> was given.</param>
     /// <param name="mtu">In bytes, <see cref="NetOptions.LeastMtu"/> to <see cref="MostMtu"/>; null is
     /// <see cref="DefaultMtu"/>.</param>
-    /// <exception cref="BadInputException">A port is taken, an address is not the host's, or the MTU is too large.</exception>
-    /// <exception cref="HostLimitException">No libslirp, no permission for a port, or no more files or threads.</exception>
+    /// <exception cref="BadInputException">A port is taken, an address is not the host's, or the MTU is too
+    /// large.</exception>
+    /// <exception cref="HostLimitException">No libslirp, no permission for a port, or no more files or
+    /// threads.</exception>
     public UserNetwork(UserNetOptions options, ushort? mtu = null)
         : this(options, mtu, SlirpLibrary.FileName)
     {
@@ -147,8 +149,8 @@ public sealed unsafe class UserNetwork : NetEndpoint
         string address = forward.HostAddress.ToString();
         throw error switch
         {
-            EADDRINUSE => new BadInputException($"{port} at {address} is in use; choose another or end its user"),
-            EADDRNOTAVAIL => new BadInputException($"{port}: {address} is none of the host's addresses; leave it out"),
+            EADDRINUSE => new BadInputException($"{port} at {address} is in use; choose another, or end its user"),
+            EADDRNOTAVAIL => new BadInputException($"{port}: {address} is not one of the host's addresses; leave it out"),
             Errno.EACCES => new HostLimitException($"{port} at {address} needs privileges; choose one above 1023"),
             _ => new HostLimitException($"{port} at {address}: {Errno.Explain(error)}"),
         };
@@ -162,7 +164,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
         }
         catch (Exception e) when (e is ThreadStartException or OutOfMemoryException)
         {
-            throw new HostLimitException("--net user: no thread for it; the host has no more to give");
+            throw new HostLimitException("--net user: the host has no thread left for it");
         }
     }
 }

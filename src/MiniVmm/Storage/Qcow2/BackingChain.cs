@@ -1,13 +1,13 @@
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// Opens what an image names as its backing file: read-only, with a lock that others may share; only local
-/// files of a known format.
+/// Opens what an image names as its backing file: read-only, with a lock that others may share; only local files of a
+/// known format.
 /// </summary>
 /// <remarks>
-/// If an image does not name its backing file's format, that file is probed. It is taken for qcow2 if it begins like one,
-/// but must not have a backing file itself then: a guest that once wrote it as a raw disk could have forged such a header
-/// to read any file of the host.
+/// If an image does not name its backing file's format, that file is probed. It is taken for qcow2 if it begins like
+/// one, but must not have a backing file itself then: a guest that once wrote it as a raw disk could have forged such a
+/// header to read any file of the host.
 /// </remarks>
 internal sealed class BackingChain
 {
@@ -37,8 +37,8 @@ internal sealed class BackingChain
     {
         if (!_mayHaveBacking)
         {
-            throw new BadInputException($"{subject}: has a backing file, and is itself one whose format is only guessed; "
-                + "say the format by `qemu-img rebase -u -F qcow2 -b FILE OVERLAY`");
+            throw new BadInputException($"{subject}: has a backing file, although its own format is only guessed; "
+                + "state the format with `qemu-img rebase -u -F qcow2 -b FILE OVERLAY`");
         }
 
         string path = Resolve(name, subject);
@@ -56,8 +56,8 @@ internal sealed class BackingChain
             readOnly: true,
             _cache,
             below,
-            $"{above} names it as '{name}', and has part of its data there; put it back, or, if it was moved, name it anew "
-            + $"with `qemu-img rebase -u -b NEW -F {format ?? "FORMAT"} {above}`");
+            $"{above} refers to it as '{name}', which holds part of its data; put it back or, if it was moved, "
+            + $"give its new name with `qemu-img rebase -u -b NEW -F {format ?? "FORMAT"} {above}`");
         try
         {
             bool isQcow2 = format switch
@@ -66,7 +66,7 @@ internal sealed class BackingChain
                 "raw" => false,
                 null => DiskImage.Probe(file) == DiskFormat.Qcow2,
                 _ => throw new BadInputException(
-                    $"{below}: has the format {format}; only raw and qcow2 are known, `qemu-img convert` makes one of others"),
+                    $"{below}: has the format {format}; only raw and qcow2 are supported; see `qemu-img convert`"),
             };
             if (!isQcow2)
                 return new RawImage(file, probed: false);
@@ -95,8 +95,8 @@ internal sealed class BackingChain
     }
 
     /// <summary>
-    /// Names are relative to the directory of the image that contains them, by the name that image was opened with: no link
-    /// is followed for that, or QEMU would find another file. Anything but a plain file name is refused.
+    /// Names are relative to the directory of the image that contains them, by the name that image was opened with: no
+    /// link is followed for that, or QEMU would find another file. Anything but a plain file name is refused.
     /// </summary>
     private string Resolve(string name, string subject)
     {

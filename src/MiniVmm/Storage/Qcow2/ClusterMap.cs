@@ -25,8 +25,8 @@ internal readonly record struct Mapping(ClusterKind Kind, ulong Host, ulong Byte
 }
 
 /// <summary>
-/// The two levels of tables from the guest's clusters to the file's (qcow2.txt, "Cluster mapping"). The image's locks are
-/// held in all of it.
+/// The two levels of tables from the guest's clusters to the file's (qcow2.txt, "Cluster mapping"). The image's locks
+/// are held in all of it.
 /// </summary>
 internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, TableCache cache, ulong limit) : IDisposable
 {
@@ -176,7 +176,9 @@ internal sealed unsafe class ClusterMap(Qcow2Header header, AlignedBuffer l1, Ta
             : 0;
     }
 
-    /// <summary>Where a compressed cluster's data is: whole sectors, the first of which may begin with another's.</summary>
+    /// <summary>
+    /// Where a compressed cluster's data is: whole sectors, the first of which may begin with another's.
+    /// </summary>
     /// <param name="entry">Compressed.</param>
     /// <param name="skip">Bytes of the first sector that are not its own.</param>
     /// <returns>Offset and length in the file.</returns>

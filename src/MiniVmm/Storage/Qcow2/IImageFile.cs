@@ -16,7 +16,9 @@ internal interface IImageFile : IDisposable
     /// <summary>Bytes in it now.</summary>
     ulong Length { get; }
 
-    /// <summary>Reads; missing bytes before <paramref name="expected"/> are EIO, missing bytes after it are zeroes.</summary>
+    /// <summary>
+    /// Reads; missing bytes before <paramref name="expected"/> are EIO, missing bytes after it are zeroes.
+    /// </summary>
     int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected);
 
     /// <summary>Writes; past the end, the file grows, with zeroes in between.</summary>
@@ -30,8 +32,8 @@ internal interface IImageFile : IDisposable
 }
 
 /// <summary>
-/// A disk's file on the host. What was there at first, or was written since, does not go away by itself: once the file is
-/// shorter than that, missing bytes do not read as zeroes, and every later write and flush fails.
+/// A disk's file on the host. What was there at first, or was written since, does not go away by itself: once the file
+/// is shorter than that, missing bytes do not read as zeroes, and every later write and flush fails.
 /// </summary>
 internal sealed class HostImageFile(DiskFile file) : IImageFile
 {

@@ -5,8 +5,8 @@ using System.Text;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// The first cluster of an image: header, extensions, backing file's name (QEMU's docs/interop/qcow2.txt, "Header"). What
-/// is here was checked against the length of the file and QEMU's limits; what the tables say was not.
+/// The first cluster of an image: header, extensions, backing file's name (QEMU's docs/interop/qcow2.txt, "Header").
+/// What is here was checked against the length of the file and QEMU's limits; what the tables say was not.
 /// </summary>
 internal sealed record Qcow2Header
 {
@@ -94,20 +94,20 @@ internal sealed record Qcow2Header
     public static Qcow2Header Parse(ReadOnlySpan<byte> start, ulong fileLength, string subject)
     {
         if (!DiskImage.HasQcow2Magic(start))
-            throw new BadInputException($"{subject}: is no qcow2 image; give format=raw if it is a raw one");
+            throw new BadInputException($"{subject}: is not a qcow2 image; use format=raw if it is a raw one");
         if (start.Length < Version2Bytes)
             throw Damaged(subject, "ends in its header");
         uint version = U32(start, 4);
         if (version == 1)
-            throw new BadInputException($"{subject}: is qcow, version 1; `qemu-img convert -f qcow -O qcow2` makes qcow2 of it");
+            throw new BadInputException($"{subject}: is qcow version 1; convert it: `qemu-img convert -f qcow -O qcow2`");
         if (version is not (2 or 3))
-            throw new BadInputException($"{subject}: is qcow2 version {version}; only 2 and 3 are known");
+            throw new BadInputException($"{subject}: is qcow2 version {version}; only 2 and 3 are supported");
         if (version == 3 && start.Length < Version3Bytes)
             throw Damaged(subject, "ends in its header");
         uint length = version == 2 ? Version2Bytes : U32(start, 100);
         uint clusterBits = U32(start, 20);
         if (clusterBits is < 9 or > 21)
-            throw Damaged(subject, $"has clusters of 2^{clusterBits} bytes, and not of 2^9 to 2^21");
+            throw Damaged(subject, $"has clusters of 2^{clusterBits} bytes; 2^9 to 2^21 are allowed");
         if (version == 3 && (length < Version3Bytes || length % 8 != 0 || length > 1UL << (int)clusterBits
             || length > (uint)start.Length))
         {
@@ -127,7 +127,8 @@ internal sealed record Qcow2Header
         if (((incompatible & CompressionBit) != 0) != (compression != 0))
             throw Damaged(subject, "contradicts itself about how its clusters are compressed");
         if (compression > (uint)ClusterCompression.Zstd)
-            throw new BadInputException($"{subject}: has clusters of compression type {compression}; only zlib and zstd are known");
+            throw new BadInputException(
+                $"{subject}: has clusters of compression type {compression}; only zlib and zstd are supported");
         var header = new Qcow2Header
         {
             Version = (int)version,
@@ -170,11 +171,11 @@ internal sealed record Qcow2Header
             list.Add(names(bit) is { Length: > 0 } name ? $"{name} (bit {bit})" : $"bit {bit}");
         }
 
-        throw new BadInputException($"{subject}: needs features that are not known here: {string.Join(", ", list)}");
+        throw new BadInputException($"{subject}: needs unsupported features: {string.Join(", ", list)}");
     }
 
     private static BadInputException Unsupported(string subject, string what) =>
-        new($"{subject}: has {what}, which is not supported; `qemu-img convert -O qcow2` makes a copy without");
+        new($"{subject}: has {what}, which is not supported; `qemu-img convert -O qcow2` makes a copy without it");
 
     private static string? BackingName(ReadOnlySpan<byte> start, int headerLength, ulong clusterSize, string subject)
     {
@@ -207,7 +208,7 @@ internal sealed record Qcow2Header
             throw Damaged(subject, $"is a disk of {Size} bytes");
         ulong tables = (((Size + ClusterSize - 1) >> ClusterBits) + perTable - 1) / perTable;
         if (L1Size < tables)
-            throw Damaged(subject, $"has {L1Size} L1 entries, and needs {tables}");
+            throw Damaged(subject, $"has {L1Size} L1 entries, but needs {tables}");
         if ((ulong)L1Size * 8 > MaxL1Bytes)
             throw Damaged(subject, $"has {L1Size} L1 entries, more than 32 MiB of them");
         if (!IsTable(L1Offset, (ulong)L1Size * 8, fileLength))

@@ -115,8 +115,8 @@ public sealed unsafe partial class Qcow2Image
     }
 
     /// <summary>
-    /// Writes refcounts; waits until they and all data are durable; writes what refers to them. With the lock of updates
-    /// held, so that nothing comes in between that refers to what is not durable.
+    /// Writes refcounts; waits until they and all data are durable; writes what refers to them. With the lock of
+    /// updates held, so that nothing comes in between that refers to what is not durable.
     /// </summary>
     private int WriteBack()
     {
@@ -145,8 +145,8 @@ public sealed unsafe partial class Qcow2Image
     {
         if (!_hasLeaked)
         {
-            _report?.Invoke($"{_file.Subject}: not all room that was given up can be used again: its refcounts cannot be read "
-                + "or written; `qemu-img check -r leaks` finds it");
+            _report?.Invoke($"{_file.Subject}: some freed clusters cannot be reused: their refcounts cannot be read or "
+                + "written; `qemu-img check -r leaks` recovers them");
         }
 
         _hasLeaked = true;

@@ -81,8 +81,8 @@ public sealed unsafe partial class Qcow2Image
     }
 
     /// <summary>
-    /// Writes the next bytes to new clusters: allocates them, fills them with the new data and, before and after it, with
-    /// the old; and only then makes the mapping refer to them.
+    /// Writes the next bytes to new clusters: allocates them, fills them with the new data and, before and after it,
+    /// with the old; and only then makes the mapping refer to them.
     /// </summary>
     private int WriteNew(ulong offset, ulong left, scoped ref IoCursor slicer, scoped Span<IoVector> part, out ulong done)
     {

@@ -11,8 +11,8 @@ public sealed unsafe partial class Qcow2Image
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Whole clusters only. One that covers a backing file reads as zeroes afterwards, never as that file again; version 2
-    /// has no such entry, and keeps the cluster.
+    /// Whole clusters only. One that covers a backing file reads as zeroes afterwards, never as that file again;
+    /// version 2 has no such entry, and keeps the cluster.
     /// </remarks>
     public int Discard(ulong offset, ulong length)
     {

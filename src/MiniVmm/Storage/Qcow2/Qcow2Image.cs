@@ -7,16 +7,16 @@ namespace MiniVmm.Storage.Qcow2;
 internal delegate IDiskImage BackingOpener(string name, string? format, string subject);
 
 /// <summary>
-/// A qcow2 image, version 2 or 3 (QEMU's docs/interop/qcow2.txt): backing files, compressed clusters, internal snapshots
-/// below the active state. Not: encryption, external data files, extended L2 entries, resizing.
+/// A qcow2 image, version 2 or 3 (QEMU's docs/interop/qcow2.txt): backing files, compressed clusters, internal
+/// snapshots below the active state. Not: encryption, external data files, extended L2 entries, resizing.
 /// </summary>
 /// <remarks>
-/// If the process is killed or the power fails, the image has leaked clusters at worst, never two uses of one cluster, and
-/// everything that a completed <see cref="Flush"/> covers. The order that ensures this: new clusters, their refcounts and
-/// the first contents of new L2 tables are written; then fdatasync; then L2 and L1 entries, which refer only to what is
-/// durable by now; then fdatasync; only then are the refcounts of replaced clusters lowered, and their space reused once
-/// no earlier read or write of them is in flight. L2 entries wait in memory until a flush, as in QEMU: a killed
-/// process loses what a power cut would lose of a disk's own write cache.
+/// If the process is killed or the power fails, the image has leaked clusters at worst, never two uses of one cluster,
+/// and everything that a completed <see cref="Flush"/> covers. The order that ensures this: new clusters, their
+/// refcounts and the first contents of new L2 tables are written; then fdatasync; then L2 and L1 entries, which refer
+/// only to what is durable by now; then fdatasync; only then are the refcounts of replaced clusters lowered, and their
+/// space reused once no earlier read or write of them is in flight. L2 entries wait in memory until a flush, as in
+/// QEMU: a killed process loses what a power cut would lose of a disk's own write cache.
 /// <para/>
 /// Two locks: <c>_update</c> for changes of the mapping and the first part of a flush, <c>_tables</c> around every look
 /// at the tables. Neither is held while data is read or written.
@@ -104,7 +104,8 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
     /// <summary>Opens an image that is open as a file, and its backing files.</summary>
     /// <param name="file">Disposed with the image; not if this throws.</param>
     /// <param name="report">Receives one line if the image is found to be damaged while it is used.</param>
-    /// <exception cref="BadInputException">Damaged, or of a kind that is not supported; or a backing file is.</exception>
+    /// <exception cref="BadInputException">Damaged, or of a kind that is not supported; or a backing file
+    /// is.</exception>
     public static Qcow2Image Open(DiskFile file, Action<string>? report = null)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -124,14 +125,14 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         Qcow2Header header = Qcow2Header.Parse(new ReadOnlySpan<byte>(buffer.Bytes, start), length, file.Subject);
         if (!file.IsReadOnly && (header.IncompatibleFeatures & Qcow2Header.Dirty) != 0)
         {
-            throw new BadInputException($"{file.Subject}: was not closed by whoever wrote it with lazy refcounts; "
-                + "`qemu-img check -r all` counts them anew");
+            throw new BadInputException($"{file.Subject}: was not closed properly and has lazy refcounts; "
+                + "`qemu-img check -r all` rebuilds them");
         }
 
         if (!file.IsReadOnly && (header.IncompatibleFeatures & Qcow2Header.CorruptBit) != 0)
         {
             throw new BadInputException($"{file.Subject}: is marked as corrupt; `qemu-img check -r all` repairs what can be "
-                + "repaired, and with ,ro it can be read as it is");
+                + "repaired; ,ro opens it as it is");
         }
 
         return new Qcow2Image(file, header, openBacking, report);
@@ -184,7 +185,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             for (int i = 0; i < 3 && errno == 0 && _isDirty; i++)
                 errno = Flush();
             if (errno != 0)
-                _report?.Invoke($"{_file.Subject}: not all was written when it was closed: {Errno.Explain(errno)}");
+                _report?.Invoke($"{_file.Subject}: closed before all was written: {Errno.Explain(errno)}");
         }
 
         Release();
@@ -293,7 +294,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             && _metadata.TryAddRange(_header.L1Offset >> bits, Clusters((ulong)_header.L1Size * 8))
             && _metadata.TryAddRange(_header.RefcountTableOffset >> bits, _header.RefcountTableClusters);
         if (!good)
-            throw Qcow2Header.Damaged(_file.Subject, "has tables on top of each other");
+            throw Qcow2Header.Damaged(_file.Subject, "has overlapping tables");
         AddSnapshots();
         var tables = new List<ulong>();
         if (!_refcounts!.TryGetBlocks(tables))
@@ -341,13 +342,13 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             }
 
             if (!good)
-                throw Qcow2Header.Damaged(_file.Subject, $"has a broken entry {i} in its table of snapshots");
+                throw Qcow2Header.Damaged(_file.Subject, $"has a broken entry {i} in its snapshot table");
         }
 
         if (_header.SnapshotCount > 0
             && !_metadata.TryAddRange(_header.SnapshotsOffset >> _header.ClusterBits, Clusters(at - _header.SnapshotsOffset)))
         {
-            throw Qcow2Header.Damaged(_file.Subject, "has its table of snapshots on top of another");
+            throw Qcow2Header.Damaged(_file.Subject, "has a snapshot table that overlaps another table");
         }
     }
 
@@ -379,7 +380,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             _isBroken = true;
             if (_header.Version >= 3)
                 _ = WriteFeatures(Qcow2Header.IncompatibleField, _header.IncompatibleFeatures | Qcow2Header.CorruptBit);
-            _report?.Invoke($"{_file.Subject}: is damaged: {how}; nothing is written to it any more, "
+            _report?.Invoke($"{_file.Subject}: is damaged: {how}; nothing more is written to it; "
                 + "`qemu-img check -r all` repairs what can be repaired");
         }
 

@@ -82,7 +82,10 @@ internal sealed unsafe class RefcountTable : IDisposable
     /// <param name="wanted">At most so many.</param>
     /// <param name="first">The first.</param>
     /// <param name="count">How many.</param>
-    /// <returns>0; <see cref="Contradiction"/> where a count says that a table's cluster is free; ENOSPC where no number is left.</returns>
+    /// <returns>
+    /// 0; <see cref="Contradiction"/> where a count says that a table's cluster is free; ENOSPC where no number is
+    /// left.
+    /// </returns>
     public int Allocate(ulong wanted, out ulong first, out ulong count)
     {
         first = count = 0;
@@ -175,8 +178,9 @@ internal sealed unsafe class RefcountTable : IDisposable
 
     /// <summary>Goes on to a cluster that is free, or that no block counts.</summary>
     /// <remarks>
-    /// In an image of a terabyte this looks at tens of millions of counts, once: blocks that are not cached are read in large
-    /// pieces, bypassing the cache; and a block without a free cluster is not read again until one of its clusters is released.
+    /// In an image of a terabyte this looks at tens of millions of counts, once: blocks that are not cached are read in
+    /// large pieces, bypassing the cache; and a block without a free cluster is not read again until one of its
+    /// clusters is released.
     /// </remarks>
     private int FindFree(ref ulong cluster)
     {
@@ -342,8 +346,8 @@ internal sealed unsafe class RefcountTable : IDisposable
     }
 
     /// <summary>
-    /// Moves the table to a larger place, right after the clusters it could count: first the blocks for that place, then
-    /// the table.
+    /// Moves the table to a larger place, right after the clusters it could count: first the blocks for that place,
+    /// then the table.
     /// </summary>
     private int Grow()
     {

@@ -3,9 +3,9 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// Parts ("slices") of L2 tables or refcount blocks. The least recently used one is evicted when another is needed; dirty
-/// ones never are: the image writes those back in its own order. Slices rather than whole tables, since a table is a
-/// cluster of up to 2 MiB.
+/// Parts ("slices") of L2 tables or refcount blocks. The least recently used one is evicted when another is needed;
+/// dirty ones never are: the image writes those back in its own order. Slices rather than whole tables, since a table
+/// is a cluster of up to 2 MiB.
 /// </summary>
 /// <remarks>
 /// Called under the lock of the image's tables, except for <see cref="WriteDirty"/>, which the thread that dirties

@@ -1,12 +1,12 @@
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>
-/// The compressed clusters that were read last, unpacked: a guest reads one with many requests. From any thread; a thread
-/// that wants a cluster which another is unpacking waits for it.
+/// The compressed clusters that were read last, unpacked: a guest reads one with many requests. From any thread; a
+/// thread that wants a cluster which another is unpacking waits for it.
 /// </summary>
 /// <remarks>
-/// Identified by their L2 entry, and never out of date: nothing writes compressed clusters here, and the space of one is
-/// reused only when no entry refers to it.
+/// Identified by their L2 entry, and never out of date: nothing writes compressed clusters here, and the space of one
+/// is reused only when no entry refers to it.
 /// </remarks>
 internal sealed class UnpackedClusters(ulong clusterSize) : IDisposable
 {

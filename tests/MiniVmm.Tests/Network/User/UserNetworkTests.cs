@@ -295,7 +295,7 @@ public sealed class UserNetworkTests
         BadInputException refused = Assert.Throws<BadInputException>(() => new UserNetwork(Forwarding(port)));
 
         Assert.Equal(
-            $"--net user: hostfwd: TCP port {port} of the host at 127.0.0.1 is in use; choose another or end its user",
+            $"--net user: hostfwd: TCP port {port} of the host at 127.0.0.1 is in use; choose another, or end its user",
             refused.Message);
     }
 
@@ -309,7 +309,7 @@ public sealed class UserNetworkTests
 
         BadInputException refused = Assert.Throws<BadInputException>(() => new UserNetwork(options));
 
-        Assert.Contains("192.0.2.1 is none of the host's addresses", refused.Message);
+        Assert.Contains("192.0.2.1 is not one of the host's addresses", refused.Message);
     }
 
     [Fact]

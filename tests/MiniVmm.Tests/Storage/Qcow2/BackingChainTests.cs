@@ -109,15 +109,15 @@ public sealed class BackingChainTests : IDisposable
     }
 
     [Fact]
-    public void A_missing_file_is_to_be_put_back_or_named_anew_and_never_made()
+    public void A_missing_file_is_to_be_put_back_or_given_its_new_name_and_never_made()
     {
         _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "gone/base", "-F", "raw", "top", "1M");
 
         string message = Refusal("top");
 
         string above = _qemu.PathOf("top");
-        Assert.Contains($"backing file {_qemu.PathOf("gone/base")}: no such file; {above} names it as 'gone/base'", message);
-        Assert.Contains($"put it back, or, if it was moved, name it anew with `qemu-img rebase -u -b NEW -F raw {above}`", message);
+        Assert.Contains($"backing file {_qemu.PathOf("gone/base")}: no such file; {above} refers to it as 'gone/base'", message);
+        Assert.Contains($"put it back or, if it was moved, give its new name with `qemu-img rebase -u -b NEW -F raw {above}`", message);
         Assert.DoesNotContain("create", message);
         Assert.DoesNotContain("truncate", message);
     }

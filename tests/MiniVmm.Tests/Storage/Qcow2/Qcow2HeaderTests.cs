@@ -14,10 +14,10 @@ public sealed class Qcow2HeaderTests
     [InlineData(20, 8u, "clusters of 2^8 bytes")]
     [InlineData(20, 22u, "clusters of 2^22 bytes")]
     [InlineData(24, 0x80000000u, "is a disk of")]
-    [InlineData(24, 1u, "L1 entries, and needs")]
+    [InlineData(24, 1u, "L1 entries, but needs")]
     [InlineData(32, 1u, "encrypted (AES)")]
     [InlineData(32, 2u, "encrypted (LUKS)")]
-    [InlineData(36, 0u, "0 L1 entries, and needs 1")]
+    [InlineData(36, 0u, "0 L1 entries, but needs 1")]
     [InlineData(36, 0x00400001u, "more than 32 MiB")]
     [InlineData(36, 0x00400000u, "outside of the file")]
     [InlineData(44, 0x00030200u, "not aligned")]
@@ -38,7 +38,7 @@ public sealed class Qcow2HeaderTests
     [InlineData(76, 4u, "an external data file")]
     [InlineData(76, 8u, "how its clusters are compressed")]
     [InlineData(76, 16u, "extended L2 entries")]
-    [InlineData(76, 32u, "features that are not known here: bit 5")]
+    [InlineData(76, 32u, "needs unsupported features: bit 5")]
     public void A_header_that_cannot_be_used_is_refused(int at, uint value, string words)
     {
         byte[] image = BlankImage.Create(1 << 20);
