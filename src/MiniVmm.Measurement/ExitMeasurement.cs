@@ -49,7 +49,7 @@ public sealed class ExitMeasurement
 
     /// <summary>Measures, on a thread of its own.</summary>
     /// <param name="settings">What and how.</param>
-    /// <param name="progress">Told how much of it is done, from 0 to 1; called from that thread, between runs.</param>
+    /// <param name="progress">Receives how much of it is done, from 0 to 1; called from that thread, between runs.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="HostLimitException">A thread cannot be pinned.</exception>

@@ -128,7 +128,8 @@ public sealed record ExitReport
     public required double TscHertz { get; init; }
 
     /// <summary>
-    /// One supervisor instruction of the guest, in nanoseconds: tells the kind of KVM. Null where not even an empty loop ran.
+    /// One supervisor instruction of the guest, in nanoseconds, which shows the kind of KVM; null if not even an empty
+    /// loop ran.
     /// </summary>
     public required double? GuestInstruction { get; init; }
 

@@ -19,8 +19,8 @@ public struct ExitTimes
 }
 
 /// <summary>
-/// Reads the time stamp counter at every station and keeps all readings, in memory that lies ready. When it is full the
-/// last place is written over and over: a loop makes a known number of exits, and one more ends it.
+/// Reads the time stamp counter at every station and keeps all readings, in preallocated memory. When that is full, the
+/// last entry is overwritten: a loop makes a known number of exits, and one more ends it.
 /// </summary>
 internal unsafe struct LatencyProbe : IExitProbe
 {

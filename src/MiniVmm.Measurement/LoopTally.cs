@@ -8,7 +8,8 @@ namespace MiniVmm.Measurement;
 internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
 {
     /// <summary>
-    /// Rounds whose medians lie further apart than this, quartile to quartile, say more of the machine than of the exit.
+    /// Rounds whose medians lie further apart than this, quartile to quartile, say more of the machine than of the
+    /// exit.
     /// </summary>
     private const double WideSpread = 0.10;
 
@@ -124,7 +125,7 @@ internal sealed class LoopTally(ExitLoop loop, double nanosecondsPerTick)
         foreach (KernelCheck check in result.Checks.Where(check => check.Agrees == false))
         {
             yield return $"the kernel counted {check.Counted} {check.Counter}, and the loop {check.Expected}: "
-                + "the figures are not of what they say";
+                + "do not use these figures";
         }
     }
 }

@@ -33,7 +33,8 @@ internal sealed class DoorbellReader(EventFd doorbell, int? cpu) : IPartner
 }
 
 /// <summary>
-/// Waits until the vCPU has gone in and had time to halt or to get busy, notes the time, and acts: once for each turn.
+/// Waits until the vCPU has entered the guest and had time to halt or to get busy, records the time, and acts: once for
+/// each turn.
 /// </summary>
 /// <param name="entries">The vCPU's count of entries.</param>
 /// <param name="turns">How often.</param>

@@ -8,8 +8,8 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Terminal;
 
 /// <summary>
-/// Carries what is typed to the guest's console. On a terminal Ctrl-A starts a command, as in QEMU; a pipe or a
-/// file is carried as it is.
+/// Forwards what is typed to the guest's console. On a terminal Ctrl-A starts a command, as in QEMU; a pipe or a file
+/// is forwarded unchanged.
 /// </summary>
 public sealed unsafe class ConsoleInput : IDisposable
 {
@@ -20,8 +20,8 @@ public sealed unsafe class ConsoleInput : IDisposable
     private const int Patience = 500;
 
     /// <summary>
-    /// How soon to ask again whether the terminal is ours, in milliseconds: a shell tells a job that runs already nothing
-    /// when it brings it to the foreground.
+    /// How often to check whether the terminal is ours, in milliseconds: a shell does not notify a running job that it
+    /// brings to the foreground.
     /// </summary>
     private const int ForegroundDelay = 250;
 
@@ -71,7 +71,7 @@ public sealed unsafe class ConsoleInput : IDisposable
         pollfd* fds = stackalloc pollfd[2];
         while (true)
         {
-            // What the guest has no room for waits here, and whoever writes waits, too. But a terminal is read again
+            // What the guest has no room for waits here, and so does the writer. But a terminal is read again
             // once the guest seems to hang: one of the keys may be meant to end it.
             bool full = !Flush();
             bool waits = full && (_keys is null || Environment.TickCount64 - _lastTaken < Patience);

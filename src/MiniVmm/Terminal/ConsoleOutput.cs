@@ -158,7 +158,7 @@ public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
             if (_ending)
                 return;
 
-            // Say that we sleep, then look once more: a byte put in between either is seen here or wakes us.
+            // Announce the sleep, then look once more: a byte added in between is either seen here or wakes us.
             Interlocked.Exchange(ref _idle, 1);
             if (Volatile.Read(ref _written) == _read && !_ending)
             {

@@ -7,8 +7,8 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Terminal;
 
 /// <summary>
-/// What <c>--console</c> and <c>--debugcon</c> name: the guest's text on its way out, keys on their way in, and the terminal's mode.
-/// Disposal writes out what is left and puts the terminal back.
+/// What <c>--console</c> and <c>--debugcon</c> name: the guest's text on its way out, keys on their way in, and the
+/// terminal's mode. Disposal writes out what is left and puts the terminal back.
 /// </summary>
 internal sealed unsafe class HostConsole : IDisposable
 {
@@ -79,7 +79,9 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <summary>Takes what port 0xe9 prints.</summary>
     public IConsoleSink DebugSink { get; }
 
-    /// <summary>The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.</summary>
+    /// <summary>
+    /// The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.
+    /// </summary>
     public string ClosedOption => _debugOutput?.IsClosed == true
         ? $"--debugcon {_options.DebugConsolePath}"
         : $"--console {_options.ConsolePath}";
@@ -102,7 +104,7 @@ internal sealed unsafe class HostConsole : IDisposable
         _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null, _terminal);
     }
 
-    /// <summary>Says how large the terminal is, now and whenever that changes, if text goes to one.</summary>
+    /// <summary>Reports the terminal's size, now and at each change, if text goes to a terminal.</summary>
     /// <param name="resize">Gets columns and rows; from any thread.</param>
     public void FollowSize(Action<ushort, ushort> resize) =>
         _size ??= TerminalSize.TryFollow(StandardOutput, resize);

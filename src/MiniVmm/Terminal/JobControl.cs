@@ -6,9 +6,9 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Terminal;
 
 /// <summary>
-/// What a shell does with a job on its terminal, until it is disposed of: stopped by SIGTSTP, the process first puts the
-/// terminal back; continued, it has raw mode again as soon as it is in the foreground. SIGSTOP gives no chance to put
-/// anything back, and is continued alike.
+/// What a shell does with a job on its terminal, until it is disposed of: stopped by SIGTSTP, the process first puts
+/// the terminal back; continued, it has raw mode again as soon as it is in the foreground. SIGSTOP gives no chance to
+/// put anything back, and is continued alike.
 /// </summary>
 internal sealed unsafe class JobControl : IDisposable
 {
@@ -36,7 +36,7 @@ internal sealed unsafe class JobControl : IDisposable
     public static void Suspend() => _ = kill(0, SIGTSTP);
 
     /// <summary>
-    /// Has the calling thread get EIO for a read from the background, which would otherwise stop the process.
+    /// Makes a read from the background fail with EIO on the calling thread, where it would otherwise stop the process.
     /// </summary>
     public static void RefuseToBeStoppedByReading()
     {

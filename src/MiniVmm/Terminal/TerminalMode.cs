@@ -23,8 +23,8 @@ public sealed unsafe class TerminalMode : IDisposable
     }
 
     /// <summary>
-    /// Whether keys typed there are for this process: in the background they are for another, reading them would stop us
-    /// (SIGTTIN), and so would changing the mode (SIGTTOU).
+    /// Whether keys typed there are for this process: in the background they are for another, reading them would stop
+    /// us (SIGTTIN), and so would changing the mode (SIGTTOU).
     /// </summary>
     public bool IsForeground => tcgetpgrp(_fd) == getpgrp();
 
@@ -44,7 +44,7 @@ public sealed unsafe class TerminalMode : IDisposable
         if (IsForeground)
             return Volatile.Read(ref _raw) || EnterRaw();
 
-        // Whoever has it now sets it as he likes: it is to be entered anew.
+        // Its current owner may change the mode: raw mode must be entered again.
         Volatile.Write(ref _raw, false);
         return false;
     }
@@ -58,7 +58,7 @@ public sealed unsafe class TerminalMode : IDisposable
             if (_disposed || tcgetattr(_fd, &now) != 0)
                 return false;
 
-            // A shell gives back the raw mode of a job that it continues: that is not what was before.
+            // A shell restores the raw mode of a job that it continues: that is not the original mode.
             if (!_known)
                 (_before, _known) = (now, true);
             termios raw = _before;

@@ -5,8 +5,8 @@ using Tmds.Linux;
 namespace MiniVmm.Terminal;
 
 /// <summary>
-/// Follows the size of a terminal until it is disposed of. There may be none at first: who makes a terminal for a program
-/// (docker, expect, script) often sets its size when the program runs already.
+/// Follows the size of a terminal until it is disposed of. There may be none at first: programs that create a
+/// terminal (docker, expect, script) often set its size only after they have started the program on it.
 /// </summary>
 public sealed unsafe class TerminalSize : IDisposable
 {
@@ -24,7 +24,7 @@ public sealed unsafe class TerminalSize : IDisposable
         Refresh();
     }
 
-    /// <summary>Tells <paramref name="resize"/> columns and rows, now and at each SIGWINCH.</summary>
+    /// <summary>Calls <paramref name="resize"/> with columns and rows, now and at each SIGWINCH.</summary>
     /// <returns>Null where the file is no terminal.</returns>
     public static TerminalSize? TryFollow(int fd, Action<ushort, ushort> resize) =>
         TryGet(fd, out _, out _) ? new TerminalSize(fd, resize) : null;
@@ -42,7 +42,7 @@ public sealed unsafe class TerminalSize : IDisposable
 
     public void Dispose() => _changes.Dispose();
 
-    /// <summary>Tells the size once more: of its changes a process in the background hears nothing.</summary>
+    /// <summary>Reports the size once more: a process in the background gets no SIGWINCH.</summary>
     public void Refresh()
     {
         lock (_lock)

@@ -158,7 +158,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
             return false;
         _unannounced = 0;
 
-        // The used index must be out before the driver's wish is read, or both sides may wait (2.7.7.2): the one order
+        // The used index must be visible before the driver's request is read, or both may wait (2.7.7.2): the one order
         // that x86 does not keep by itself.
         Interlocked.MemoryBarrier();
         if (!_eventIndex)
@@ -188,7 +188,7 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
         else
             Volatile.Write(ref *(ushort*)_used, (ushort)0);
 
-        // The wish must be out before the index is read again (2.7.10).
+        // The request must be visible before the index is read again (2.7.10).
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref *AvailableIndex) != _nextAvailable;
     }

@@ -26,8 +26,8 @@ public sealed class LoopTallyTests
     }
 
     [Theory]
-    [InlineData(102, 100, "the kernel counted 102 fpu_reload, and the loop 101: the figures are not of what they say")]
-    [InlineData(101, 99, "the kernel counted 99 mmio_exits, and the loop 100: the figures are not of what they say")]
+    [InlineData(102, 100, "the kernel counted 102 fpu_reload, and the loop 101: do not use these figures")]
+    [InlineData(101, 99, "the kernel counted 99 mmio_exits, and the loop 100: do not use these figures")]
     public void Counts_that_disagree_are_remarked(long returns, long own, string remark)
     {
         LoopResult result = Counted("mmio-write", returns: 101, Kernel(returns, own));

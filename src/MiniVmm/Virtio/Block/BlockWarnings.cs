@@ -3,10 +3,10 @@ using MiniVmm.Host;
 namespace MiniVmm.Virtio.Block;
 
 /// <summary>
-/// Tells the user that the host's disk fails, once for each thing that fails in each way: a guest repeats its
-/// requests, and each is a failure again.
+/// Warns the user that the host's disk fails, once for each operation and errno: a guest repeats its requests, and each
+/// fails again.
 /// </summary>
-/// <param name="subject">What the lines start with.</param>
+/// <param name="subject">What the warnings start with.</param>
 /// <param name="warn">Takes a line; called by one thread at a time.</param>
 internal sealed class BlockWarnings(string subject, Action<string> warn)
 {
@@ -18,21 +18,21 @@ internal sealed class BlockWarnings(string subject, Action<string> warn)
         lock (_told)
         {
             if (_told.Add((operation, errno)))
-                Tell(operation, offset, Why(operation, errno));
+                Report(operation, offset, Why(operation, errno));
         }
     }
 
-    /// <summary>Where something failed in a way that no errno stands for.</summary>
+    /// <summary>Reports a failure that has no errno.</summary>
     public void Threw(BlockOperation operation, ulong offset, Exception failure)
     {
         lock (_told)
         {
             if (_told.Add((operation, Unexpected)))
-                Tell(operation, offset, failure.Message);
+                Report(operation, offset, failure.Message);
         }
     }
 
-    private void Tell(BlockOperation operation, ulong offset, string why) =>
+    private void Report(BlockOperation operation, ulong offset, string why) =>
         warn($"{subject}: {What(operation, offset)} failed: {why}; the guest gets an I/O error");
 
     private static string What(BlockOperation operation, ulong offset) => operation switch
@@ -48,7 +48,7 @@ internal sealed class BlockWarnings(string subject, Action<string> warn)
     {
         (_, Errno.EIO) => $"{Errno.Explain(errno)}: the disk below is faulty, or the file became shorter",
         (BlockOperation.Write, Errno.EPERM) =>
-            "a raw disk is not to look like another format at the next start; format=raw lets the guest write what it likes",
+            "a probed raw disk must not look like another format at the next start; format=raw allows any write",
         _ => ProcessLimit.Explain(errno),
     };
 }

@@ -60,7 +60,7 @@ internal sealed class NetPair : IDisposable
         SetOffloads(features);
         _receiver.Begin(receive, features.HasFlag(NetFeatures.MrgRxbuf));
         _transmitter.Begin(transmit);
-        _receiver.Rests = _transmitter.Drops = true;
+        _receiver.IsIdle = _transmitter.IsDropping = true;
         _wanted = _index == 0;
         SetActive(_wanted);
     }
@@ -76,7 +76,7 @@ internal sealed class NetPair : IDisposable
         _complained = false;
     }
 
-    /// <summary>Says whether the pair is in use; from another thread, and done a moment later.</summary>
+    /// <summary>Sets whether the pair is in use; from any thread, and takes effect a moment later.</summary>
     public void Want(bool active)
     {
         _wanted = active;
@@ -94,14 +94,14 @@ internal sealed class NetPair : IDisposable
     {
         if (_receiver.Run())
             _interrupt!.QueueUsed(_index * 2);
-        Settle(_receiveQueue);
+        UpdateWatch(_receiveQueue);
     }
 
     public void Transmit()
     {
         if (_transmitter.Run())
             _interrupt!.QueueUsed((_index * 2) + 1);
-        Settle(_transmitQueue);
+        UpdateWatch(_transmitQueue);
     }
 
     public void Dispose()
@@ -125,7 +125,7 @@ internal sealed class NetPair : IDisposable
         if (active == _active)
             return;
         _active = active;
-        _receiver.Rests = _transmitter.Drops = !active;
+        _receiver.IsIdle = _transmitter.IsDropping = !active;
         if (active)
         {
             _endpoint.SetPairActive(_index, true);
@@ -148,7 +148,7 @@ internal sealed class NetPair : IDisposable
             Transmit();
     }
 
-    private void Settle(Virtqueue? queue)
+    private void UpdateWatch(Virtqueue? queue)
     {
         if (queue is not null && (queue.Error != ChainError.None || _receiver.IsBroken) && !_complained)
         {
@@ -165,7 +165,7 @@ internal sealed class NetPair : IDisposable
         }
         else if (_transmitter.WantsRoom)
         {
-            _turn.Signal(); // there is more to throw away, but after what else the thread has to do
+            _turn.Signal(); // there is more to drop, but after the thread's other work
         }
     }
 
@@ -175,8 +175,7 @@ internal sealed class NetPair : IDisposable
             return;
         _watch.Dispose();
         _watch = null;
-        _transmitter.Drops = true;
-        _receiver.Rests = true;
+        _receiver.IsIdle = _transmitter.IsDropping = true;
         _turn.Signal();
         _lost();
     }

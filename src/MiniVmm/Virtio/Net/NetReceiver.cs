@@ -71,8 +71,8 @@ internal sealed unsafe class NetReceiver : IDisposable
     /// <summary>Whether the guest takes unfinished checksums (VIRTIO_NET_F_GUEST_CSUM).</summary>
     public bool TakesChecksums { get; set; }
 
-    /// <summary>Whether frames are left alone: the pair is not in use.</summary>
-    public bool Rests { get; set; }
+    /// <summary>Whether no frames are read: the pair is not in use.</summary>
+    public bool IsIdle { get; set; }
 
     /// <param name="loop">Its thread.</param>
     /// <param name="resume">What to call when the limit lets frames pass again.</param>
@@ -103,7 +103,7 @@ internal sealed unsafe class NetReceiver : IDisposable
     public bool Run()
     {
         WantsFrames = false;
-        if (_queue is not { } queue || _chain is not { } chain || IsGone || IsBroken || Rests)
+        if (_queue is not { } queue || _chain is not { } chain || IsGone || IsBroken || IsIdle)
             return false;
         queue.SuppressNotifications();
         int completed = 0;

@@ -42,8 +42,8 @@ internal sealed unsafe class NetTransmitter : IDisposable
     /// <summary>Whether there is more to do as soon as the descriptor takes frames.</summary>
     public bool WantsRoom { get; private set; }
 
-    /// <summary>Whether frames are thrown away: the pair is not in use, or its link is gone.</summary>
-    public bool Drops { get; set; }
+    /// <summary>Whether frames are dropped: the pair is not in use, or its link is gone.</summary>
+    public bool IsDropping { get; set; }
 
     /// <param name="loop">Its thread.</param>
     /// <param name="resume">What to call when the limit lets frames pass again.</param>
@@ -108,7 +108,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
             _taken = true;
         }
 
-        if (_limit is not null && !Drops && _limit.Delay() is { Ticks: > 0 } delay)
+        if (_limit is not null && !IsDropping && _limit.Delay() is { Ticks: > 0 } delay)
         {
             _timer!.Start(delay);
             return false;
@@ -130,7 +130,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
     private bool Write(DescriptorChain chain)
     {
         uint frame = chain.ReadableLength - VirtioNet.HeaderLength;
-        if (Drops || chain.ReadableLength < VirtioNet.HeaderLength + VirtioNet.EthernetHeader || frame > _mostBytes)
+        if (IsDropping || chain.ReadableLength < VirtioNet.HeaderLength + VirtioNet.EthernetHeader || frame > _mostBytes)
             return Drop();
 
         ReadOnlySpan<IoVector> readable = chain.Readable;
