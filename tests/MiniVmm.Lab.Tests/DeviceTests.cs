@@ -10,7 +10,7 @@ public sealed class DevicesBoot : IAsyncLifetime
 {
     public const string Greeting = "Hello from the guest";
 
-    private static readonly string s_long = string.Concat(Enumerable.Range(0, 500).Select(i => $"{i:x3}."));
+    private static readonly string LongText = string.Concat(Enumerable.Range(0, 500).Select(i => $"{i:x3}."));
 
     private readonly byte[] _file = RandomNumberGenerator.GetBytes(4 << 20);
 
@@ -20,7 +20,7 @@ public sealed class DevicesBoot : IAsyncLifetime
     /// <summary>A line of 2,000 characters, typed at the guest and printed back by it.</summary>
     public string Typed { get; private set; } = "";
 
-    public static string Expected => s_long;
+    public static string Expected => LongText;
 
     public string RandomSource { get; private set; } = "";
 
@@ -45,7 +45,7 @@ public sealed class DevicesBoot : IAsyncLifetime
         await using GuestShell guest = await GuestShell.StartAsync("devices", "lab.tty=hvc0",
             "--mem", "256M", "--console", "virtio", "--rng", "--net", $"user,hostfwd=tcp:127.0.0.1:{port}-:80");
         Terminal = await guest.RunAsync("tty");
-        Typed = await guest.RunAsync($"echo {s_long}");
+        Typed = await guest.RunAsync($"echo {LongText}");
 
         RandomSource = await guest.RunAsync("cat /sys/class/misc/hw_random/rng_current");
         for (int i = 0; i < Entropy.Length; i++)

@@ -12,7 +12,7 @@ public static partial class KernelLog
     /// The lab's processor has no invariant TSC: the scheduler's clock does not count as stable, and tracing says
     /// in these lines that it takes another one.
     /// </summary>
-    private static readonly string[] s_tracingClock =
+    private static readonly string[] TracingClock =
     [
         "] Unstable clock detected, switching default tracing clock to \"global\"",
         "] If you want to keep using the local clock, then add:",
@@ -31,7 +31,7 @@ public static partial class KernelLog
             inXsaveReport |= pair[0].EndsWith("[ cut here ]------------", StringComparison.Ordinal) &&
                 pair[1].Contains("XSAVE consistency problem", StringComparison.Ordinal);
             // On a host with other work the emulator stands still for a while, in the middle of an interrupt too.
-            bool known = inXsaveReport || XsaveLeaf().IsMatch(pair[0]) || s_tracingClock.Any(pair[0].EndsWith)
+            bool known = inXsaveReport || XsaveLeaf().IsMatch(pair[0]) || TracingClock.Any(pair[0].EndsWith)
                 || pair[0].Contains("] hrtimer: interrupt took ", StringComparison.Ordinal);
             if (pair[0].Contains("---[ end trace", StringComparison.Ordinal))
             {

@@ -44,7 +44,7 @@ public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<St
     /// them is "Marking TSC unstable due to TSCs unsynchronized": the lab's own kernel says that of the emulated
     /// processors, so KVM cannot give its guests better ones; under QEMU in the lab a guest says it too.
     /// </summary>
-    private static readonly string[] s_complaints =
+    private static readonly string[] Complaints =
     [
         "ACPI Error", "ACPI Exception", "ACPI BIOS Error", "ACPI BIOS Warning", "ACPI Warning", "[Firmware Bug]",
         "[Firmware Warn]", "MP-BIOS bug", "timer doesn't work", "doesn't work through Interrupt-remapped",
@@ -111,7 +111,7 @@ public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<St
     {
         Assert.Contains(boot.Log, line => line.Contains("Linux version", StringComparison.Ordinal));
         Assert.DoesNotContain(boot.Log, line =>
-            s_complaints.Any(complaint => line.Contains(complaint, StringComparison.OrdinalIgnoreCase)));
+            Complaints.Any(complaint => line.Contains(complaint, StringComparison.OrdinalIgnoreCase)));
     }
 
     [Fact]

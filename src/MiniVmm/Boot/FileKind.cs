@@ -18,7 +18,7 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
     private const string NameAKernel = "MiniVmm boots kernels directly, without firmware; name a kernel";
     private const string TakeKernelOut = "take the kernel out of it, and name that";
 
-    private static readonly Signature[] s_signatures =
+    private static readonly Signature[] Signatures =
     [
         new(0, [0x51, 0x46, 0x49, 0xfb], new("a qcow2 disk image", GiveAsDisk, true)),
         new(0, "KDMV"u8, new("a VMDK disk image", ConvertDisk("vmdk"), true)),
@@ -53,7 +53,7 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
     /// <summary>The kind of a file that is neither ELF nor a bzImage; null if unknown.</summary>
     public static FileKind? Recognise(ReadOnlySpan<byte> file)
     {
-        foreach (Signature signature in s_signatures)
+        foreach (Signature signature in Signatures)
         {
             if (signature.Matches(file))
                 return signature.Kind;

@@ -9,19 +9,19 @@ namespace MiniVmm.Cpu;
 public static class CpuFeatures
 {
     // Built at the first use: --cpu host alone never needs it.
-    private static readonly Lazy<Table> s_table = new(() => new Table());
+    private static readonly Lazy<Table> LazyTable = new(() => new Table());
 
     /// <summary>All features, by leaf and bit.</summary>
-    public static IReadOnlyList<CpuFeature> All => s_table.Value.All;
+    public static IReadOnlyList<CpuFeature> All => LazyTable.Value.All;
 
     /// <summary>The registers that <see cref="All"/> lie in, each once.</summary>
-    public static IReadOnlyList<CpuFeatureWord> Words => s_table.Value.Words;
+    public static IReadOnlyList<CpuFeatureWord> Words => LazyTable.Value.Words;
 
     /// <summary>Finds a feature by one of its names.</summary>
     public static bool TryFind(string name, out CpuFeature feature)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return s_table.Value.ByName.TryGetValue(Fold(name), out feature);
+        return LazyTable.Value.ByName.TryGetValue(Fold(name), out feature);
     }
 
     /// <summary>The feature of that name, which the program knows to exist.</summary>
@@ -34,10 +34,10 @@ public static class CpuFeatures
     /// <summary>The error for an unknown name, with the closest known one, if any is close.</summary>
     internal static string Unknown(string name)
     {
-        string? closest = Spelling.Closest(Fold(name), s_table.Value.ByName.Keys);
+        string? closest = Spelling.Closest(Fold(name), LazyTable.Value.ByName.Keys);
         return closest is null
             ? $"no CPU feature is called '{name}'"
-            : $"no CPU feature is called '{name}'; did you mean {s_table.Value.ByName[closest].Name}?";
+            : $"no CPU feature is called '{name}'; did you mean {LazyTable.Value.ByName[closest].Name}?";
     }
 
     internal static string Fold(string name) =>

@@ -14,7 +14,7 @@ public static class CpuidBuilder
     // Bits of 0x80000001 EDX that repeat leaf 1 EDX on AMD (APM vol. 3, Fn8000_0001_EDX).
     private const uint AmdAliases = 0x0183_F3FF;
 
-    private static readonly CpuFeatureWord s_leaf1Ecx = new(1, 0, CpuidRegister.Ecx);
+    private static readonly CpuFeatureWord Leaf1Ecx = new(1, 0, CpuidRegister.Ecx);
 
     /// <summary>Works out the leaves once for all vCPUs.</summary>
     /// <param name="supported">KVM_GET_SUPPORTED_CPUID (Documentation/virt/kvm/api.rst 4.46).</param>
@@ -60,7 +60,7 @@ public static class CpuidBuilder
         }
 
         // An 8-bit APIC id of 0xFF addresses everyone.
-        if (topology.MaxApicId > 254 && (table.Get(s_leaf1Ecx) & X2Apic) == 0)
+        if (topology.MaxApicId > 254 && (table.Get(Leaf1Ecx) & X2Apic) == 0)
         {
             warnings.Add($"--cpu {selection.Text}: without x2apic a guest cannot start vCPUs of APIC ids over 254, "
                 + $"here up to {topology.MaxApicId}");
@@ -100,8 +100,8 @@ public static class CpuidBuilder
     /// <summary>OSXSAVE and OSPKE mirror the guest's CR4, kept by KVM; the others are facts of the machine.</summary>
     private static void SetDynamicBits(CpuidTable table, bool tscDeadline)
     {
-        uint ecx = (table.Get(s_leaf1Ecx) & ~(OsXsave | TscDeadline)) | Hypervisor;
-        table.Set(s_leaf1Ecx, tscDeadline ? ecx | TscDeadline : ecx);
+        uint ecx = (table.Get(Leaf1Ecx) & ~(OsXsave | TscDeadline)) | Hypervisor;
+        table.Set(Leaf1Ecx, tscDeadline ? ecx | TscDeadline : ecx);
         CpuFeatureWord protectionKeys = new(7, 0, CpuidRegister.Ecx);
         table.Set(protectionKeys, table.Get(protectionKeys) & ~OsPke);
 
@@ -145,7 +145,7 @@ public static class CpuidBuilder
         foreach (CpuFeature feature in wanted)
             masks[feature.Word] |= feature.Mask;
         // Part of every model: what a guest under KVM is faster with, whatever processor it sees.
-        masks[s_leaf1Ecx] |= X2Apic | Hypervisor;
+        masks[Leaf1Ecx] |= X2Apic | Hypervisor;
         masks[new(0x40000001, 0, CpuidRegister.Eax)] = uint.MaxValue;
         foreach ((CpuFeature feature, bool on) in selection.Changes)
         {

@@ -7,7 +7,7 @@ internal static class CpuidXsave
     private const uint MinimumSize = 512 + 64;
 
     // Which feature a state component belongs to; one with several needs any of them.
-    private static readonly (int Component, string[] Features)[] s_owners =
+    private static readonly (int Component, string[] Features)[] Owners =
     [
         (2, ["avx"]),
         (3, ["mpx"]),
@@ -37,7 +37,7 @@ internal static class CpuidXsave
         }
 
         ulong allowed = owned ? 3 : ulong.MaxValue;
-        foreach ((int component, string[] names) in s_owners)
+        foreach ((int component, string[] names) in Owners)
         {
             CpuFeature[] features = [.. names.Select(CpuFeatures.Find)];
             if (owned && features.Any(table.Has))

@@ -6,7 +6,7 @@ namespace MiniVmm.Cpu;
 internal sealed class SmpOption
 {
     // QEMU's further levels: fine as long as they say nothing.
-    private static readonly string[] s_unsupportedLevels = ["dies", "clusters", "modules", "books", "drawers"];
+    private static readonly string[] UnsupportedLevels = ["dies", "clusters", "modules", "books", "drawers"];
 
     private readonly string _text;
     private readonly Dictionary<string, int> _given = new(StringComparer.Ordinal);
@@ -37,7 +37,7 @@ internal sealed class SmpOption
             throw Bad("nothing between two commas");
         if (equals < 0 && !first)
             throw Bad($"'{part}' has no key; write cpus=, maxcpus=, sockets=, cores= or threads= in front");
-        bool unsupported = s_unsupportedLevels.Contains(key);
+        bool unsupported = UnsupportedLevels.Contains(key);
         if (!unsupported && key is not ("cpus" or "maxcpus" or "sockets" or "cores" or "threads"))
             throw Bad($"no key '{key}'; there are cpus, maxcpus, sockets, cores and threads");
         int number = Number(key, value);

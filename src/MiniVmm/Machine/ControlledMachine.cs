@@ -9,7 +9,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     : IControlledMachine
 {
     /// <summary>How long the guest may take to say how its memory is used.</summary>
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly VirtioBalloon? _balloon = devices?.Balloon;
 
@@ -27,7 +27,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
                 vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
         ],
         Backing = machine.Backing.Description,
-        GuestMemory = _balloon?.RequestStatistics(_patience)?.ByName(),
+        GuestMemory = _balloon?.RequestStatistics(Patience)?.ByName(),
         Devices = devices?.ReadCounters() ?? [],
     };
 

@@ -11,8 +11,8 @@ namespace MiniVmm.Machine;
 /// <param name="Gsi">Its interrupt line, edge-triggered.</param>
 public sealed record VirtioSlot(int Index, string Name, byte Gsi)
 {
-    private static readonly string[] _withoutAcpi = ["acpi=off", "acpi=ht"];
-    private static readonly string[] _withoutIoApic = ["noapic", "nolapic", "disableapic"];
+    private static readonly string[] WithoutAcpi = ["acpi=off", "acpi=ht"];
+    private static readonly string[] WithoutIoApic = ["noapic", "nolapic", "disableapic"];
 
     /// <summary>First address of its registers.</summary>
     public ulong Address => MemoryLayout.VirtioMmio + ((ulong)Index * VirtioMmio.Length);
@@ -39,7 +39,7 @@ public sealed record VirtioSlot(int Index, string Name, byte Gsi)
     {
         ArgumentNullException.ThrowIfNull(options);
         string[] names = [.. options.VirtioDevices];
-        bool only8259 = Says(options, _withoutIoApic);
+        bool only8259 = Says(options, WithoutIoApic);
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]
             : AreNamed(options) ? [.. InterruptWiring.FreeIsaLines, .. InterruptWiring.IoApicLines]
             : [.. InterruptWiring.IoApicLines, .. InterruptWiring.FreeIsaLines];
@@ -63,7 +63,7 @@ public sealed record VirtioSlot(int Index, string Name, byte Gsi)
             : options.CommandLine;
     }
 
-    private static bool AreNamed(MachineOptions options) => options.VirtioOnCommandLine || Says(options, _withoutAcpi);
+    private static bool AreNamed(MachineOptions options) => options.VirtioOnCommandLine || Says(options, WithoutAcpi);
 
     private static bool Says(MachineOptions options, string[] words) =>
         options.CommandLine.Split(' ', StringSplitOptions.RemoveEmptyEntries).Any(words.Contains);

@@ -9,11 +9,11 @@ namespace MiniVmm.Network;
 internal sealed class HostProgram(string name, string package)
 {
     // Where such programs are, independent of the caller's PATH.
-    private static readonly string[] s_folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
+    private static readonly string[] Folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 
     /// <exception cref="HostLimitException">It is not installed.</exception>
     public string Find(string option) =>
-        s_folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
+        Folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
         ?? throw new HostLimitException(
             $"{option}: needs the program {name}; install it (package {package}), or use --net user");
 

@@ -18,8 +18,8 @@ internal sealed class NatNetwork : IDisposable
     private const string Prefix = "nat-";
     private const string ForwardingSwitch = "/proc/sys/net/ipv4/ip_forward";
 
-    private static readonly HostProgram s_nft = new("nft", "nftables");
-    private static readonly HostProgram s_dnsmasq = new("dnsmasq", "dnsmasq-base");
+    private static readonly HostProgram Nft = new("nft", "nftables");
+    private static readonly HostProgram Dnsmasq = new("dnsmasq", "dnsmasq-base");
 
     private readonly string _root;
     private readonly string _option;
@@ -57,8 +57,8 @@ internal sealed class NatNetwork : IDisposable
     public static NatNetwork Join(Ipv4Network? subnet, string option)
     {
         string root = FolderOfNamespace();
-        s_nft.Find(option);
-        s_dnsmasq.Find(option);
+        Nft.Find(option);
+        Dnsmasq.Find(option);
         NatNetwork network = new(root, BridgeName(subnet), option);
         try
         {
@@ -197,8 +197,8 @@ internal sealed class NatNetwork : IDisposable
             _bridge.SetAddress(Subnet.Host(1), Subnet);
             _bridge.SetUp(true);
             EnableForwarding();
-            s_nft.Run(_option, ["-f", "-"], Rules(Bridge, Subnet));
-            s_dnsmasq.Run(_option, DnsmasqArguments(), "");
+            Nft.Run(_option, ["-f", "-"], Rules(Bridge, Subnet));
+            Dnsmasq.Run(_option, DnsmasqArguments(), "");
         }
         catch
         {
@@ -238,7 +238,7 @@ internal sealed class NatNetwork : IDisposable
         StopDnsmasq();
 
         // Added first, so that deleting a table that does not exist succeeds.
-        s_nft.Run(_option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n");
+        Nft.Run(_option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n");
         _bridge.DeleteBridge();
         Directory.Delete(Folder, recursive: true);
     }

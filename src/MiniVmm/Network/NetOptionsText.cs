@@ -5,9 +5,9 @@ namespace MiniVmm.Network;
 /// <summary>The text of <c>--net</c>: its mode, its keys, and every complaint.</summary>
 internal sealed class NetOptionsText(string text)
 {
-    private static readonly string[] s_modes = ["user", "tap", "bridge", "nat", "none"];
-    private static readonly string[] s_everyKey = ["mac", "mtu", "bw"];
-    private static readonly string[] s_userKeys = ["hostfwd", "net", "hostname", "dns", "restrict"];
+    private static readonly string[] Modes = ["user", "tap", "bridge", "nat", "none"];
+    private static readonly string[] EveryKey = ["mac", "mtu", "bw"];
+    private static readonly string[] UserKeys = ["hostfwd", "net", "hostname", "dns", "restrict"];
 
     private readonly HashSet<string> _given = new(StringComparer.Ordinal);
     private readonly List<HostForward> _forwards = [];
@@ -40,7 +40,7 @@ internal sealed class NetOptionsText(string text)
             "nat" => new NetOptions { Mode = NetMode.Nat, Subnet = value is null ? null : NatSubnet(value) },
             "none" or "user" => throw Bad($"{mode} takes no value; write {mode} and commas behind it"),
             "" => throw Bad("no kind of network; write user, tap=NAME, bridge=NAME, nat or none"),
-            _ => throw Bad($"no kind of network '{mode}'{DidYouMean(mode, s_modes)}; "
+            _ => throw Bad($"no kind of network '{mode}'{DidYouMean(mode, Modes)}; "
                 + "there are user, tap=NAME, bridge=NAME, nat and none"),
         };
     }
@@ -52,9 +52,9 @@ internal sealed class NetOptionsText(string text)
         (string key, string? given) = Divide(part);
         string[] known = _options.Mode switch
         {
-            NetMode.User => [.. s_everyKey, .. s_userKeys],
+            NetMode.User => [.. EveryKey, .. UserKeys],
             NetMode.None => [],
-            _ => [.. s_everyKey, "queues"],
+            _ => [.. EveryKey, "queues"],
         };
         string mode = text.Split(',', '=')[0];
         if (known.Length == 0)

@@ -17,7 +17,7 @@ internal sealed record ForeignFormat(string Name, string Owner)
     private const uint VdiSignature = 0xbeda107f;
     private const int VdiSignatureOffset = 64;
 
-    private static readonly ForeignFormat _vpc = new("vpc", "a Virtual PC or Hyper-V disk (VHD)");
+    private static readonly ForeignFormat Vpc = new("vpc", "a Virtual PC or Hyper-V disk (VHD)");
 
     /// <summary>The format whose mark is in the first <see cref="MarkBytes"/> of a file; null for none.</summary>
     public static ForeignFormat? AtStart(ReadOnlySpan<byte> start)
@@ -25,7 +25,7 @@ internal sealed record ForeignFormat(string Name, string Owner)
         if (start.StartsWith("KDMV"u8) || start.StartsWith("COWD"u8) || IsVmdkDescriptor(start))
             return new("vmdk", "a VMware disk");
         if (start.StartsWith("conectix"u8))
-            return _vpc;
+            return Vpc;
         if (start.StartsWith("vhdxfile"u8))
             return new("vhdx", "a Hyper-V disk");
         if (start.StartsWith("QED\0"u8))
@@ -47,7 +47,7 @@ internal sealed record ForeignFormat(string Name, string Owner)
     {
         // Footers of VHD were 511 bytes long at first.
         if (end.StartsWith("conectix"u8) || (!end.IsEmpty && end[1..].StartsWith("conectix"u8)))
-            return _vpc;
+            return Vpc;
         return end.StartsWith("koly"u8) ? new("dmg", "a macOS disk image") : null;
     }
 

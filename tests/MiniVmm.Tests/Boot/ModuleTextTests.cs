@@ -4,7 +4,7 @@ namespace MiniVmm.Tests.Boot;
 
 public sealed class ModuleTextTests
 {
-    private static readonly Func<string, bool> s_none = _ => false;
+    private static readonly Func<string, bool> NoFile = _ => false;
 
     [Theory]
     [InlineData("a.img", "a.img|")]
@@ -15,11 +15,11 @@ public sealed class ModuleTextTests
     [InlineData(",,", ",|")]
     [InlineData("a,", "a|", "|")]
     public void A_list_is_read_as_qemu_reads_it(string text, params string[] expected) =>
-        Assert.Equal(expected, ModuleText.ParseList(text, s_none).Select(module => $"{module.File}|{module.Words}"));
+        Assert.Equal(expected, ModuleText.ParseList(text, NoFile).Select(module => $"{module.File}|{module.Words}"));
 
     [Fact]
     public void The_string_of_a_module_is_the_whole_text() =>
-        Assert.Equal(["a,b  words", "c"], ModuleText.ParseList("a,,b  words,c", s_none).Select(module => module.Text));
+        Assert.Equal(["a,b  words", "c"], ModuleText.ParseList("a,,b  words,c", NoFile).Select(module => module.Text));
 
     [Theory]
     [InlineData("my initrd.img")]
@@ -29,5 +29,5 @@ public sealed class ModuleTextTests
 
     [Fact]
     public void A_single_module_may_have_commas() =>
-        Assert.Equal(new("a,b c,d", "a,b", "c,d"), ModuleText.Parse("a,b c,d", s_none));
+        Assert.Equal(new("a,b c,d", "a,b", "c,d"), ModuleText.Parse("a,b c,d", NoFile));
 }

@@ -7,7 +7,7 @@ namespace MiniVmm.Tests.Boot;
 
 public sealed class PackedKernelTests
 {
-    private static readonly byte[] s_multiboot = MultibootFiles.Elf().Build();
+    private static readonly byte[] Multiboot = MultibootFiles.Elf().Build();
 
     public static TheoryData<string> Codecs => ["gzip", "bzip2", "lzma", "xz", "xz, blocks", "lz4", "lz4 frame", "zstd"];
 
@@ -97,8 +97,8 @@ public sealed class PackedKernelTests
     [Fact]
     public void A_compressed_kernel_is_loaded_as_if_it_had_been_given_unpacked()
     {
-        using BootImage plain = Requests.Load(s_multiboot);
-        using BootImage packed = Requests.Load(SmallKernel.Gzip(s_multiboot));
+        using BootImage plain = Requests.Load(Multiboot);
+        using BootImage packed = Requests.Load(SmallKernel.Gzip(Multiboot));
 
         Assert.Equal((plain.Format, plain.Entry), (packed.Format, packed.Entry));
         Assert.Equal(
@@ -111,7 +111,7 @@ public sealed class PackedKernelTests
     public void A_multiboot_header_that_shows_through_the_compression_is_not_taken_for_the_files()
     {
         // One run of 600 literals; the header lies at a multiple of 4 in the stream, as in the file inside.
-        byte[] kernel = [.. s_multiboot, .. new byte[600 - s_multiboot.Length]];
+        byte[] kernel = [.. Multiboot, .. new byte[600 - Multiboot.Length]];
         byte[] block = [0xf0, 0xff, 0xff, 600 - 15 - 2 * 0xff, .. kernel];
         byte[] file = [0x02, 0x21, 0x4c, 0x18, .. SmallKernel.SizeField(block.Length), .. block];
         Assert.NotNull(MultibootHeader.Find(file, out _));
@@ -157,7 +157,7 @@ public sealed class PackedKernelTests
         Contains("compressed with gzip, and once unpacked not a kernel that MiniVmm knows",
             Requests.Refusal(SmallKernel.Gzip("text"u8.ToArray())));
         Contains("a gzip stream, compressed with gzip, not a kernel; unpack it first",
-            Requests.Refusal(SmallKernel.Gzip(SmallKernel.Gzip(s_multiboot))));
+            Requests.Refusal(SmallKernel.Gzip(SmallKernel.Gzip(Multiboot))));
         Contains("lzo, which MiniVmm cannot unpack; unpack it yourself",
             Requests.Refusal([0x89, (byte)'L', (byte)'Z', (byte)'O', 0, 0xd, 0xa, 0x1a, 0xa]));
         Contains("compressed with xz, but unpacking failed", Requests.Refusal(

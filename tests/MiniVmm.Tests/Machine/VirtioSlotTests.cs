@@ -5,14 +5,14 @@ namespace MiniVmm.Tests.Machine;
 
 public sealed class VirtioSlotTests
 {
-    private static readonly IReadOnlyList<VirtioSlot> _two = VirtioSlot.For(Disks(1) with { Rng = true });
+    private static readonly IReadOnlyList<VirtioSlot> Two = VirtioSlot.For(Disks(1) with { Rng = true });
 
     [Fact]
     public void Each_device_has_a_page_and_a_line_of_its_own()
     {
-        Assert.Equal([0xd000_0000UL, 0xd000_1000UL], _two.Select(slot => slot.Address));
-        Assert.Equal([16, 17], _two.Select(slot => (int)slot.Gsi));
-        Assert.Equal(["VI00", "VI01"], _two.Select(slot => slot.Aml.Name));
+        Assert.Equal([0xd000_0000UL, 0xd000_1000UL], Two.Select(slot => slot.Address));
+        Assert.Equal([16, 17], Two.Select(slot => (int)slot.Gsi));
+        Assert.Equal(["VI00", "VI01"], Two.Select(slot => slot.Aml.Name));
     }
 
     [Theory]
@@ -61,7 +61,7 @@ public sealed class VirtioSlotTests
     {
         MachineOptions options = new() { Kernel = "kernel", CommandLine = line, VirtioOnCommandLine = asked };
 
-        Assert.Equal(expected, VirtioSlot.IntoCommandLine(_two, options));
+        Assert.Equal(expected, VirtioSlot.IntoCommandLine(Two, options));
     }
 
     [Fact]

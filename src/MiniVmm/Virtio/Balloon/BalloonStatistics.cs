@@ -17,7 +17,7 @@ public sealed class BalloonStatistics
     // A driver has one entry for each tag; how long a list is looked at.
     private const int MostEntries = 64;
 
-    private static readonly string[] _names =
+    private static readonly string[] Names =
     [
         "swapIn", "swapOut", "majorFaults", "minorFaults", "freeMemory", "totalMemory", "availableMemory", "diskCaches",
         "hugePageAllocations", "hugePageFailures", "oomKills", "allocationStalls", "asyncScans", "directScans",
@@ -84,7 +84,7 @@ public sealed class BalloonStatistics
         for (int i = 0; i < Tags; i++)
         {
             if (_values[i] is { } value)
-                said.Add(_names[i], (long)Math.Min(value, long.MaxValue));
+                said.Add(Names[i], (long)Math.Min(value, long.MaxValue));
         }
 
         return said;

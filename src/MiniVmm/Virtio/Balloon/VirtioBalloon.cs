@@ -27,7 +27,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     /// <summary>Requests of a queue before the thread looks at the others.</summary>
     private const int MostRequests = 32;
 
-    private static readonly ushort[] _queueSizes = [128, 128, 128, 128, 128];
+    private static readonly ushort[] Sizes = [128, 128, 128, 128, 128];
     private readonly BalloonOptions _options;
     private readonly BalloonPages _pages;
     private readonly Action<string> _warn;
@@ -85,7 +85,7 @@ public sealed class VirtioBalloon : IVirtioDevice
         | (_options.Reporting ? BalloonFeatures.Reporting | BalloonFeatures.PagePoison : BalloonFeatures.None)
         | (_pages.Gathers ? BalloonFeatures.MustTellHost : BalloonFeatures.None));
 
-    public IReadOnlyList<ushort> QueueSizes => _queueSizes;
+    public IReadOnlyList<ushort> QueueSizes => Sizes;
 
     /// <summary>Bytes that the guest is asked to do without.</summary>
     public ulong Target => Volatile.Read(ref _target) * PageSize;
@@ -201,7 +201,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     {
         int behind = _behind;
         _behind = 0;
-        for (int i = 0; i < _queueSizes.Length; i++)
+        for (int i = 0; i < Sizes.Length; i++)
         {
             if ((behind & (1 << i)) != 0)
                 Notify(i);

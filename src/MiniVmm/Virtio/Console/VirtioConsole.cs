@@ -25,8 +25,8 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
     // Linux' hvc takes Ctrl-O where a serial console takes a break.
     private const byte SysRq = 0x0f;
 
-    private static readonly TimeSpan _sinkIsFull = TimeSpan.FromMilliseconds(1);
-    private static readonly ushort[] _queueSizes = [128, 128];
+    private static readonly TimeSpan FullSinkDelay = TimeSpan.FromMilliseconds(1);
+    private static readonly ushort[] Sizes = [128, 128];
     private readonly IConsoleSink _sink;
     private readonly DeviceLock _lock = new(); // of what was typed
     private readonly ByteQueue _typed = new(TypedAhead);
@@ -54,7 +54,7 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
 
     public ulong Features => SizeFeature | EmergencyWriteFeature;
 
-    public IReadOnlyList<ushort> QueueSizes => _queueSizes;
+    public IReadOnlyList<ushort> QueueSizes => Sizes;
 
     public int Receive(ReadOnlySpan<byte> data)
     {
@@ -249,7 +249,7 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
         while (requests > 0 && bytes > 0 && !full && _transmit.ResumeNotifications());
 
         if (full)
-            _again!.Start(_sinkIsFull);
+            _again!.Start(FullSinkDelay);
         else if (requests == 0 || bytes == 0)
             _again!.Start(TimeSpan.Zero);
         if (_transmit.ShouldInterrupt())

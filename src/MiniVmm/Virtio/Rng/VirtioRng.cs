@@ -15,7 +15,7 @@ public sealed unsafe class VirtioRng : IVirtioDevice
     /// <summary>Requests before the thread can be parked: a guest that never stops asking can still be reset.</summary>
     private const int MostRequests = 16;
 
-    private static readonly ushort[] _queueSizes = [16];
+    private static readonly ushort[] Sizes = [16];
     private IVirtioInterrupt? _interrupt;
     private ILoopTimer? _again;
     private DescriptorChain? _chain;
@@ -25,7 +25,7 @@ public sealed unsafe class VirtioRng : IVirtioDevice
 
     public ulong Features => 0;
 
-    public IReadOnlyList<ushort> QueueSizes => _queueSizes;
+    public IReadOnlyList<ushort> QueueSizes => Sizes;
 
     public void Attach(IVirtioInterrupt interrupt, IReadOnlyList<IDeviceLoop> threads)
     {

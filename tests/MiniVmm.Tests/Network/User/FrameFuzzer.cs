@@ -7,8 +7,8 @@ internal sealed class FrameFuzzer(int seed, ushort port)
 {
     public const ushort AnyPort = 0;
     private const int Ip6 = GuestWire.Ethernet + 40;
-    private static readonly ushort[] s_services = [53, 67, 68, 69, 547, 546, 22, 80];
-    private static readonly byte[] s_host6 = [0xfe, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+    private static readonly ushort[] Services = [53, 67, 68, 69, 547, 546, 22, 80];
+    private static readonly byte[] Host6 = [0xfe, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
 
     private readonly Random _random = new(seed);
     private uint _sequence = 1000;
@@ -61,7 +61,7 @@ internal sealed class FrameFuzzer(int seed, ushort port)
         _ => GuestWire.Host,
     };
 
-    private ushort Port() => _random.Next(2) == 0 ? s_services[_random.Next(s_services.Length)]
+    private ushort Port() => _random.Next(2) == 0 ? Services[_random.Next(Services.Length)]
         : port != AnyPort ? port : (ushort)_random.Next(65536);
 
     private byte OddByte() => _random.Next(4) switch
@@ -126,7 +126,7 @@ internal sealed class FrameFuzzer(int seed, ushort port)
         2 => [0xfe, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte)_random.Next(16)],
         3 => [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte)_random.Next(4)],
         4 => Bytes(16),
-        _ => (byte[])s_host6.Clone(),
+        _ => (byte[])Host6.Clone(),
     };
 
     private void Fragment(byte[] frame) =>
@@ -146,7 +146,7 @@ internal sealed class FrameFuzzer(int seed, ushort port)
         }
         else if (GuestWire.EtherType(frame) == 0x86dd && frame.Length >= Ip6)
         {
-            s_host6.CopyTo(frame, 38);
+            Host6.CopyTo(frame, 38);
             if (Ip6 + 4 <= frame.Length && frame[20] != 58)
                 GuestWire.Write16(frame, Ip6 + 2, port);
         }

@@ -11,7 +11,7 @@ namespace MiniVmm.Tests.Network.User;
 /// </summary>
 public sealed class UserNetworkFuzzTests
 {
-    private static readonly int s_frames =
+    private static readonly int Frames =
         int.TryParse(Environment.GetEnvironmentVariable("MINIVMM_FUZZ_FRAMES"), out int frames) ? frames : 5000;
 
     [Theory]
@@ -24,7 +24,7 @@ public sealed class UserNetworkFuzzTests
         GuestWire wire = new(network);
         FrameFuzzer fuzzer = new(seed, FrameFuzzer.AnyPort);
 
-        for (int i = 0; i < s_frames; i++)
+        for (int i = 0; i < Frames; i++)
             Exchange(wire, fuzzer.Next(everywhere: true));
 
         AssertAlive(wire);
@@ -45,7 +45,7 @@ public sealed class UserNetworkFuzzTests
         byte[] data = new byte[3000];
         List<Socket> connections = [];
 
-        for (int i = 0; i < s_frames; i++)
+        for (int i = 0; i < Frames; i++)
         {
             Exchange(wire, fuzzer.Next(everywhere: false));
             while (stream.Pending())

@@ -9,7 +9,7 @@ namespace MiniVmm.Tests.Network.User;
 /// <summary>Needs libslirp (apt-get install libslirp0); every test here fails with that line if it is not there.</summary>
 public sealed class UserNetworkTests
 {
-    private static readonly Ipv4Address s_loopback = new(0x7f00_0001);
+    private static readonly Ipv4Address Loopback = new(0x7f00_0001);
 
     [Fact]
     public void Answers_for_the_hosts_address()
@@ -388,7 +388,7 @@ public sealed class UserNetworkTests
 
     private static UserNetOptions Forwarding(ushort port) => new()
     {
-        HostForwards = [new HostForward(false, s_loopback, port, Ipv4Address.Any, 22)],
+        HostForwards = [new HostForward(false, Loopback, port, Ipv4Address.Any, 22)],
     };
 
     private static ushort FreePort()

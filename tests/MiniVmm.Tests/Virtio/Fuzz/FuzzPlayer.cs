@@ -19,7 +19,7 @@ internal sealed class FuzzPlayer(FuzzTarget target)
     private const int MostReplays = 3000;
 
     // For one input: what takes so long never ends.
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private FuzzTrace _trace = new();
     private byte[] _input = [];
@@ -53,7 +53,7 @@ internal sealed class FuzzPlayer(FuzzTarget target)
         { IsBackground = true, Name = "fuzz" };
         thread.Start();
         long seen = -1;
-        while (!thread.Join(_patience))
+        while (!thread.Join(Patience))
         {
             if (Interlocked.Read(ref _replays) == seen)
                 throw new FuzzException(Describe(_input[..Math.Min(_trace.Read, _input.Length)]));

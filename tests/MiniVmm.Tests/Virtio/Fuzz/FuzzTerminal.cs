@@ -6,7 +6,7 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 /// <summary>Someone at the console, who types, and whose window takes a few bytes at a time.</summary>
 internal sealed class FuzzTerminal : IConsoleSink
 {
-    private static readonly byte[] _text = new byte[8192];
+    private static readonly byte[] Text = new byte[8192];
     private int _room;
 
     public static VirtioConsole Plug(FuzzHost host)
@@ -24,14 +24,14 @@ internal sealed class FuzzTerminal : IConsoleSink
                     console.Resize(host.Input.Byte(), host.Input.Byte());
                     break;
                 default:
-                    console.Receive(_text.AsSpan(0, host.Input.Pick(1, 5, 130, 3000)));
+                    console.Receive(Text.AsSpan(0, host.Input.Pick(1, 5, 130, 3000)));
                     break;
             }
         };
         host.Relax = () => terminal._room = int.MaxValue;
 
         // Buffers may rest with the device while nothing is typed, that is while there is room for all that it holds.
-        host.MayKeep = queue => queue == 0 && console.Receive(_text) == 4096;
+        host.MayKeep = queue => queue == 0 && console.Receive(Text) == 4096;
         return console;
     }
 

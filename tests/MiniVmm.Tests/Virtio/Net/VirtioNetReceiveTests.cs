@@ -4,7 +4,7 @@ namespace MiniVmm.Tests.Virtio.Net;
 
 public sealed class VirtioNetReceiveTests
 {
-    private static readonly byte[] s_oneBuffer = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    private static readonly byte[] OneBuffer = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 
     [Fact]
     public void A_frame_gets_a_header_where_the_endpoint_has_none()
@@ -19,7 +19,7 @@ public sealed class VirtioNetReceiveTests
 
         Assert.True(card.Rx.TryReap(out _, out uint written));
         Assert.Equal(72u, written);
-        Assert.Equal([.. s_oneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
+        Assert.Equal([.. OneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
         Assert.Equal(1, card.Interrupt.Used(0));
     }
 
@@ -72,7 +72,7 @@ public sealed class VirtioNetReceiveTests
         [
             .. card.Memory.Bytes(a, first), .. card.Memory.Bytes(b, 7), .. card.Memory.Bytes(c, 72 - 7 - first),
         ];
-        Assert.Equal([.. s_oneBuffer, .. Card.Frame(60)], got);
+        Assert.Equal([.. OneBuffer, .. Card.Frame(60)], got);
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class VirtioNetReceiveTests
         card.Loops[0].Poll(0);
 
         Assert.Equal(1, card.Rx.UsedIndex);
-        Assert.Equal([.. s_oneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
+        Assert.Equal([.. OneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
     }
 
     [Fact]
@@ -243,7 +243,7 @@ public sealed class VirtioNetReceiveTests
         card.Activate(NetFeatures.None);
         card.Device.Notify(0);
 
-        Assert.Equal([.. s_oneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
+        Assert.Equal([.. OneBuffer, .. Card.Frame(60)], card.Memory.Bytes(at, 72).ToArray());
     }
 
     [Fact]
