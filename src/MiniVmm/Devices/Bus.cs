@@ -4,16 +4,18 @@ using MiniVmm.Memory;
 namespace MiniVmm.Devices;
 
 /// <summary>
-/// Port or memory addresses, each claimed by at most one device. Built before the first vCPU runs and
-/// unchanged from then on, so that look-ups need no lock.
+/// Port or memory addresses, each claimed by at most one device. Devices may come, move and go while vCPUs run: the
+/// table of windows is exchanged as a whole, so that look-ups need no lock. A vCPU that is in a device when it goes may
+/// still be there afterwards.
 /// </summary>
 public sealed class Bus
 {
     /// <summary>For an access that lies in no one window.</summary>
-    private static readonly Window Nothing = new(0, 0, NoDevice.Instance, "");
+    private static readonly Window Nothing = new(0, 1, NoDevice.Instance, "");
 
     private readonly string _name;
     private readonly ulong _limit;
+    private readonly Lock _changes = new();
 
     // Devices' windows and the gaps between them: together all addresses up to the limit, ascending.
     private Window[] _windows;
@@ -23,18 +25,20 @@ public sealed class Bus
     private Window _last;
 
     /// <param name="name">For errors: "port" or "memory".</param>
-    /// <param name="limit">Highest address on this bus: 0xffff for ports.</param>
+    /// <param name="limit">
+    /// Highest address on this bus: 0xffff for ports. The very last of 64 bits is on none, so that a window's size fits.
+    /// </param>
     public Bus(string name, ulong limit)
     {
         _name = name;
-        _limit = limit;
-        _windows = [Gap(0, limit)];
+        _limit = Math.Min(limit, ulong.MaxValue - 1);
+        _windows = [Gap(0, _limit)];
         _last = _windows[0];
     }
 
     /// <summary>The windows and who claims them, ascending, for people.</summary>
     public IEnumerable<(GuestRange Range, string Device)> Windows =>
-        _windows.Where(window => window.IsClaimed).Select(window => (window.Range, window.Name));
+        Volatile.Read(ref _windows).Where(window => window.IsClaimed).Select(window => (window.Range, window.Name));
 
     /// <summary>Gives a device its window.</summary>
     /// <param name="device">The device; sees offsets from <paramref name="start"/>.</param>
@@ -47,19 +51,65 @@ public sealed class Bus
         if (length == 0 || start > _limit || length - 1 > _limit - start)
             throw new ArgumentException($"{deviceName}: {length} bytes at 0x{start:x} do not fit the {_name} bus");
         GuestRange range = new(start, length);
-        if (Array.Find(_windows, window => window.IsClaimed && window.Range.Overlaps(range)) is { } other)
-            throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {_name} window of {other.Name}");
+        lock (_changes)
+        {
+            if (Array.Find(_windows, window => window.IsClaimed && window.Range.Overlaps(range)) is { } other)
+                throw new ArgumentException($"{deviceName}: 0x{start:x} is in the {_name} window of {other.Name}");
 
-        int at = Array.FindLastIndex(_windows, window => window.Start <= start);
-        Window gap = _windows[at];
-        List<Window> windows = [.. _windows[..at]];
-        if (gap.Start < start)
-            windows.Add(Gap(gap.Start, start - 1));
-        windows.Add(new Window(start, start + (length - 1), device, deviceName));
-        if (start + (length - 1) < gap.Last)
-            windows.Add(Gap(start + length, gap.Last));
-        _windows = [.. windows, .. _windows[(at + 1)..]];
-        _last = _windows[0];
+            int at = Array.FindLastIndex(_windows, window => window.Start <= start);
+            Window gap = _windows[at];
+            List<Window> windows = [.. _windows[..at]];
+            if (gap.Start < start)
+                windows.Add(Gap(gap.Start, start - 1));
+            windows.Add(new Window(start, length, device, deviceName));
+            if (start + (length - 1) < gap.Last)
+                windows.Add(Gap(start + length, gap.Last));
+            Exchange([.. windows, .. _windows[(at + 1)..]], gap);
+        }
+    }
+
+    /// <summary>Takes a device's window away; its addresses are nobody's then.</summary>
+    /// <param name="start">First address of the window.</param>
+    /// <exception cref="ArgumentException">No device's window begins there.</exception>
+    public void Remove(ulong start)
+    {
+        lock (_changes)
+        {
+            int at = Array.FindIndex(_windows, window => window.IsClaimed && window.Start == start);
+            if (at < 0)
+                throw new ArgumentException($"no device's {_name} window begins at 0x{start:x}", nameof(start));
+            bool joinsBefore = at > 0 && !_windows[at - 1].IsClaimed;
+            bool joinsAfter = at + 1 < _windows.Length && !_windows[at + 1].IsClaimed;
+            int first = joinsBefore ? at - 1 : at;
+            int last = joinsAfter ? at + 1 : at;
+            Window gap = Gap(_windows[first].Start, _windows[last].Last);
+            Exchange([.. _windows[..first], gap, .. _windows[(last + 1)..]], _windows.AsSpan(first..(last + 1)));
+        }
+    }
+
+    /// <summary>Moves a device's window, as a guest does that programs a base address.</summary>
+    /// <param name="from">Where it begins.</param>
+    /// <param name="to">Where it is to begin.</param>
+    /// <exception cref="ArgumentException">
+    /// None begins there, or it does not fit at its new place; it stays where it was then.
+    /// </exception>
+    public void Move(ulong from, ulong to)
+    {
+        lock (_changes)
+        {
+            Window window = Array.Find(_windows, each => each.IsClaimed && each.Start == from)
+                ?? throw new ArgumentException($"no device's {_name} window begins at 0x{from:x}", nameof(from));
+            Remove(from);
+            try
+            {
+                Add(window.Device, window.Name, to, window.Length);
+            }
+            catch
+            {
+                Add(window.Device, window.Name, from, window.Length);
+                throw;
+            }
+        }
     }
 
     /// <summary>
@@ -92,7 +142,7 @@ public sealed class Bus
 
     private Window Search(ulong address, uint length)
     {
-        Window[] windows = _windows;
+        Window[] windows = Volatile.Read(ref _windows);
         int low = 0;
         int high = windows.Length - 1;
         while (low < high)
@@ -109,21 +159,38 @@ public sealed class Bus
         return _last = windows[low];
     }
 
-    private static Window Gap(ulong start, ulong last) => new(start, last, NoDevice.Instance, "");
+    /// <summary>The windows that are gone hold nothing more, whoever still remembers them.</summary>
+    private void Exchange(Window[] windows, params ReadOnlySpan<Window> gone)
+    {
+        Volatile.Write(ref _windows, windows);
+        foreach (Window window in gone)
+            window.Retire();
+        _last = windows[0];
+    }
 
-    private sealed class Window(ulong start, ulong last, IBusDevice device, string name)
+    private static Window Gap(ulong start, ulong last) => new(start, last - start + 1, NoDevice.Instance, "");
+
+    private sealed class Window(ulong start, ulong length, IBusDevice device, string name)
     {
         public readonly ulong Start = start;
-        public readonly ulong Last = last;
+        public readonly ulong Length = length;
         public readonly IBusDevice Device = device;
         public readonly string Name = name;
         public readonly bool IsClaimed = device is not NoDevice;
+        private ulong _held = length; // 0 when it is gone
 
-        /// <summary>Of a device's window; a gap may be too long for it.</summary>
-        public GuestRange Range => new(Start, Last - Start + 1);
+        public ulong Last => Start + (Length - 1);
 
-        public bool Holds(ulong address, uint bytes) =>
-            address >= Start && address <= Last && bytes - 1UL <= Last - address;
+        public GuestRange Range => new(Start, Length);
+
+        public bool Holds(ulong address, uint bytes)
+        {
+            ulong offset = address - Start;
+            ulong held = _held;
+            return offset < held && bytes <= held - offset;
+        }
+
+        public void Retire() => Volatile.Write(ref _held, 0);
     }
 
     /// <summary>Where nothing is.</summary>

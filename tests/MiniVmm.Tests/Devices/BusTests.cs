@@ -55,6 +55,89 @@ public sealed class BusTests
     }
 
     [Fact]
+    public void A_window_that_was_removed_is_nobodys_also_for_who_used_it_last()
+    {
+        Probe probe = new();
+        Bus bus = new("port", 0xffff);
+        bus.Add(probe, "probe", 0x100, 8);
+        bus.Read(0x100, new byte[1]);
+
+        bus.Remove(0x100);
+
+        Assert.False(bus.Read(0x100, new byte[1]));
+        Assert.Single(probe.Accesses);
+        Assert.Empty(bus.Windows);
+        bus.Add(probe, "probe", 0xfc, 8); // across where it was
+        Assert.True(bus.Write(0x103, new byte[1]));
+    }
+
+    [Fact]
+    public void A_window_that_came_is_seen_by_who_used_the_gap_last()
+    {
+        Probe probe = new();
+        Bus bus = new("memory", ulong.MaxValue);
+        Assert.False(bus.Read(0, new byte[1]));
+
+        bus.Add(probe, "probe", 0, 1);
+
+        Assert.True(bus.Read(0, new byte[1]));
+    }
+
+    [Fact]
+    public void A_window_that_moves_takes_its_device_along_and_stays_where_the_new_place_is_taken()
+    {
+        Probe probe = new();
+        Bus bus = new("memory", ulong.MaxValue);
+        bus.Add(probe, "probe", 0x1000, 0x100);
+        bus.Add(new Probe(), "other", 0x3000, 0x100);
+
+        bus.Move(0x1000, 0x1080);
+        Assert.True(bus.Read(0x1084, new byte[4]));
+        Assert.Equal([(4UL, 4, false)], probe.Accesses);
+        Assert.False(bus.Read(0x1000, new byte[4]));
+
+        Assert.Throws<ArgumentException>(() => bus.Move(0x1080, 0x30f0));
+        Assert.True(bus.Read(0x1080, new byte[4]));
+        Assert.Throws<ArgumentException>(() => bus.Move(0x1000, 0x2000));
+        Assert.Throws<ArgumentException>(() => bus.Remove(0x1000));
+    }
+
+    [Fact]
+    public void Windows_that_come_and_go_leave_the_bus_as_a_list_of_them_would()
+    {
+        Gen<(int Start, int Length, bool Add)[]> changes =
+            Gen.Select(Gen.Int[0, 60], Gen.Int[1, 12], Gen.Bool, (start, length, add) => (start, length, add)).Array[1, 40];
+        changes.Sample(steps =>
+        {
+            Bus bus = new("port", 63);
+            Dictionary<int, (int Length, Probe Probe)> expected = [];
+            foreach ((int start, int length, bool add) in steps)
+            {
+                bool fits = start + length <= 64
+                    && expected.All(window => start + length <= window.Key || window.Key + window.Value.Length <= start);
+                if (!add)
+                {
+                    if (expected.Remove(start))
+                        bus.Remove((ulong)start);
+                }
+                else if (fits)
+                {
+                    Probe probe = new();
+                    bus.Add(probe, "probe", (ulong)start, (ulong)length);
+                    expected.Add(start, (length, probe));
+                }
+
+                for (int address = 0; address < 64; address++)
+                {
+                    bool claimed = expected.Any(
+                        window => address >= window.Key && address < window.Key + window.Value.Length);
+                    Assert.Equal(claimed, bus.Read((ulong)address, new byte[1]));
+                }
+            }
+        });
+    }
+
+    [Fact]
     public void An_access_across_two_adjacent_devices_is_nobodys()
     {
         Bus bus = new("port", 0xffff);
@@ -106,16 +189,18 @@ public sealed class BusTests
     }
 
     [Fact]
-    public void The_last_bytes_of_a_64_bit_bus_can_be_claimed_once()
+    public void The_last_bytes_of_a_64_bit_bus_but_one_can_be_claimed_once()
     {
         Bus bus = new("memory", ulong.MaxValue);
         Probe probe = new();
-        bus.Add(probe, "probe", ulong.MaxValue - 7, 8);
+        bus.Add(probe, "probe", ulong.MaxValue - 8, 8);
 
-        Assert.Throws<ArgumentException>(() => bus.Add(new Probe(), "again", ulong.MaxValue - 7, 8));
-        Assert.Throws<ArgumentException>(() => bus.Add(new Probe(), "inside", ulong.MaxValue, 1));
-        Assert.True(bus.Read(ulong.MaxValue, new byte[1]));
-        Assert.False(bus.Read(ulong.MaxValue, new byte[2]));
+        Assert.Throws<ArgumentException>(() => bus.Add(new Probe(), "again", ulong.MaxValue - 8, 8));
+        Assert.Throws<ArgumentException>(() => bus.Add(new Probe(), "inside", ulong.MaxValue - 1, 1));
+        Assert.Throws<ArgumentException>(() => bus.Add(new Probe(), "behind", ulong.MaxValue, 1));
+        Assert.True(bus.Read(ulong.MaxValue - 1, new byte[1]));
+        Assert.False(bus.Read(ulong.MaxValue - 1, new byte[2]));
+        Assert.False(bus.Read(ulong.MaxValue, new byte[1]));
         Assert.Equal([(7UL, 1, false)], probe.Accesses);
     }
 
