@@ -1,8 +1,8 @@
 using BenchmarkDotNet.Attributes;
-using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
+using MiniVmm.Machine;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Benchmarks;
@@ -16,44 +16,37 @@ public unsafe class ExitRoundTripBenchmarks
 {
     private const ulong Code = 0x1000;
     private const byte Port = 0x80;
-    private readonly Bus _ports = new("port", 0xffff);
-    private readonly Stack<IDisposable> _owned = new();
+    private KvmSystem _kvm = null!;
+    private MachineCore _core = null!;
     private KvmVcpu _vcpu = null!;
 
     /// <summary>In the order of a real machine: with its interrupt controllers, which take part in every entry.</summary>
     [GlobalSetup]
     public void Setup()
     {
-        KvmSystem kvm = Own(KvmSystem.Open());
-        KvmVm vm = Own(kvm.CreateVm());
-        vm.SetTssAddress(MemoryLayout.Tss);
-        vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
-
-        GuestMemoryMap map = new(GuestMemoryMap.MinimumSize);
-        RamBacking backing = Own(RamBacking.Allocate(new MemoryOptions(map.Size), map.Size));
-        GuestMemory memory = backing.Slots(map);
-        RamSlot ram = memory.Slots[0];
-        vm.SetUserMemoryRegion(0, ram.Range.Start, ram.Range.Length, ram.Host);
+        _kvm = KvmSystem.Open();
+        _core = new MachineCore(_kvm);
+        _core.MapRam(new MemoryOptions(GuestMemoryMap.MinimumSize), new GuestMemoryMap(GuestMemoryMap.MinimumSize));
 
         // again: out Port, al; jmp again
-        memory.Load(new LoadSegment("guest", Code, new byte[] { 0xe6, Port, 0xeb, 0xfc }));
-        vm.CreateIrqChip();
+        _core.Memory.Ram.Load(new LoadSegment("guest", Code, new byte[] { 0xe6, Port, 0xeb, 0xfc }));
+        _core.CreateInterruptControllers();
 
-        _vcpu = Own(vm.CreateVcpu(0));
+        _vcpu = _core.Own(_core.Vm.CreateVcpu(0));
         kvm_sregs sregs = _vcpu.GetSregs();
         sregs.cs.@base = 0;
         sregs.cs.selector = 0;
         _vcpu.SetSregs(sregs);
         _vcpu.SetRegs(new kvm_regs { rip = Code, rflags = 1 << 1 });
 
-        _ports.Add(new Sink(), "sink", Port, 1);
+        _core.Ports.Add(new Sink(), "sink", Port, 1);
     }
 
     [GlobalCleanup]
     public void Cleanup()
     {
-        while (_owned.TryPop(out IDisposable? owned))
-            owned.Dispose();
+        _core.Dispose();
+        _kvm.Dispose();
     }
 
     /// <summary>The whole of it, as the run loop does it.</summary>
@@ -63,7 +56,7 @@ public unsafe class ExitRoundTripBenchmarks
         Enter();
         ExitDecoder.Decode(_vcpu.Run, _vcpu.RunSize, out VmExit exit);
         return exit.Kind == ExitKind.PortWrite
-            && _ports.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size))
+            && _core.Ports.Write(exit.Address, new ReadOnlySpan<byte>(exit.Data, exit.Size))
                 ? true
                 : throw new InvalidOperationException($"the guest came out for {_vcpu.Run->exit_reason}");
     }
@@ -93,11 +86,4 @@ public unsafe class ExitRoundTripBenchmarks
     }
 
     private static KvmException Failed(int error) => new("KVM_RUN", error);
-
-    private T Own<T>(T resource)
-        where T : IDisposable
-    {
-        _owned.Push(resource);
-        return resource;
-    }
 }

@@ -14,15 +14,11 @@ namespace MiniVmm.Measurement;
 /// </summary>
 internal sealed unsafe class ExitRig : IDisposable
 {
-    private const uint InterruptGsi = 24; // the first that is no pin of the I/O APIC
     private static readonly TimeSpan LongestRun = TimeSpan.FromSeconds(60);
 
-    private readonly Stack<IDisposable> _owned = new();
     private readonly ExitGuest _guest;
     private readonly KvmSystem _kvm;
-    private readonly KvmVm _vm;
-    private readonly GuestMemory _memory;
-    private readonly Platform _platform;
+    private readonly MachineCore _core;
     private readonly EndPort _end = new();
     private readonly long* _entries;
     private readonly Dictionary<string, string> _missing = [];
@@ -45,36 +41,27 @@ internal sealed unsafe class ExitRig : IDisposable
         _kvm = kvm;
         try
         {
-            _vm = Own(kvm.CreateVm());
-            _vm.SetTssAddress(MemoryLayout.Tss);
-            _vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
+            _core = new MachineCore(kvm);
             GuestMemoryMap map = new(ExitGuest.RamSize);
-            RamBacking ram = Own(RamBacking.Allocate(new(ExitGuest.RamSize, Prealloc: true), ExitGuest.RamSize));
-            _memory = ram.Slots(map);
-            for (int i = 0; i < _memory.Slots.Count; i++)
-            {
-                RamSlot slot = _memory.Slots[i];
-                _vm.SetUserMemoryRegion((uint)i, slot.Range.Start, slot.Range.Length, slot.Host);
-            }
+            _core.MapRam(new(ExitGuest.RamSize, Prealloc: true), map);
+            Ram.Load(new LoadSegment("exit loops", 0, guest.Image));
+            _core.CreateInterruptControllers();
+            _ = new Platform(
+                _core.Ports, map, new NoConsole(), new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
+            _core.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
+            _core.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
+            _core.Mmio.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);
 
-            _memory.Load(new LoadSegment("exit loops", 0, guest.Image));
-            _vm.CreateIrqChip();
-            _vm.SetGsiRouting([.. GsiRoutes.Pc(), InterruptRoute()]);
-            _platform = new(map, new NoConsole(), new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
-            _platform.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
-            _platform.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
-            _platform.Memory.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);
-
-            Vcpu = Own(_vm.CreateVcpu(0));
+            Vcpu = _core.Own(_core.Vm.CreateVcpu(0));
             Vcpu.SetCpuid2(kvm.GetSupportedCpuid());
             EnableApic();
             _reset = Vcpu.GetSregs();
             Kick = new VcpuKick(Vcpu);
             Kick.Attach();
-            _idleDoorbell = Own(new EventFd());
-            _wokenDoorbell = Own(new EventFd(blocking: true));
-            _interrupt = Own(new EventFd());
-            NativeBuffer shared = Own(new NativeBuffer(4096));
+            _idleDoorbell = _core.Own(new EventFd());
+            _wokenDoorbell = _core.Own(new EventFd(blocking: true));
+            _interrupt = _core.Own(new EventFd());
+            NativeBuffer shared = _core.Own(new NativeBuffer(4096));
             _entries = (long*)shared.Pin().Pointer;
             _coalesced = Wire();
         }
@@ -84,6 +71,8 @@ internal sealed unsafe class ExitRig : IDisposable
             throw;
         }
     }
+
+    private GuestMemory Ram => _core.Memory.Ram;
 
     public KvmVcpu Vcpu { get; }
 
@@ -144,7 +133,7 @@ internal sealed unsafe class ExitRig : IDisposable
         *_entries = 0;
         Enter(Vcpu, loop.Name, loop.Ring, form, turns, _reset, MemoryLayout.BootStackTop);
         VcpuStatistics statistics = new();
-        RunLoop run = new(0, Vcpu, _platform.Ports, _platform.Memory, lifecycle, statistics, _coalesced);
+        RunLoop run = new(0, Vcpu, _core.Ports, _core.Mmio, lifecycle, statistics, _coalesced);
         KernelCounts countsBefore = ReadCounts(loop);
         long allocated;
         int exits;
@@ -195,7 +184,7 @@ internal sealed unsafe class ExitRig : IDisposable
     /// <summary>The samples that a timed loop left, in ticks.</summary>
     public ReadOnlySpan<uint> Samples(int turns)
     {
-        _memory.TryGetSpan(ExitGuest.SamplesAddress, turns * sizeof(uint), out Span<byte> bytes);
+        Ram.TryGetSpan(ExitGuest.SamplesAddress, turns * sizeof(uint), out Span<byte> bytes);
         return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(bytes);
     }
 
@@ -214,28 +203,24 @@ internal sealed unsafe class ExitRig : IDisposable
         _ => null,
     };
 
-    public void Dispose()
-    {
-        while (_owned.TryPop(out IDisposable? owned))
-            owned.Dispose();
-    }
+    public void Dispose() => _core?.Dispose(); // not there where the host could not even make a VM
 
     private SecondProcessor SecondProcessor(int? cpu)
     {
         if (_second is null)
         {
-            _second = Own(_vm.CreateVcpu(1));
+            _second = _core.Own(_core.Vm.CreateVcpu(1));
             _second.SetCpuid2(_kvm.GetSupportedCpuid());
             _secondReset = _second.GetSregs();
         }
 
         Enter(_second, "ipi-receiver", ring: 0, LoopForm.Plain, 0, _secondReset, ExitGuest.SecondStackTop);
-        _memory.TryWrite(ExitGuest.FlagAddress, 0u);
+        Ram.TryWrite(ExitGuest.FlagAddress, 0u);
         return new SecondProcessor(
-            _second, _platform, () => ReadFlag() != 0, cpu);
+            _second, _core, () => ReadFlag() != 0, cpu);
     }
 
-    private uint ReadFlag() => _memory.TryRead(ExitGuest.FlagAddress, out uint flag) ? flag : 0;
+    private uint ReadFlag() => Ram.TryRead(ExitGuest.FlagAddress, out uint flag) ? flag : 0;
 
     private void Enter(
         KvmVcpu vcpu, string name, int ring, LoopForm form, int turns, in kvm_sregs reset, ulong stack)
@@ -330,22 +315,25 @@ internal sealed unsafe class ExitRig : IDisposable
     {
         try
         {
-            Statistics = Own(Vcpu.OpenStats());
+            Statistics = _core.Own(Vcpu.OpenStats());
         }
         catch (KvmException e)
         {
             NoStatistics = e.Message;
         }
 
-        Try("ioeventfd-pio", () => _vm.AssignIoEventFd(BenchPorts.Doorbell, 1, _idleDoorbell.Fd, pio: true));
-        Try("ioeventfd-pio-woken", () => _vm.AssignIoEventFd(BenchPorts.WokenDoorbell, 1, _wokenDoorbell.Fd, pio: true));
+        Try("ioeventfd-pio", () => _core.Vm.AssignIoEventFd(BenchPorts.Doorbell, 1, _idleDoorbell.Fd, pio: true));
+        Try("ioeventfd-pio-woken", () => _core.Vm.AssignIoEventFd(BenchPorts.WokenDoorbell, 1, _wokenDoorbell.Fd, pio: true));
         Try(
             "ioeventfd-mmio",
-            () => _vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.Doorbell, 4, _idleDoorbell.Fd, pio: false));
+            () => _core.Vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.Doorbell, 4, _idleDoorbell.Fd, pio: false));
         Try(
             "ioeventfd-mmio-woken",
-            () => _vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.WokenDoorbell, 4, _wokenDoorbell.Fd, pio: false));
-        Try("hlt-irqfd", () => _vm.AssignIrqFd(_interrupt.Fd, InterruptGsi));
+            () => _core.Vm.AssignIoEventFd(BenchMmio.Base + BenchMmio.WokenDoorbell, 4, _wokenDoorbell.Fd, pio: false));
+
+        // To APIC id 0, physical, fixed (SDM vol. 3, 11.11).
+        Try("hlt-irqfd", () => _core.Vm.AssignIrqFd(
+            _interrupt.Fd, _core.Interrupts.AddMessage(MemoryLayout.LocalApic, ExitGuest.InterruptVector)));
 
         int page = _kvm.CheckExtension(KvmCapability.KVM_CAP_COALESCED_MMIO);
         if (page == 0)
@@ -357,10 +345,10 @@ internal sealed unsafe class ExitRig : IDisposable
         if (_kvm.CheckExtension(KvmCapability.KVM_CAP_COALESCED_PIO) == 0)
             _missing["coalesced-pio"] = "this KVM has no KVM_CAP_COALESCED_PIO (Linux 4.20)";
         else
-            Try("coalesced-pio", () => _vm.RegisterCoalesced(BenchPorts.Coalesced, 1, pio: true));
+            Try("coalesced-pio", () => _core.Vm.RegisterCoalesced(BenchPorts.Coalesced, 1, pio: true));
         Try(
             "coalesced-mmio",
-            () => _vm.RegisterCoalesced(
+            () => _core.Vm.RegisterCoalesced(
                 BenchMmio.Base + BenchMmio.Coalesced, BenchMmio.CoalescedLength, pio: false));
         return CoalescedRing.Of(Vcpu, page);
     }
@@ -375,21 +363,6 @@ internal sealed unsafe class ExitRig : IDisposable
         {
             _missing[loop] = e.Message;
         }
-    }
-
-    private static kvm_irq_routing_entry InterruptRoute()
-    {
-        kvm_irq_routing_entry entry = new() { gsi = InterruptGsi, type = KvmConstants.KVM_IRQ_ROUTING_MSI };
-        entry.u.msi.address_lo = (uint)MemoryLayout.LocalApic; // to APIC id 0, physical, fixed (SDM vol. 3, 11.11)
-        entry.u.msi.data = ExitGuest.InterruptVector;
-        return entry;
-    }
-
-    private T Own<T>(T resource)
-        where T : IDisposable
-    {
-        _owned.Push(resource);
-        return resource;
     }
 
     /// <summary>The device of the loops: keeps the last byte it was given.</summary>

@@ -95,7 +95,7 @@ internal sealed unsafe class Prodder(
 }
 
 /// <summary>Runs the second vCPU until the loop has ended.</summary>
-internal sealed class SecondProcessor(KvmVcpu vcpu, Platform platform, Func<bool> isReady, int? cpu) : IPartner
+internal sealed class SecondProcessor(KvmVcpu vcpu, MachineCore core, Func<bool> isReady, int? cpu) : IPartner
 {
     private readonly PartnerThread _thread = new("vcpu1", cpu);
     private readonly VcpuKick _kick = new(vcpu);
@@ -107,7 +107,7 @@ internal sealed class SecondProcessor(KvmVcpu vcpu, Platform platform, Func<bool
         {
             _kick.Attach();
             NoProbe probe = default;
-            RunLoop loop = new(1, vcpu, platform.Ports, platform.Memory, _lifecycle, new VcpuStatistics());
+            RunLoop loop = new(1, vcpu, core.Ports, core.Mmio, _lifecycle, new VcpuStatistics());
             loop.Run(ref probe);
             _kick.Detach();
             if (_lifecycle.Reason.Kind == StopKind.Crash)

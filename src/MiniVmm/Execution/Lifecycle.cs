@@ -59,6 +59,8 @@ public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 public sealed class Lifecycle : IPowerControl, IDisposable
 {
     private readonly EventFd _ended = new();
+    private readonly Lock _watching = new();
+    private Attention[] _vcpus = [];
     private long _reason; // kind and value in one, so that whoever sees a stop sees all of its reason
 
     /// <summary>Whether vCPU threads should leave their loops.</summary>
@@ -77,8 +79,21 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     /// <summary>Ends the machine for this reason, unless it had one.</summary>
     public void Stop(StopReason reason)
     {
-        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) == 0)
-            _ended.Signal();
+        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) != 0)
+            return;
+        foreach (Attention vcpu in Volatile.Read(ref _vcpus))
+            vcpu.Ask();
+        _ended.Signal();
+    }
+
+    /// <summary>Has a vCPU's loop come out at the end.</summary>
+    public void Watch(Attention vcpu)
+    {
+        lock (_watching)
+            Volatile.Write(ref _vcpus, [.. _vcpus, vcpu]);
+        Interlocked.MemoryBarrier(); // either it sees the end, or whoever ends it sees the vCPU
+        if (IsStopping)
+            vcpu.Ask();
     }
 
     public void PowerOff() => Stop(new(StopKind.PowerOff));

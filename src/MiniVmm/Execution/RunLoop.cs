@@ -16,7 +16,7 @@ namespace MiniVmm.Execution;
 /// <param name="vcpu">The vCPU.</param>
 /// <param name="ports">The port bus.</param>
 /// <param name="memory">The memory bus.</param>
-/// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
+/// <param name="lifecycle">Told of the end; asks for attention then.</param>
 /// <param name="statistics">Counts the exits.</param>
 /// <param name="coalesced">The ring of queued writes, where any are (KVM_REGISTER_COALESCED_MMIO).</param>
 /// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
@@ -30,6 +30,13 @@ public sealed unsafe class RunLoop(
     CoalescedRing? coalesced = null,
     GuestMemory? ram = null)
 {
+    // Of one instruction: a string operation on a device's memory is one exit an element, as long as the guest likes.
+    private const int MostParts = 1 << 16;
+    private readonly Attention _attention = Watched(lifecycle);
+
+    /// <summary>Brings the loop out before its next entry, with a kick also out of the guest.</summary>
+    public Attention Attention => _attention;
+
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError { get; private set; }
 
@@ -39,13 +46,15 @@ public sealed unsafe class RunLoop(
     /// </summary>
     public ulong? UnavailableAddress { get; private set; }
 
-    /// <summary>Runs until the lifecycle stops. No allocation from here on.</summary>
+    /// <summary>
+    /// Runs until <see cref="Attention"/> is wanted, as it is at the machine's end. No allocation from here on.
+    /// </summary>
     public void Run<TProbe>(ref TProbe probe)
         where TProbe : struct, IExitProbe
     {
         kvm_run* run = vcpu.Run;
         int length = vcpu.RunSize;
-        while (!lifecycle.IsStopping)
+        while (!_attention.IsWanted)
         {
             probe.Entering();
             int error = vcpu.Enter();
@@ -71,6 +80,28 @@ public sealed unsafe class RunLoop(
     }
 
     /// <summary>
+    /// Has KVM finish the instruction of the last exit, which it does only at the next entry (api.rst, 5: KVM_EXIT_IO),
+    /// without running any further: registers are whole then. An access in parts needs several.
+    /// </summary>
+    public void Complete()
+    {
+        kvm_run* run = vcpu.Run;
+        for (int parts = 0; parts < MostParts; parts++)
+        {
+            Volatile.Write(ref run->immediate_exit, 1);
+            int error = vcpu.Enter();
+            if (error != 0)
+                break; // EINTR, or what the next entry will meet as well
+            ExitDecoder.Decode(run, vcpu.RunSize, out VmExit exit);
+            statistics.Count((uint)run->exit_reason);
+            Serve(in exit);
+        }
+
+        Volatile.Write(ref run->immediate_exit, 0);
+        Interlocked.MemoryBarrier(); // a kick from here on sets it anew
+    }
+
+    /// <summary>
     /// KVM_RUN came back with an errno: a kick (EINTR) or a woken application processor (EAGAIN) goes on.
     /// </summary>
     internal bool Reenter(kvm_run* run, int error)
@@ -79,8 +110,8 @@ public sealed unsafe class RunLoop(
         {
             statistics.Count((uint)KvmExitReason.KVM_EXIT_INTR);
 
-            // The flag must be clear before the lifecycle is read again: a kick in between sets it anew, and a kick
-            // before has already told the lifecycle.
+            // The flag must be clear before the attention is read again: a kick in between sets it anew, and whoever
+            // kicked before has already asked for attention.
             Volatile.Write(ref run->immediate_exit, 0);
             Interlocked.MemoryBarrier();
             return true;
@@ -146,6 +177,13 @@ public sealed unsafe class RunLoop(
         {
             ServeWithoutData(exit.Kind);
         }
+    }
+
+    private static Attention Watched(Lifecycle lifecycle)
+    {
+        Attention attention = new();
+        lifecycle.Watch(attention);
+        return attention;
     }
 
     private void ServeWithoutData(ExitKind kind)

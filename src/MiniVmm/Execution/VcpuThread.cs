@@ -5,40 +5,61 @@ using MiniVmm.Memory;
 
 namespace MiniVmm.Execution;
 
+/// <summary>What a vCPU's thread is at.</summary>
+public enum VcpuState
+{
+    /// <summary>The thread has not been started, or is getting ready.</summary>
+    Created,
+
+    /// <summary>In the <see cref="RunLoop"/>.</summary>
+    Running,
+
+    /// <summary>Out of the guest, its last instruction finished, until it is resumed.</summary>
+    Paused,
+
+    /// <summary>The thread has ended, or is about to.</summary>
+    Stopped,
+}
+
 /// <summary>
-/// A vCPU and the thread that runs it: pinned and masked first, then in the <see cref="RunLoop"/> to the end.
+/// A vCPU and the thread that runs it: pinned and masked first, then paused, then in the <see cref="RunLoop"/> whenever
+/// it is not paused and no work for this thread is waiting, to the end.
 /// </summary>
 public sealed class VcpuThread : IDisposable
 {
     private readonly KvmVcpu _vcpu;
     private readonly VcpuKick _kick;
     private readonly RunLoop _loop;
+    private readonly Lifecycle _lifecycle;
     private readonly bool _timed;
     private readonly int? _hostCpu;
     private readonly Thread _thread;
-    private readonly ManualResetEventSlim _ready = new();
-    private readonly StartGate _gate;
-    private Exception? _failure;
+
+    // Guards what follows; its waiters are this thread, which waits for orders, and whoever waits for its answer.
+    private readonly object _orders = new();
+    private readonly Queue<VcpuWork> _work = new();
+    private VcpuState _state;
+    private bool _paused = true;
+    private bool _entered;
     private bool _started;
+    private Exception? _failure;
 
     /// <param name="index">Position among the vCPUs, 0 for the boot processor.</param>
     /// <param name="vcpu">The vCPU, fully set up.</param>
     /// <param name="ports">The port bus.</param>
     /// <param name="memory">The memory bus.</param>
     /// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
-    /// <param name="lifecycle">Told of the end, and asked for it after every exit.</param>
-    /// <param name="gate">Opens when every thread is ready.</param>
+    /// <param name="lifecycle">Told of the end; ends the thread.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>
     /// <param name="timed">
     /// Whether to measure the time inside and outside of the guest; costs two clock readings an exit.
     /// </param>
     public VcpuThread(
-        int index, KvmVcpu vcpu, Bus ports, Bus memory, GuestMemory ram, Lifecycle lifecycle, StartGate gate,
-        int? hostCpu, bool timed)
+        int index, KvmVcpu vcpu, Bus ports, Bus memory, GuestMemory ram, Lifecycle lifecycle, int? hostCpu, bool timed)
     {
         Index = index;
         _vcpu = vcpu;
-        _gate = gate;
+        _lifecycle = lifecycle;
         _hostCpu = hostCpu;
         _timed = timed;
         Statistics = new VcpuStatistics();
@@ -52,6 +73,15 @@ public sealed class VcpuThread : IDisposable
 
     public KvmVcpu Vcpu => _vcpu;
 
+    public VcpuState State
+    {
+        get
+        {
+            lock (_orders)
+                return _state;
+        }
+    }
+
     /// <summary>What the thread counted; whole once it has ended.</summary>
     public VcpuStatistics Statistics { get; }
 
@@ -61,7 +91,7 @@ public sealed class VcpuThread : IDisposable
     /// <inheritdoc cref="RunLoop.UnavailableAddress"/>
     public ulong? UnavailableAddress => _loop.UnavailableAddress;
 
-    /// <summary>Starts the thread; it prepares itself, waits for the others, and enters the guest.</summary>
+    /// <summary>Starts the thread, once; it prepares itself and is paused then.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
     {
@@ -77,17 +107,81 @@ public sealed class VcpuThread : IDisposable
         }
     }
 
-    /// <summary>Waits until the thread is pinned and ready to enter the guest.</summary>
-    /// <exception cref="HostLimitException">It could not be; says why.</exception>
-    public void WaitUntilReady()
+    /// <summary>Has the vCPU come out of the guest; it may take until <see cref="WaitUntilOut"/> returns.</summary>
+    public void Pause()
     {
-        _ready.Wait();
-        if (_failure is not null)
-            throw _failure;
+        lock (_orders)
+        {
+            _paused = true;
+            _loop.Attention.Ask();
+        }
+
+        _kick.Send();
     }
 
-    /// <summary>Brings the vCPU out of the guest, to look at the lifecycle.</summary>
-    public void Kick() => _kick.Send();
+    /// <summary>Waits until the started thread is out of the guest, and its exits are served: paused, or ended.</summary>
+    /// <exception cref="HostLimitException">It could not be pinned; says why.</exception>
+    public void WaitUntilOut()
+    {
+        lock (_orders)
+        {
+            while (_state is VcpuState.Created or VcpuState.Running)
+                Monitor.Wait(_orders);
+            if (_failure is not null)
+                throw _failure;
+        }
+    }
+
+    /// <summary>Lets it run.</summary>
+    public void Resume()
+    {
+        lock (_orders)
+        {
+            _paused = false;
+            Monitor.PulseAll(_orders);
+        }
+    }
+
+    /// <summary>
+    /// Does work that belongs on the vCPU's thread, between two entries, its last instruction finished; returns when it is
+    /// done. Where the thread has ended it is done here: nobody else uses the vCPU then.
+    /// </summary>
+    /// <param name="work">Must not wait for another vCPU.</param>
+    public void Invoke(Action<KvmVcpu> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        VcpuWork item = new(work);
+        lock (_orders)
+        {
+            if (_started && _state != VcpuState.Stopped)
+            {
+                _work.Enqueue(item);
+                _loop.Attention.Ask();
+                Monitor.PulseAll(_orders);
+            }
+            else
+            {
+                item.Do(_vcpu);
+            }
+        }
+
+        _kick.Send();
+        lock (_orders)
+        {
+            while (!item.IsDone)
+                Monitor.Wait(_orders);
+        }
+
+        item.ThrowIfFailed();
+    }
+
+    /// <summary>Brings the thread out of the guest or its pause, to see that the machine has ended.</summary>
+    public void Kick()
+    {
+        lock (_orders)
+            Monitor.PulseAll(_orders);
+        _kick.Send();
+    }
 
     /// <summary>Waits for the thread's end; at once where it was never started.</summary>
     public void Join()
@@ -97,11 +191,7 @@ public sealed class VcpuThread : IDisposable
     }
 
     /// <summary>Closes the vCPU; its thread must have ended.</summary>
-    public void Dispose()
-    {
-        _ready.Dispose();
-        _vcpu.Dispose();
-    }
+    public void Dispose() => _vcpu.Dispose();
 
     private void Main()
     {
@@ -112,12 +202,26 @@ public sealed class VcpuThread : IDisposable
         catch (Exception failure) when (failure is VmmException or SystemCallException)
         {
             _failure = failure;
-            _ready.Set();
+            End();
             return;
         }
 
-        _ready.Set();
-        _gate.PassWithAll();
+        while (AwaitEntry())
+            Run();
+        _kick.Detach();
+        End();
+    }
+
+    private void Prepare()
+    {
+        if (_hostCpu is { } cpu)
+            PinList.PinThisThread(cpu, $"vCPU {Index}");
+        _kick.Attach();
+    }
+
+    private void Run()
+    {
+        _entered = true;
         long before = GC.GetAllocatedBytesForCurrentThread();
         if (_timed)
         {
@@ -130,15 +234,88 @@ public sealed class VcpuThread : IDisposable
             _loop.Run(ref probe);
         }
 
-        Statistics.AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - before;
-        _kick.Detach();
+        Statistics.AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    private void Prepare()
+    /// <summary>Does what is waiting, and waits while it is paused.</summary>
+    /// <returns>False at the machine's end.</returns>
+    private bool AwaitEntry()
     {
-        if (_hostCpu is { } cpu)
-            PinList.PinThisThread(cpu, $"vCPU {Index}");
+        lock (_orders)
+        {
+            bool whole = !_entered;
+            while (true)
+            {
+                _loop.Attention.Clear();
+                if (_lifecycle.IsStopping)
+                    return false;
+                if (!_paused && _work.Count == 0)
+                {
+                    _state = VcpuState.Running;
+                    return true;
+                }
 
-        _kick.Attach();
+                if (!whole)
+                {
+                    // Devices may be called; whoever pauses waits for the lock only as long.
+                    _loop.Complete();
+                    whole = true;
+                    continue;
+                }
+
+                DoWork();
+                if (!_paused)
+                    continue;
+                _state = VcpuState.Paused;
+                Monitor.PulseAll(_orders);
+                Monitor.Wait(_orders);
+            }
+        }
+    }
+
+    private void DoWork()
+    {
+        while (_work.TryDequeue(out VcpuWork? item))
+            item.Do(_vcpu);
+        Monitor.PulseAll(_orders);
+    }
+
+    private void End()
+    {
+        lock (_orders)
+        {
+            _state = VcpuState.Stopped;
+            DoWork();
+        }
+    }
+
+    /// <summary>Something to be done on the vCPU's thread, and how it went.</summary>
+    private sealed class VcpuWork(Action<KvmVcpu> work)
+    {
+        private Exception? _failure;
+
+        public bool IsDone { get; private set; }
+
+        public void Do(KvmVcpu vcpu)
+        {
+            try
+            {
+                work(vcpu);
+            }
+#pragma warning disable CA1031 // thrown again where it was asked for
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                _failure = failure;
+            }
+
+            IsDone = true;
+        }
+
+        public void ThrowIfFailed()
+        {
+            if (_failure is not null)
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_failure);
+        }
     }
 }

@@ -1,6 +1,4 @@
-using MiniVmm.Devices;
 using MiniVmm.Kvm;
-using MiniVmm.Memory;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Machine;
@@ -9,11 +7,9 @@ namespace MiniVmm.Machine;
 /// A machine's virtio devices, each wired to KVM: doorbells by ioeventfd, so that a notification costs no exit to user
 /// space, and the interrupt by irqfd, so that it needs no vCPU to come out.
 /// </summary>
-/// <param name="vm">Where doorbells and interrupts go.</param>
-/// <param name="memory">Guest RAM.</param>
-/// <param name="bus">Gets the devices' registers.</param>
+/// <param name="core">Where registers, doorbells and interrupts go.</param>
 /// <param name="warn">Takes a line where a device fails.</param>
-internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus, Action<string> warn) : IDisposable
+internal sealed class VirtioBay(MachineCore core, Action<string> warn) : IDisposable
 {
     private readonly List<Bay> _bays = [];
 
@@ -24,20 +20,20 @@ internal sealed class VirtioBay(KvmVm vm, GuestMemory memory, Bus bus, Action<st
         Bay bay = new(device);
         _bays.Add(bay);
         bay.Threads = new DeviceThreads($"virtio {slot.Name}", device);
-        bay.Interrupt = new IrqFdTrigger(vm, slot.Gsi);
-        bay.Transport = new VirtioMmio(device, bay.Threads, memory, bay.Interrupt);
+        bay.Interrupt = new IrqFdTrigger(core.Vm, slot.Gsi);
+        bay.Transport = new VirtioMmio(device, bay.Threads, core.Memory.Ram, bay.Interrupt);
         bay.Threads.Failed = failure =>
         {
             warn($"{slot.Name} stopped, and waits for its driver to reset it: {failure.Message}");
             bay.Transport.NeedsReset();
         };
         device.Attach(bay.Transport, bay.Threads.Loops);
-        bus.Add(bay.Transport, slot.Name, slot.Address, VirtioMmio.Length);
+        core.Mmio.Add(bay.Transport, slot.Name, slot.Address, VirtioMmio.Length);
 
         // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
         for (int queue = 0; queue < device.QueueSizes.Count; queue++)
         {
-            vm.AssignIoEventFd(
+            core.Vm.AssignIoEventFd(
                 slot.Address + VirtioMmio.QueueNotify,
                 sizeof(uint),
                 bay.Threads.Doorbell(queue).Fd,

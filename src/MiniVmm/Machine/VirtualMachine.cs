@@ -19,13 +19,10 @@ public sealed class VirtualMachine : IDisposable
 {
     private const uint MtrrDefaultType = 0x2ff;
     private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
-    private readonly Stack<IDisposable> _owned = new();
-    private readonly StartGate _gate;
-    private readonly List<VcpuThread> _vcpus = [];
-    private readonly GuestMemory _memory;
+    private readonly KvmSystem _kvm;
+    private readonly MachineCore _core;
     private readonly Milestones _milestones;
     private readonly string _kernel;
-    private readonly Lifecycle _lifecycle;
     private readonly HostConsole _console;
     private readonly Serial16550 _serial;
     private readonly VirtioDevices? _devices;
@@ -33,72 +30,52 @@ public sealed class VirtualMachine : IDisposable
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
     {
+        _kvm = kvm;
         _milestones = milestones;
-        _owned.Push(kvm);
         MachineOptions options = plan.Options;
         _kernel = options.Kernel;
         try
         {
             HostChecks.Run(kvm, plan, warn);
-            _lifecycle = Own(new Lifecycle());
-            _gate = Own(new StartGate(options.Topology.Count + 1)); // the vCPUs, and whoever gives them their input
-            KvmVm vm = Own(kvm.CreateVm());
-            vm.SetTssAddress(MemoryLayout.Tss);
-            vm.SetIdentityMapAddress(MemoryLayout.IdentityMap);
+            _core = new MachineCore(kvm);
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
-            {
-                vm.EnableCapability(
-                    KvmCapability.KVM_CAP_X2APIC_API,
-                    KvmConstants.KVM_X2APIC_API_USE_32BIT_IDS | KvmConstants.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
-            }
+                _core.EnableX2Apic();
+            CpuidTemplate cpuid = BuildCpuid(kvm, _core.Vm, plan, warn);
 
-            CpuidTemplate cpuid = BuildCpuid(kvm, vm, plan, warn);
-
-            // Memory before interrupt controllers: a slot waits for an SRCU grace period, which takes 0.3 ms on a new
-            // VM, and 5 ms once the controllers have registered themselves.
-            Backing = Own(RamBacking.Allocate(options.Memory, plan.Memory.Size));
-            _memory = Backing.Slots(plan.Memory);
-            MemorySlots.Set(vm, _memory);
+            Backing = _core.MapRam(options.Memory, plan.Memory);
             milestones.Reach("RAM mapped");
 
-            vm.CreateIrqChip();
-            vm.SetGsiRouting(GsiRoutes.Pc());
+            _core.CreateInterruptControllers();
 
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
-            vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
-            BiosInterrupts.SetUp(vm);
+            _core.Vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
+            BiosInterrupts.SetUp(_core.Vm);
             milestones.Reach("VM created");
 
             LoadAll(plan, cpuid);
             milestones.Reach("kernel and tables in place");
 
             // The interrupt outlives the console, whose input raises it.
-            IrqFdTrigger serialInterrupt = Own(new IrqFdTrigger(vm, IoPorts.SerialIrq));
-            _console = Own(new HostConsole(options.Consoles, _lifecycle));
+            IInterruptTrigger serialInterrupt = _core.ConnectEdge(IoPorts.SerialIrq);
+            _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
             Platform platform = new(
-                plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt, _lifecycle, TimeProvider.System);
+                _core.Ports, plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt, _core.Lifecycle,
+                TimeProvider.System);
             _serial = platform.Serial;
             if (plan.Virtio.Count > 0)
-            {
-                VirtioBay bay = new(vm, _memory, platform.Memory, warn);
-                _devices = Own(new VirtioDevices(plan, bay, _memory, Backing, _console.Sink, warn));
-            }
+                _devices = _core.Own(new VirtioDevices(plan, new VirtioBay(_core, warn), Memory, Backing, _console.Sink, warn));
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
-                KvmVcpu vcpu = vm.CreateVcpu((int)options.Topology.ApicId(i));
                 int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
-                VcpuThread thread = Own(
-                    new VcpuThread(i, vcpu, platform.Ports, platform.Memory, _memory, _lifecycle, _gate, pin, options.Timed));
-                Prepare(vcpu, cpuid, i, plan);
-                _vcpus.Add(thread);
+                Prepare(_core.AddVcpu(options.Topology.ApicId(i), pin, options.Timed), cpuid, plan);
             }
 
             milestones.Reach("vCPUs created");
 
             // Last, so that whoever asks finds a whole machine.
             if (options.Name is { } name)
-                _control = Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
+                _control = _core.Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
         }
         catch
         {
@@ -111,7 +88,11 @@ public sealed class VirtualMachine : IDisposable
     public RamBacking Backing { get; }
 
     /// <summary>The vCPUs and what they counted.</summary>
-    public IReadOnlyList<VcpuThread> Vcpus => _vcpus;
+    public IReadOnlyList<VcpuThread> Vcpus => _core.Vcpus;
+
+    private GuestMemory Memory => _core.Memory.Ram;
+
+    private Lifecycle Lifecycle => _core.Lifecycle;
 
     /// <summary>Builds the machine; the plan can be disposed of afterwards.</summary>
     /// <param name="plan">What to build.</param>
@@ -126,15 +107,14 @@ public sealed class VirtualMachine : IDisposable
     }
 
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
-    public void Stop(StopReason reason) => _lifecycle.Stop(reason);
+    public void Stop(StopReason reason) => Lifecycle.Stop(reason);
 
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
     {
         _devices?.Start();
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.Start();
+        _core.Vcpus.Start();
     }
 
     /// <summary>
@@ -145,8 +125,7 @@ public sealed class VirtualMachine : IDisposable
     /// <exception cref="HostLimitException">A vCPU's thread cannot be pinned; none has run.</exception>
     public StopReason WaitForEnd(TimeSpan? timeout)
     {
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.WaitUntilReady();
+        _core.Vcpus.WaitUntilOut();
         if (_devices?.Console is { } console)
         {
             _console.FollowSize(console.Resize);
@@ -158,36 +137,36 @@ public sealed class VirtualMachine : IDisposable
         }
 
         _milestones.Reach("vCPU threads ready");
-        _gate.Arrive();
+        _core.Vcpus.Resume();
 
         // While the guest begins: half of what this process has in memory was for its start.
         ProgramImage.ReleaseTouched();
-        _lifecycle.Wait(timeout);
-        JoinAll();
+        Lifecycle.Wait(timeout);
+        _core.Vcpus.Join();
         _control?.Dispose(); // nobody asks for figures of devices that are going
         _console.DetachInput(); // of keys that a device would get
         _devices?.Dispose(); // which may still have something to print
         _console.Dispose();
 
-        long[] first = [.. _vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
+        long[] first = [.. Vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
         if (first.Length > 0)
             _milestones.Reach("first exit of a vCPU", first.Min());
-        _milestones.Reach($"end: {_lifecycle.Reason.Kind}");
-        return _lifecycle.Reason;
+        _milestones.Reach($"end: {Lifecycle.Reason.Kind}");
+        return Lifecycle.Reason;
     }
 
     /// <summary>
     /// What there is to say of the end, for people: lines without a prefix; null where the reason says it all. Only after
     /// <see cref="WaitForEnd"/>.
     /// </summary>
-    public string? ExplainEnd() => _lifecycle.Reason switch
+    public string? ExplainEnd() => Lifecycle.Reason switch
     {
         { Kind: StopKind.Crash, Value: uint vcpu } =>
-            CrashReport.Write(_vcpus[(int)vcpu], _memory) + EndReport.OfScreen(_memory, _console.Recent()),
+            CrashReport.Write(Vcpus[(int)vcpu], Memory) + EndReport.OfScreen(Memory, _console.Recent()),
         { Kind: StopKind.Timeout or StopKind.Interrupted } =>
-            EndReport.OfVcpus(_vcpus, _memory, _kernel) + EndReport.OfScreen(_memory, _console.Recent()),
+            EndReport.OfVcpus(Vcpus, Memory, _kernel) + EndReport.OfScreen(Memory, _console.Recent()),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
-            Backing.ExplainMissingPage((int)vcpu, _vcpus[(int)vcpu].UnavailableAddress) + "\n",
+            Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress) + "\n",
         { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit, Value: uint error } =>
             $"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
         _ => null,
@@ -199,16 +178,8 @@ public sealed class VirtualMachine : IDisposable
     /// </summary>
     public void Dispose()
     {
-        if (_vcpus.Count > 0)
-        {
-            _lifecycle.Stop(new(StopKind.Interrupted));
-            _gate.Open(); // those that wait there for one that failed leave before they enter
-            JoinAll();
-            _vcpus.Clear();
-        }
-
-        while (_owned.TryPop(out IDisposable? owned))
-            owned.Dispose();
+        _core?.Dispose(); // not there where the host could not even make a VM
+        _kvm.Dispose();
     }
 
     private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<string> warn)
@@ -236,37 +207,23 @@ public sealed class VirtualMachine : IDisposable
 
     private unsafe void Load(in LoadSegment segment)
     {
-        if (_memory.TryResolve(segment.Address, (ulong)segment.Data.Length, out byte* host))
+        if (Memory.TryResolve(segment.Address, (ulong)segment.Data.Length, out byte* host))
             Backing.Provide((nint)host, (ulong)segment.Data.Length);
-        _memory.Load(segment);
+        Memory.Load(segment);
     }
 
-    private static void Prepare(KvmVcpu vcpu, CpuidTemplate cpuid, int index, MachinePlan plan)
+    private static void Prepare(VcpuThread thread, CpuidTemplate cpuid, MachinePlan plan)
     {
-        vcpu.SetCpuid2([.. cpuid.ForVcpu(index).Select(CpuidEntries.FromLeaf)]);
+        KvmVcpu vcpu = thread.Vcpu;
+        vcpu.SetCpuid2([.. cpuid.ForVcpu(thread.Index).Select(CpuidEntries.FromLeaf)]);
 
         // As firmware leaves it: without this Linux finds the MTRRs off and does not trust PAT either.
         vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);
 
         // The others wait for INIT and SIPI, which KVM's own APIC delivers.
-        if (index != 0)
+        if (thread.Index != 0)
             return;
         vcpu.SetSregs(EntryRegisters.Special(plan.Boot.Entry, vcpu.GetSregs()));
         vcpu.SetRegs(EntryRegisters.General(plan.Boot.Entry));
-    }
-
-    private void JoinAll()
-    {
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.Kick();
-        foreach (VcpuThread vcpu in _vcpus)
-            vcpu.Join();
-    }
-
-    private T Own<T>(T resource)
-        where T : IDisposable
-    {
-        _owned.Push(resource);
-        return resource;
     }
 }

@@ -13,32 +13,26 @@ public readonly record struct RamSlot(GuestRange Range, nint Host);
 /// </summary>
 public sealed unsafe class GuestMemory
 {
-    private readonly RamSlot[] _slots;
+    private RamSlot[] _slots = [];
 
     /// <param name="slots">The slots, in any order; none empty, no two overlapping.</param>
     /// <exception cref="ArgumentException">A slot is empty, wraps, or overlaps another.</exception>
     public GuestMemory(IEnumerable<RamSlot> slots)
     {
-        _slots = [.. slots.OrderBy(slot => slot.Range.Start)];
-        for (int i = 0; i < _slots.Length; i++)
-        {
-            GuestRange range = _slots[i].Range;
-            if (range.Length == 0 || range.Start > ulong.MaxValue - range.Length)
-                throw new ArgumentException($"RAM slot at 0x{range.Start:x} is empty or wraps", nameof(slots));
-            if (i > 0 && _slots[i - 1].Range.Overlaps(range))
-                throw new ArgumentException($"RAM slots {_slots[i - 1].Range} and {range} overlap", nameof(slots));
-        }
+        ArgumentNullException.ThrowIfNull(slots);
+        foreach (RamSlot slot in slots)
+            Add(slot);
     }
 
     /// <summary>The slots, ascending.</summary>
-    public IReadOnlyList<RamSlot> Slots => _slots;
+    public IReadOnlyList<RamSlot> Slots => Volatile.Read(ref _slots);
 
     /// <summary>Host pointer of <paramref name="length"/> guest bytes at <paramref name="address"/>.</summary>
     /// <returns>False, with a null pointer, if any of the bytes is not RAM.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryResolve(ulong address, ulong length, out byte* host)
     {
-        foreach (ref readonly RamSlot slot in _slots.AsSpan())
+        foreach (ref readonly RamSlot slot in Volatile.Read(ref _slots).AsSpan())
         {
             if (slot.Range.Contains(address, length))
             {
@@ -100,4 +94,29 @@ public sealed unsafe class GuestMemory
             throw new BadInputException($"{segment.Name}: {size} bytes at 0x{segment.Address:x} are not in guest RAM");
         segment.Data.Span.CopyTo(new Span<byte>(host, segment.Data.Length));
     }
+
+    /// <summary>Whether a slot could be added, by an exception.</summary>
+    /// <exception cref="ArgumentException">It is empty, wraps, or overlaps another.</exception>
+    internal void CheckFits(RamSlot slot)
+    {
+        GuestRange range = slot.Range;
+        if (range.Length == 0 || range.Start > ulong.MaxValue - range.Length)
+            throw new ArgumentException($"RAM slot at 0x{range.Start:x} is empty or wraps", nameof(slot));
+        if (Array.Find(_slots, other => other.Range.Overlaps(range)) is { Range.Length: > 0 } other)
+            throw new ArgumentException($"RAM slots {other.Range} and {range} overlap", nameof(slot));
+    }
+
+    /// <summary>
+    /// Adds a slot, or takes one away: the list is exchanged as a whole, so that look-ups go on. Changes come from one
+    /// thread at a time.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is empty, wraps, or overlaps another.</exception>
+    internal void Add(RamSlot slot)
+    {
+        CheckFits(slot);
+        Volatile.Write(ref _slots, [.. _slots.Append(slot).OrderBy(each => each.Range.Start)]);
+    }
+
+    /// <inheritdoc cref="Add"/>
+    internal void Remove(RamSlot slot) => Volatile.Write(ref _slots, [.. _slots.Where(each => each != slot)]);
 }

@@ -8,7 +8,7 @@ namespace MiniVmm.Tests.Machine;
 /// <summary>What goes to KVM as structures: CPUID entries and interrupt routes.</summary>
 public sealed class KernelInterfaceTests
 {
-    private static readonly kvm_irq_routing_entry[] Routes = GsiRoutes.Pc();
+    private static readonly kvm_irq_routing_entry[] Routes = InterruptRouter.Pins();
 
     [Theory]
     [InlineData(true)]

@@ -36,16 +36,16 @@ public sealed class MemoryLimitTests
     [Fact]
     public void Ram_larger_than_a_slot_is_set_in_parts_without_a_gap()
     {
-        const ulong length = (2 * MemorySlots.MaxBytes) + GiB;
+        const ulong length = (2 * AddressSpace.MaxSlotBytes) + GiB;
         nint host = 0x1000_0000;
 
-        RamSlot[] parts = [.. MemorySlots.Split([new(new(0, 3 * GiB), 0x1000), new(new(4 * GiB, length), host)])];
+        RamSlot[] parts = [.. AddressSpace.Split(new(new(4 * GiB, length), host))];
 
-        Assert.Equal([3 * GiB, MemorySlots.MaxBytes, MemorySlots.MaxBytes, GiB], parts.Select(part => part.Range.Length));
-        Assert.Equal(parts[1].Range.End, parts[2].Range.Start);
-        Assert.Equal(4 * GiB + length, parts[3].Range.End);
-        Assert.Equal((ulong)host + (2 * MemorySlots.MaxBytes), (ulong)parts[3].Host);
-        Assert.True(MemorySlots.MaxBytes / 4096 <= int.MaxValue);
+        Assert.Equal([AddressSpace.MaxSlotBytes, AddressSpace.MaxSlotBytes, GiB], parts.Select(part => part.Range.Length));
+        Assert.Equal(parts[0].Range.End, parts[1].Range.Start);
+        Assert.Equal(4 * GiB + length, parts[2].Range.End);
+        Assert.Equal((ulong)host + (2 * AddressSpace.MaxSlotBytes), (ulong)parts[2].Host);
+        Assert.True(AddressSpace.MaxSlotBytes / 4096 <= int.MaxValue);
     }
 
     private static CpuidLeaf[] Sizes(uint bits) =>

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Tests.Devices;
@@ -9,11 +10,11 @@ public sealed class PlatformTests
     private readonly RecordingSink _sink = new();
     private readonly RecordingSink _debugSink = new();
     private readonly RecordingPower _power = new();
-    private readonly Platform _platform;
+    private readonly Bus _ports = new("port", 0xffff);
 
     public PlatformTests() =>
-        _platform = new(
-            new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, _debugSink, new RecordingInterrupt(), _power, TimeProvider.System);
+        _ = new Platform(
+            _ports, new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, _debugSink, new RecordingInterrupt(), _power, TimeProvider.System);
 
     [Theory]
     [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it
@@ -23,7 +24,7 @@ public sealed class PlatformTests
     [InlineData(0xcf9, 1, 0x06, "reset")]
     public void The_ways_out_are_at_the_ports_that_kernels_use(ulong port, int width, uint value, string call)
     {
-        Assert.True(_platform.Ports.Write(port, BitConverter.GetBytes(value).AsSpan(0, width)));
+        Assert.True(_ports.Write(port, BitConverter.GetBytes(value).AsSpan(0, width)));
 
         Assert.Equal([call], _power.Calls);
     }
@@ -31,8 +32,8 @@ public sealed class PlatformTests
     [Fact]
     public void Text_is_printed_by_the_UART_and_by_the_debug_console()
     {
-        Assert.True(_platform.Ports.Write(0x3f8, "x"u8));
-        Assert.True(_platform.Ports.Write(0xe9, "y"u8));
+        Assert.True(_ports.Write(0x3f8, "x"u8));
+        Assert.True(_ports.Write(0xe9, "y"u8));
 
         Assert.Equal([(byte)'x'], _sink.Bytes);
         Assert.Equal([(byte)'y'], _debugSink.Bytes);
@@ -41,13 +42,13 @@ public sealed class PlatformTests
     [Fact]
     public void A_text_console_finds_the_VGAs_cursor_registers()
     {
-        Assert.True(_platform.Ports.Write(0x3d4, [0x0f, 0x50]));
+        Assert.True(_ports.Write(0x3d4, [0x0f, 0x50]));
 
         byte[] low = new byte[1];
-        Assert.True(_platform.Ports.Read(0x3d5, low));
+        Assert.True(_ports.Read(0x3d5, low));
         Assert.Equal(0x50, low[0]);
-        Assert.True(_platform.Ports.Read(0x3da, low));
-        Assert.False(_platform.Ports.Read(0x3b4, low)); // the monochrome ones are not there in colour
+        Assert.True(_ports.Read(0x3da, low));
+        Assert.False(_ports.Read(0x3b4, low)); // the monochrome ones are not there in colour
     }
 
     [Theory]
@@ -61,9 +62,9 @@ public sealed class PlatformTests
     {
         byte[] data = new byte[width];
 
-        Assert.False(_platform.Ports.Read(port, data));
+        Assert.False(_ports.Read(port, data));
         Assert.All(data, value => Assert.Equal(0xff, value));
-        Assert.False(_platform.Ports.Write(port, data));
+        Assert.False(_ports.Write(port, data));
         Assert.Empty(_power.Calls);
     }
 
@@ -74,7 +75,7 @@ public sealed class PlatformTests
         for (ulong port = 0; port <= 0xffff; port++)
         {
             foreach (int width in (int[])[1, 2, 4])
-                _platform.Ports.Read(port, data.AsSpan(0, width));
+                _ports.Read(port, data.AsSpan(0, width));
         }
 
         Assert.Empty(_power.Calls);
@@ -84,6 +85,6 @@ public sealed class PlatformTests
     public void No_port_of_KVMs_own_devices_is_claimed() // the 8259s, the 8254; 0x61 goes with the latter
     {
         foreach (ulong port in (ulong[])[0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x4d0, 0x4d1])
-            Assert.False(_platform.Ports.Read(port, new byte[1]));
+            Assert.False(_ports.Read(port, new byte[1]));
     }
 }

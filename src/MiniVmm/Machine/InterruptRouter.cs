@@ -1,0 +1,146 @@
+using MiniVmm.Devices;
+using MiniVmm.Firmware;
+using MiniVmm.Host;
+using MiniVmm.Kvm;
+
+namespace MiniVmm.Machine;
+
+/// <summary>
+/// Where each of a VM's interrupt lines (GSIs) goes: those of a PC to the pins of KVM's controllers, as
+/// <see cref="InterruptWiring"/> promises the guest, further ones to messages. KVM takes the table whole, so each change
+/// sets all of it. Safe from any thread.
+/// </summary>
+public sealed class InterruptRouter
+{
+    /// <summary>Pins of the I/O APIC, and so the GSIs that are not free for messages.</summary>
+    public const uint IoApicPins = 24;
+
+    private readonly SetRoutes _setRoutes;
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<uint, kvm_irq_routing_entry> _messages = [];
+
+    /// <summary>Sets the PC's routes; KVM's interrupt controllers must be there.</summary>
+    /// <exception cref="KvmException">There are no controllers.</exception>
+    public InterruptRouter(KvmVm vm)
+        : this(vm.SetGsiRouting)
+    {
+    }
+
+    internal InterruptRouter(SetRoutes setRoutes)
+    {
+        _setRoutes = setRoutes;
+        Commit();
+    }
+
+    internal delegate void SetRoutes(ReadOnlySpan<kvm_irq_routing_entry> routes);
+
+    /// <summary>A further line, on which an edge sends a message-signalled interrupt (SDM vol. 3, 11.11).</summary>
+    /// <param name="address">Message address.</param>
+    /// <param name="data">Message data.</param>
+    /// <returns>Its GSI.</returns>
+    /// <exception cref="KvmException">No such message, or no more routes.</exception>
+    public uint AddMessage(ulong address, uint data)
+    {
+        lock (_lock)
+        {
+            uint gsi = IoApicPins;
+            while (_messages.ContainsKey(gsi))
+                gsi++;
+            Change(gsi, Message(gsi, address, data));
+            return gsi;
+        }
+    }
+
+    /// <summary>Has a line of <see cref="AddMessage"/> send another message from now on.</summary>
+    /// <exception cref="ArgumentException">There is no such line.</exception>
+    /// <exception cref="KvmException">No such message; the line sends the old one.</exception>
+    public void SetMessage(uint gsi, ulong address, uint data)
+    {
+        lock (_lock)
+        {
+            if (!_messages.ContainsKey(gsi))
+                throw new ArgumentException($"GSI {gsi} sends no messages", nameof(gsi));
+            Change(gsi, Message(gsi, address, data));
+        }
+    }
+
+    /// <summary>Takes a line of <see cref="AddMessage"/> back; without effect where it is gone.</summary>
+    public void RemoveMessage(uint gsi)
+    {
+        lock (_lock)
+        {
+            if (_messages.Remove(gsi))
+                Commit();
+        }
+    }
+
+    /// <summary>
+    /// Each ISA line to its 8259 and to the I/O APIC, and the remaining I/O APIC pins to the GSI of their number.
+    /// </summary>
+    internal static kvm_irq_routing_entry[] Pins()
+    {
+        List<kvm_irq_routing_entry> routes = [];
+        for (byte irq = 0; irq < InterruptWiring.IsaIrqs; irq++)
+        {
+            if (irq == InterruptWiring.CascadeIrq)
+                continue;
+            routes.Add(Pin(
+                irq, irq < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE, irq % 8u));
+            routes.Add(Pin(irq, KvmConstants.KVM_IRQCHIP_IOAPIC, InterruptWiring.IoApicPin(irq)));
+        }
+
+        for (uint pin = InterruptWiring.IsaIrqs; pin < IoApicPins; pin++)
+            routes.Add(Pin(pin, KvmConstants.KVM_IRQCHIP_IOAPIC, pin));
+        return [.. routes];
+    }
+
+    private static kvm_irq_routing_entry Pin(uint gsi, uint chip, uint pin)
+    {
+        kvm_irq_routing_entry entry = new() { gsi = gsi, type = KvmConstants.KVM_IRQ_ROUTING_IRQCHIP };
+        entry.u.irqchip.irqchip = chip;
+        entry.u.irqchip.pin = pin;
+        return entry;
+    }
+
+    private static kvm_irq_routing_entry Message(uint gsi, ulong address, uint data)
+    {
+        kvm_irq_routing_entry entry = new() { gsi = gsi, type = KvmConstants.KVM_IRQ_ROUTING_MSI };
+        entry.u.msi.address_lo = (uint)address;
+        entry.u.msi.address_hi = (uint)(address >> 32);
+        entry.u.msi.data = data;
+        return entry;
+    }
+
+    private void Change(uint gsi, kvm_irq_routing_entry route)
+    {
+        bool existed = _messages.TryGetValue(gsi, out kvm_irq_routing_entry old);
+        _messages[gsi] = route;
+        try
+        {
+            Commit();
+        }
+        catch
+        {
+            if (existed)
+                _messages[gsi] = old;
+            else
+                _messages.Remove(gsi);
+            throw;
+        }
+    }
+
+    private void Commit() => _setRoutes([.. Pins(), .. _messages.Values]);
+}
+
+/// <summary>An interrupt line of KVM's in-kernel controllers, behind an eventfd: one write is one edge.</summary>
+internal sealed class IrqFdTrigger : IInterruptTrigger, IDisposable
+{
+    private readonly EventFd _event = new();
+
+    /// <exception cref="KvmException">KVM has no such line.</exception>
+    public IrqFdTrigger(KvmVm vm, uint gsi) => vm.AssignIrqFd(_event.Fd, gsi);
+
+    public void Trigger() => _event.Signal();
+
+    public void Dispose() => _event.Dispose();
+}
