@@ -28,6 +28,7 @@ internal static class CommandLine
             new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
             new CompletionCommand(),
             new ManCommand(),
+            new SchemaCommand(),
         };
         root.Options.Clear();
         root.Options.Add(new HelpOption("--help", "-h", "-?")

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using MiniVmm.Cli.Reference;
 using MiniVmm.Control;
+using MiniVmm.Control.Verbs;
 
 namespace MiniVmm.Cli;
 
@@ -19,13 +20,14 @@ internal sealed class PsCommand : DocumentedCommand
 
     private int Run(ParseResult line)
     {
+        InfoVerb verb = new();
         List<JsonElement> infos = [];
         foreach (string name in RunningMachines.List())
         {
             try
             {
                 using ControlClient client = ControlClient.Connect(name);
-                infos.Add(client.AskFor("info", "info"));
+                infos.Add(client.Ask(verb));
             }
             catch (BadInputException)
             {
@@ -39,7 +41,7 @@ internal sealed class PsCommand : DocumentedCommand
 
         if (line.GetValue(_json))
         {
-            ControlTables.WriteJson(writer =>
+            Answers.WriteJson(writer =>
             {
                 writer.WriteStartArray();
                 foreach (JsonElement info in infos)
@@ -49,7 +51,7 @@ internal sealed class PsCommand : DocumentedCommand
         }
         else
         {
-            ControlTables.PrintMachines(infos);
+            Answers.Print([InfoVerb.List(infos)]);
         }
 
         return ExitStatus.Success;

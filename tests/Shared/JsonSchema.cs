@@ -50,6 +50,11 @@ internal sealed class JsonSchema
                 $"{path}: is not of {rule}"),
             "anyOf" => AnyOf(rule, value, path),
             "minimum" => Demand(!IsNumber(value) || value.GetDouble() >= rule.GetDouble(), $"{path}: below {rule}"),
+            "maximum" => Demand(!IsNumber(value) || value.GetDouble() <= rule.GetDouble(), $"{path}: above {rule}"),
+            "minLength" => Demand(
+                !IsString(value) || value.GetString()!.Length >= rule.GetInt32(), $"{path}: shorter than {rule}"),
+            "maxLength" => Demand(
+                !IsString(value) || value.GetString()!.Length <= rule.GetInt32(), $"{path}: longer than {rule}"),
             "exclusiveMinimum" => Demand(
                 !IsNumber(value) || value.GetDouble() > rule.GetDouble(), $"{path}: not above {rule}"),
             "minItems" => Demand(
@@ -113,7 +118,7 @@ internal sealed class JsonSchema
     {
         "null" => value.ValueKind == JsonValueKind.Null,
         "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
-        "string" => value.ValueKind == JsonValueKind.String,
+        "string" => IsString(value),
         "number" => IsNumber(value),
         "integer" => IsNumber(value) && double.IsInteger(value.GetDouble()),
         "array" => IsArray(value),
@@ -122,6 +127,8 @@ internal sealed class JsonSchema
     };
 
     private static bool IsNumber(JsonElement value) => value.ValueKind == JsonValueKind.Number;
+
+    private static bool IsString(JsonElement value) => value.ValueKind == JsonValueKind.String;
 
     private static bool IsArray(JsonElement value) => value.ValueKind == JsonValueKind.Array;
 

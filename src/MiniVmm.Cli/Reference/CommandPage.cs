@@ -39,6 +39,7 @@ internal sealed record CommandPage(string Path, string Description, string Usage
 
         if (command is DocumentedCommand documented)
         {
+            sections.AddRange(documented.Details);
             sections.AddRange(documented.Groups.Select(group => new Section(
                 group.Title,
                 [.. group.Options.Where(option => !option.Hidden).Select(Describe)],

@@ -17,6 +17,9 @@ internal abstract class DocumentedCommand(string name, string description) : Com
 
     public IReadOnlyList<OptionGroup> Groups => _groups;
 
+    /// <summary>What help and the manual page have between arguments and options; asked for by them alone.</summary>
+    public virtual IReadOnlyList<Section> Details => [];
+
     /// <summary>Adds options under a heading.</summary>
     protected void Group(string title, string example, params Option[] options)
     {

@@ -1,12 +1,13 @@
 using System.CommandLine;
+using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Measurement;
 
 namespace MiniVmm.Cli.Reference;
 
 /// <summary>
-/// What a shell can offer for a value, by the syntax that help shows: FILE and DIR are names of files, MODEL and KIND are
-/// lists of ours, and small letters stand for themselves.
+/// What a shell can offer for a value, by the syntax that help shows: FILE and DIR are names of files, MODEL, KIND and
+/// COMMAND are lists of ours, and small letters stand for themselves.
 /// </summary>
 /// <param name="Words">Values as they are written; those that end with = go on.</param>
 /// <param name="Files">Whether any file will do.</param>
@@ -43,6 +44,8 @@ internal sealed record ValueSyntax(IReadOnlyList<string> Words, bool Files, bool
                 words.AddRange(["help", .. CpuModels.Load(CpuModelList.UserFile).All.Select(model => model.Name)]);
             else if (word == "KIND")
                 words.AddRange(["help", .. ExitLoop.All.Select(loop => loop.Name)]);
+            else if (word == "COMMAND")
+                words.AddRange(ControlVerbs.All.Select(verb => verb.Name));
             else if (word.Length > 0 && char.IsAsciiLetterLower(word[0]))
                 words.Add(equals < 0 ? word : word[..(equals + 1)]);
         }

@@ -63,70 +63,21 @@ public sealed unsafe class ControlClient : IDisposable
     }
 
     /// <summary>Asks, and waits for the answer.</summary>
-    /// <param name="command">As docs/control.md has them.</param>
-    /// <param name="bytes">For <c>balloon</c>: how large it shall be.</param>
-    /// <returns>The answer, which has no error.</returns>
+    /// <returns>The answer's object; undefined where the verb has none.</returns>
     /// <exception cref="BadInputException">The machine refused it; the message says why.</exception>
     /// <exception cref="HostLimitException">It does not answer, or has gone.</exception>
-    public JsonDocument Ask(string command, ulong? bytes = null)
+    public JsonElement Ask(ControlVerb verb, VerbArguments? arguments = null)
     {
-        Send(command, bytes);
-        JsonDocument answer = Parse(Receive());
-        if (!answer.RootElement.TryGetProperty("error", out JsonElement error))
-            return answer;
-        using (answer)
+        ArgumentNullException.ThrowIfNull(verb);
+        Send(verb, arguments);
+        using JsonDocument answer = Parse(Receive());
+        if (answer.RootElement.TryGetProperty("error", out JsonElement error))
             throw TryGetText(error, out string? why) ? new BadInputException($"machine {Name}: {why}") : NotOurs();
-    }
-
-    /// <summary>Asks, and gives the object of the answer that is what was asked for.</summary>
-    /// <param name="command">As docs/control.md has them.</param>
-    /// <param name="member">The object's name, as in "info".</param>
-    /// <inheritdoc cref="Ask"/>
-    public JsonElement AskFor(string command, string member)
-    {
-        using JsonDocument answer = Ask(command);
-        return answer.RootElement.TryGetProperty(member, out JsonElement content)
+        if (verb.Answer is not { } shape)
+            return default;
+        return answer.RootElement.TryGetProperty(shape.Name!, out JsonElement content)
             && content.ValueKind == JsonValueKind.Object
             ? content.Clone()
-            : throw NotOurs();
-    }
-
-    /// <summary>
-    /// Asks the guest for a balloon of so many bytes and waits until it has one, or gets no further for so long.
-    /// </summary>
-    /// <param name="stall">How long the guest may give up nothing more, and take nothing back.</param>
-    /// <returns>How far it got; the target may be less than asked, whole pages.</returns>
-    /// <exception cref="BadInputException">No balloon, or more than the guest's RAM.</exception>
-    /// <exception cref="HostLimitException">The machine does not answer, or has gone.</exception>
-    public BalloonState SetBalloon(ulong bytes, TimeSpan stall)
-    {
-        BalloonState state = Balloon(bytes);
-        ulong target = state.TargetBytes;
-        long moved = Environment.TickCount64;
-        while (state.ActualBytes != target
-            && state.TargetBytes == target // else somebody else wants something else by now
-            && Environment.TickCount64 - moved < stall.TotalMilliseconds)
-        {
-            Thread.Sleep(50);
-            BalloonState next = Balloon();
-            if (next.ActualBytes != state.ActualBytes)
-                moved = Environment.TickCount64;
-            state = next;
-        }
-
-        return state;
-    }
-
-    /// <summary>The balloon as it is; with <paramref name="bytes"/> it is first asked to become so large.</summary>
-    /// <inheritdoc cref="Ask"/>
-    public BalloonState Balloon(ulong? bytes = null)
-    {
-        using JsonDocument answer = Ask("balloon", bytes);
-        return answer.RootElement.TryGetProperty("balloon", out JsonElement balloon)
-            && balloon.ValueKind == JsonValueKind.Object
-            && TryGetSize(balloon, "targetBytes", out ulong target)
-            && TryGetSize(balloon, "actualBytes", out ulong actual)
-            ? new BalloonState(target, actual)
             : throw NotOurs();
     }
 
@@ -155,15 +106,14 @@ public sealed unsafe class ControlClient : IDisposable
         return new BadInputException($"ctl {name}: no machine of that name runs; {others}");
     }
 
-    private void Send(string command, ulong? bytes)
+    private void Send(ControlVerb verb, VerbArguments? arguments)
     {
         ArrayBufferWriter<byte> line = new();
         using (Utf8JsonWriter writer = new(line))
         {
             writer.WriteStartObject();
-            writer.WriteString("command", command);
-            if (bytes is { } number)
-                writer.WriteNumber("bytes", number);
+            writer.WriteString("command", verb.Name);
+            arguments?.Write(writer);
             writer.WriteEndObject();
         }
 
@@ -225,15 +175,8 @@ public sealed unsafe class ControlClient : IDisposable
         return text is not null;
     }
 
-    private static bool TryGetSize(JsonElement parent, string name, out ulong size)
-    {
-        size = 0;
-        return parent.TryGetProperty(name, out JsonElement value)
-            && value.ValueKind == JsonValueKind.Number
-            && value.TryGetUInt64(out size);
-    }
-
     private HostLimitException Gone() => new($"machine {Name} has ended");
 
-    private HostLimitException NotOurs() => new($"machine {Name} answers with something else than the protocol's JSON");
+    /// <summary>The other end is no machine, or one of a protocol that is not ours.</summary>
+    internal HostLimitException NotOurs() => new($"machine {Name} answers with something else than the protocol's JSON");
 }

@@ -7,7 +7,9 @@ namespace MiniVmm.Control;
 /// One client of a control socket. Nothing here waits: while the client does not take its answer, its next requests
 /// are not read, so that it holds one line in and one answer out and no more.
 /// </summary>
-internal sealed class ControlConnection(UnixSocket socket) : IDisposable
+/// <param name="socket">The client's end.</param>
+/// <param name="caller">The user at the other end.</param>
+internal sealed class ControlConnection(UnixSocket socket, uint caller) : IDisposable
 {
     private readonly byte[] _input = new byte[ControlProtocol.MaxRequest];
     private int _filled;
@@ -36,13 +38,13 @@ internal sealed class ControlConnection(UnixSocket socket) : IDisposable
             int end = _input.AsSpan(0, _filled).IndexOf((byte)'\n');
             if (end >= 0)
             {
-                _answer = protocol.Answer(_input.AsMemory(0, end));
+                _answer = protocol.Answer(_input.AsMemory(0, end), caller);
                 _filled -= end + 1;
                 _input.AsSpan(end + 1, _filled).CopyTo(_input);
             }
             else if (_filled == _input.Length)
             {
-                _answer = ControlProtocol.Refusal($"a line of more than {ControlProtocol.MaxRequest} bytes");
+                _answer = ControlProtocol.Refuse(ControlRefusal.LineTooLong);
                 _last = true;
             }
             else if (mayRead)

@@ -188,7 +188,7 @@ public sealed unsafe class ControlServer : IDisposable
 
         // The directory keeps others out already; this is for a directory that somebody opened up since.
         uint uid = socket.Peer.Uid;
-        if (uid != 0 && uid != (uint)geteuid())
+        if (!_protocol.Serves(uid))
         {
             socket.Dispose();
             return true;
@@ -196,7 +196,7 @@ public sealed unsafe class ControlServer : IDisposable
 
         if (_clients.Count == MostClients)
             Drop(_clients.MinBy(client => client.LastServed)!);
-        _clients.Add(new ControlConnection(socket) { LastServed = ++_served });
+        _clients.Add(new ControlConnection(socket, uid) { LastServed = ++_served });
         return true;
     }
 

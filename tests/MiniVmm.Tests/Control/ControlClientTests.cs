@@ -3,6 +3,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using MiniVmm.Control;
+using MiniVmm.Control.Verbs;
 
 namespace MiniVmm.Tests.Control;
 
@@ -16,17 +17,18 @@ public sealed class ControlClientTests : IDisposable
     public void Dispose() => _runtime.Dispose();
 
     [Fact]
-    public void Each_command_gets_its_answer()
+    public void Each_verb_gets_its_answer()
     {
         using ControlServer server = ControlServer.Listen("web", _machine);
         using ControlClient client = ControlClient.Connect("web");
 
-        using JsonDocument info = client.Ask("info");
-        using JsonDocument balloon = client.Ask("balloon", 4096);
-        using JsonDocument stop = client.Ask("stop");
+        JsonElement info = client.Ask(new InfoVerb());
+        JsonElement balloon = client.Ask(new BalloonVerb(), BalloonVerb.Of(4096));
+        JsonElement stop = client.Ask(new StopVerb());
 
-        Assert.Equal(2, info.RootElement.GetProperty("info").GetProperty("vcpus").GetInt32());
-        Assert.Equal(4096, balloon.RootElement.GetProperty("balloon").GetProperty("actualBytes").GetInt32());
+        Assert.Equal(2, info.GetProperty("vcpus").GetInt32());
+        Assert.Equal(4096, balloon.GetProperty("actualBytes").GetInt32());
+        Assert.Equal(JsonValueKind.Undefined, stop.ValueKind);
         Assert.Equal(1, _machine.Stops);
     }
 
@@ -44,34 +46,9 @@ public sealed class ControlClientTests : IDisposable
         using ControlServer server = ControlServer.Listen("web", _machine);
         using ControlClient client = ControlClient.Connect("web");
 
-        using JsonDocument answer = client.Ask("stats");
+        JsonElement statistics = client.Ask(new StatsVerb());
 
-        Assert.Equal(4000, answer.RootElement.GetProperty("statistics").GetProperty("devices").GetArrayLength());
-    }
-
-    [Fact]
-    public void A_balloon_is_waited_for_while_the_guest_gets_on_both_ways()
-    {
-        FakeMachine slow = new() { Step = 32 * FakeMachine.MiB };
-        using ControlServer server = ControlServer.Listen("web", slow);
-        using ControlClient client = ControlClient.Connect("web");
-
-        const ulong size = 96 * FakeMachine.MiB;
-        Assert.Equal(new BalloonState(size, size), client.SetBalloon(size, stall: TimeSpan.FromSeconds(30)));
-        Assert.Equal(new BalloonState(0, 0), client.SetBalloon(0, stall: TimeSpan.FromSeconds(30)));
-    }
-
-    [Fact]
-    public void A_balloon_that_gets_no_further_is_told_as_far_as_it_is()
-    {
-        FakeMachine hungry = new() { MostActual = 40 * FakeMachine.MiB };
-        using ControlServer server = ControlServer.Listen("web", hungry);
-        using ControlClient client = ControlClient.Connect("web");
-
-        BalloonState state = client.SetBalloon(96 * FakeMachine.MiB, stall: TimeSpan.FromMilliseconds(100));
-
-        Assert.Equal(new BalloonState(96 * FakeMachine.MiB, 40 * FakeMachine.MiB), state);
-        Assert.Equal(state, client.Balloon());
+        Assert.Equal(4000, statistics.GetProperty("devices").GetArrayLength());
     }
 
     [Fact]
@@ -80,7 +57,8 @@ public sealed class ControlClientTests : IDisposable
         using ControlServer server = ControlServer.Listen("web", _machine);
         using ControlClient client = ControlClient.Connect("web");
 
-        BadInputException refused = Assert.Throws<BadInputException>(() => client.Ask("balloon", ulong.MaxValue));
+        BadInputException refused = Assert.Throws<BadInputException>(
+            () => client.Ask(new BalloonVerb(), BalloonVerb.Of(ulong.MaxValue)));
 
         Assert.StartsWith("machine web: bytes: ", refused.Message, StringComparison.Ordinal);
     }
@@ -119,7 +97,7 @@ public sealed class ControlClientTests : IDisposable
         using Socket server = ServeOnce(answer);
         using ControlClient client = ControlClient.Connect("web");
 
-        Assert.Throws<HostLimitException>(() => client.AskFor("info", "info"));
+        Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb()));
     }
 
     [Fact]
@@ -130,7 +108,7 @@ public sealed class ControlClientTests : IDisposable
 
         Assert.Contains(
             "has ended",
-            Assert.Throws<HostLimitException>(() => client.Ask("info")).Message,
+            Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb())).Message,
             StringComparison.Ordinal);
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using MiniVmm.Control;
+using MiniVmm.Control.Verbs;
 
 namespace MiniVmm.Tests.Control;
 
@@ -111,7 +112,7 @@ public sealed class ControlDirectoryTests : IDisposable
         using ControlServer server = ControlServer.Listen(new string('a', MachineName.MaxLength), new FakeMachine());
 
         using ControlClient client = ControlClient.Connect(server.Name);
-        Assert.Equal(server.Name, client.Ask("info").RootElement.GetProperty("info").GetProperty("name").GetString());
+        Assert.Equal(server.Name, client.Ask(new InfoVerb()).GetProperty("name").GetString());
     }
 
     [Theory]

@@ -26,6 +26,9 @@ internal sealed class FakeMachine : IControlledMachine
 
     public int Stops { get; private set; }
 
+    /// <summary>All that verbs can have changed.</summary>
+    public string Said => $"{Balloon}, {Stops} stops";
+
     public Exception? Failure { get; init; }
 
     public MachineStatistics Statistics { get; set; } = new()

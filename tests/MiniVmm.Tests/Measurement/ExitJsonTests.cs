@@ -75,7 +75,7 @@ public sealed class ExitJsonTests
 
     [Fact]
     public void A_keyword_that_the_validator_does_not_know_is_not_passed_over() =>
-        Assert.Throws<NotSupportedException>(() => new JsonSchema("""{ "maxLength": 3 }""").Errors("\"long\""));
+        Assert.Throws<NotSupportedException>(() => new JsonSchema("""{ "pattern": "a+" }""").Errors("\"long\""));
 
     [Fact]
     public void Durations_are_in_nanoseconds_whatever_the_users_culture()

@@ -1,0 +1,23 @@
+using System.CommandLine;
+using MiniVmm.Cli.Output;
+using MiniVmm.Control;
+
+namespace MiniVmm.Cli.Reference;
+
+/// <summary><c>minivmm schema</c>: docs/control.schema.json. For whoever works on MiniVmm; help does not show it.</summary>
+internal sealed class SchemaCommand : Command
+{
+    public SchemaCommand()
+        : base("schema", "Print the JSON schema of the control sockets' protocol")
+    {
+        Hidden = true;
+        SetAction(Run);
+    }
+
+    private static int Run(ParseResult line)
+    {
+        using Stream output = Standard.OpenOutput();
+        ProtocolSchema.Write(output, ControlVerbs.All);
+        return ExitStatus.Success;
+    }
+}

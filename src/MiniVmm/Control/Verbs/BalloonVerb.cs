@@ -1,0 +1,116 @@
+using System.Text.Json;
+
+namespace MiniVmm.Control.Verbs;
+
+/// <summary><c>balloon</c>: how large it is, or shall be.</summary>
+internal sealed class BalloonVerb : ControlVerb
+{
+    private static readonly SizeArgument Size = new("bytes", "SIZE")
+    {
+        Help = "what the guest gives up, not what it keeps (QEMU's monitor has it the other way round); 0 gives all back",
+    };
+
+    private static readonly JsonShape<BalloonState> Shape = new JsonShape<BalloonState>("balloon")
+        .Bytes("targetBytes", state => state.TargetBytes, "What the host wants the balloon to hold.")
+        .Bytes("actualBytes", state => state.ActualBytes, "What the guest has put into it so far.");
+
+    private readonly TimeSpan _stall;
+
+    public BalloonVerb()
+        : this(TimeSpan.FromSeconds(5)) // guests free memory in bursts
+    {
+    }
+
+    /// <param name="stall">How long the guest may move no page before the wait for it is over.</param>
+    public BalloonVerb(TimeSpan stall) => _stall = stall;
+
+    public override string Name => "balloon";
+
+    public override string Help => "Show the balloon's size, or set it and wait for the guest";
+
+    public override IReadOnlyList<VerbArgument> Arguments => [Size];
+
+    public override bool ChangesMachine => true;
+
+    internal override JsonShape Answer => Shape;
+
+    /// <summary>The request for a balloon of so many bytes.</summary>
+    public static VerbArguments Of(ulong bytes) => new VerbArguments().Set(Size, bytes);
+
+    /// <summary>"96 MiB", or how far it is: "40 MiB of 96 MiB".</summary>
+    internal static string Describe(BalloonState state) => state.ActualBytes == state.TargetBytes
+        ? ByteSize.Format(state.ActualBytes)
+        : $"{ByteSize.Format(state.ActualBytes)} of {ByteSize.Format(state.TargetBytes)}";
+
+    internal override Action<Utf8JsonWriter> Execute(VerbCall call)
+    {
+        IControlledMachine machine = call.Machine;
+        if (machine.Balloon is null)
+            throw new BadInputException("this machine has no balloon; start it with --balloon");
+        if (call.Arguments.TryGet(Size, out ulong bytes))
+        {
+            if (bytes > machine.Info.MemoryBytes)
+            {
+                throw new BadInputException(
+                    $"bytes: {bytes} are more than the guest's RAM, {ByteSize.Format(machine.Info.MemoryBytes)}");
+            }
+
+            machine.SetBalloon(bytes);
+        }
+
+        return Shape.Answer(machine.Balloon);
+    }
+
+    public override VerbOutcome Ask(ControlClient client, VerbArguments arguments)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(arguments);
+        JsonElement content = client.Ask(this, arguments);
+        BalloonState state = Read(client, content);
+        bool asked = arguments.Has(Size);
+        if (asked)
+            (content, state) = Wait(client, content, state);
+        return new VerbOutcome
+        {
+            Content = content,
+            Line = $"balloon: {Describe(state)}",
+            Shortfall = asked && state.ActualBytes != state.TargetBytes ? Shortfall(state) : null,
+        };
+    }
+
+    /// <summary>Until the guest has a balloon as large as it should be, or gets no further for so long.</summary>
+    private (JsonElement Content, BalloonState State) Wait(ControlClient client, JsonElement content, BalloonState state)
+    {
+        ulong target = state.TargetBytes;
+        long moved = Environment.TickCount64;
+        while (state.ActualBytes != target
+            && state.TargetBytes == target // else somebody else wants something else by now
+            && Environment.TickCount64 - moved < _stall.TotalMilliseconds)
+        {
+            Thread.Sleep(50);
+            content = client.Ask(this);
+            BalloonState next = Read(client, content);
+            if (next.ActualBytes != state.ActualBytes)
+                moved = Environment.TickCount64;
+            state = next;
+        }
+
+        return (content, state);
+    }
+
+    private static BalloonState Read(ControlClient client, JsonElement content)
+    {
+        AnswerObject balloon = new(content);
+        return balloon.Size("targetBytes") is { } target && balloon.Size("actualBytes") is { } actual
+            ? new BalloonState(target, actual)
+            : throw client.NotOurs();
+    }
+
+    private static string Shortfall(BalloonState state) => state.ActualBytes < state.TargetBytes
+        ? $"the guest has given up {Amount(state.ActualBytes)} of {Amount(state.TargetBytes)} and gets no further: it "
+            + "needs the rest, or has no balloon driver (yet)"
+        : $"the guest still keeps {Amount(state.ActualBytes)} in its balloon, not {Amount(state.TargetBytes)}; it gets no "
+            + "further";
+
+    private static string Amount(ulong bytes) => bytes == 0 ? "nothing" : ByteSize.Format(bytes);
+}

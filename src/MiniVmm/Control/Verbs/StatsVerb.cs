@@ -1,0 +1,76 @@
+using System.Text.Json;
+
+namespace MiniVmm.Control.Verbs;
+
+/// <summary><c>stats</c>: memory, balloon, KSM, devices, exits.</summary>
+internal sealed class StatsVerb : ControlVerb
+{
+    private static readonly JsonShape<VcpuCounts> VcpuShape = new JsonShape<VcpuCounts>()
+        .Count("exits", vcpu => vcpu.Exits)
+        .Counters("byReason", vcpu => vcpu.ByReason, "By KVM's names; those that never occurred are left out.");
+
+    private static readonly JsonShape<DeviceCounters> DeviceShape = new JsonShape<DeviceCounters>()
+        .Text("name", device => device.Name)
+        .Text("kind", device => device.Kind)
+        .Counters("counters", device => device.Counters);
+
+    private static readonly JsonShape<ProcessMemory> KsmShape = new JsonShape<ProcessMemory>()
+        .KnownCount(
+            "mergingPages",
+            memory => memory.KsmMergingPages,
+            "Pages of 4 KiB of this process that KSM has merged with others; null before Linux 5.19.")
+        .Counters("process", memory => memory.KsmOfProcess, "/proc/self/ksm_stat, by the kernel's names.")
+        .Counters("host", memory => memory.KsmOfHost, "/sys/kernel/mm/ksm, by the kernel's names.");
+
+    private static readonly JsonShape<Balloon> BalloonShape = new JsonShape<Balloon>()
+        .Bytes("targetBytes", balloon => balloon.State.TargetBytes)
+        .Bytes("actualBytes", balloon => balloon.State.ActualBytes)
+        .Counters(
+            "guest",
+            balloon => balloon.Guest,
+            "The guest's own figures (virtio 1.2, section 5.5.6.3), sizes in bytes; left out where it has not answered.",
+            required: false);
+
+    private static readonly JsonShape<Statistics> MemoryShape = new JsonShape<Statistics>("memory")
+        .Bytes("ramBytes", all => all.Call.Machine.Info.MemoryBytes, "Guest RAM, with what the balloon has of it.")
+        .Text("backing", all => all.Machine.Backing, "What guest RAM is made of, for people.")
+        .KnownCount(
+            "residentBytes",
+            all => all.Process.ResidentBytes,
+            "The process' resident set, MiniVmm's own memory included (VmRSS); without hugetlbfs' pages.")
+        .KnownCount("swappedBytes", all => all.Process.SwappedBytes, "VmSwap.")
+        .KnownCount("hugetlbBytes", all => all.Process.HugetlbBytes, "HugetlbPages.")
+        .InnerOrNull("balloon", BalloonShape, all => all.Balloon, "Null for a machine without one.")
+        .Inner("ksm", KsmShape, all => all.Process);
+
+    private static readonly JsonShape<Statistics> Shape = new JsonShape<Statistics>("statistics")
+        .Seconds("uptimeSeconds", all => all.Call.Uptime)
+        .List("vcpus", VcpuShape, all => all.Machine.Vcpus, minItems: 1, about: "By index.")
+        .Inner("memory", MemoryShape, all => all)
+        .List("devices", DeviceShape, all => all.Machine.Devices);
+
+    public override string Name => "stats";
+
+    public override string Help => "Show memory, balloon, KSM, devices and exits, counted since the start";
+
+    public override bool ChangesMachine => false;
+
+    internal override JsonShape Answer => Shape;
+
+    internal override Action<Utf8JsonWriter> Execute(VerbCall call)
+    {
+        MachineStatistics machine = call.Machine.ReadStatistics();
+        BalloonState? balloon = call.Machine.Balloon;
+        return Shape.Answer(new Statistics(
+            call,
+            machine,
+            ProcessMemory.Read(call.Host),
+            balloon is null ? null : new Balloon(balloon, machine.GuestMemory)));
+    }
+
+    private protected override IReadOnlyList<AnswerTable> Show(JsonElement content) => StatsTables.Of(new(content));
+
+    private sealed record Statistics(VerbCall Call, MachineStatistics Machine, ProcessMemory Process, Balloon? Balloon);
+
+    private sealed record Balloon(BalloonState State, IReadOnlyDictionary<string, long>? Guest);
+}
