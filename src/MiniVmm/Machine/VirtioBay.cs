@@ -21,14 +21,14 @@ internal sealed class VirtioBay(MachineCore core, Action<string> warn) : IDispos
         _bays.Add(bay);
         bay.Threads = new DeviceThreads($"virtio {slot.Name}", device);
         bay.Interrupt = new IrqFdTrigger(core.Vm, slot.Gsi);
-        bay.Transport = new VirtioMmio(device, bay.Threads, core.Memory.Ram, bay.Interrupt);
+        bay.Transport = new VirtioTransport(device, bay.Threads, core.Memory.Ram, new SharedLine(bay.Interrupt));
         bay.Threads.Failed = failure =>
         {
             warn($"{slot.Name} stopped, and waits for its driver to reset it: {failure.Message}");
             bay.Transport.NeedsReset();
         };
         device.Attach(bay.Transport, bay.Threads.Loops);
-        core.Mmio.Add(bay.Transport, slot.Name, slot.Address, VirtioMmio.Length);
+        core.Mmio.Add(new VirtioMmio(bay.Transport), slot.Name, slot.Address, VirtioMmio.Length);
 
         // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
         for (int queue = 0; queue < device.QueueSizes.Count; queue++)
@@ -66,11 +66,11 @@ internal sealed class VirtioBay(MachineCore core, Action<string> warn) : IDispos
 
         public IrqFdTrigger? Interrupt { get; set; }
 
-        public VirtioMmio? Transport { get; set; }
+        public VirtioTransport? Transport { get; set; }
 
         public void Dispose()
         {
-            Transport?.Stop();
+            Transport?.Reset();
             Threads?.Dispose();
             device.Dispose();
             Interrupt?.Dispose();

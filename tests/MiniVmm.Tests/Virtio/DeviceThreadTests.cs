@@ -281,8 +281,9 @@ public sealed class DeviceThreadTests : IDisposable
         using TestMemory memory = new((0, 1 << 22));
         using EchoDevice device = new(16);
         using DeviceThreads threads = new("echo", device);
-        VirtioMmio registers = new(device, threads, memory.Memory, new FakeTrigger());
-        device.Attach(registers, threads.Loops);
+        VirtioTransport transport = new(device, threads, memory.Memory, new SharedLine(new FakeTrigger()));
+        VirtioMmio registers = new(transport);
+        device.Attach(transport, threads.Loops);
         threads.Start();
         int completed = 0;
         for (int round = 0; round < 200 || completed == 0; round++)
@@ -302,7 +303,7 @@ public sealed class DeviceThreadTests : IDisposable
             Assert.Equal(used, queue.UsedIndex);
         }
 
-        registers.Stop();
+        transport.Reset();
     }
 
     private static TestDriver SetUp(VirtioMmio registers, TestMemory memory)

@@ -17,13 +17,17 @@ public sealed class RegisterDriver : IDisposable
         _device = device;
         Memory = memory;
         Threads = new FakeThreads(device);
-        Registers = new VirtioMmio(device, Threads, memory.Memory, Line);
-        device.Attach(Registers, Threads.Loops);
+        Transport = new VirtioTransport(device, Threads, memory.Memory, new SharedLine(Line));
+        Registers = new VirtioMmio(Transport);
+        device.Attach(Transport, Threads.Loops);
     }
 
     public TestMemory Memory { get; }
 
     public FakeThreads Threads { get; }
+
+    /// <summary>What is behind the registers.</summary>
+    public VirtioTransport Transport { get; }
 
     public VirtioMmio Registers { get; }
 
@@ -152,7 +156,7 @@ public sealed class RegisterDriver : IDisposable
 
     public void Dispose()
     {
-        Registers.Stop();
+        Transport.Reset();
         _device.Dispose();
     }
 

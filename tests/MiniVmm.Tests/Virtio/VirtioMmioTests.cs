@@ -130,7 +130,7 @@ public sealed class VirtioMmioTests : IDisposable
         _driver.Start();
         _driver.Queues[0].Add(TestBuffer.Readable(0x4000, 1));
         _driver.Kick(0);
-        _driver.Registers.NeedsReset();
+        _driver.Transport.NeedsReset();
         IReadOnlyList<Virtqueue> queues = _device.Queues;
         _driver.Queues[0].Add(TestBuffer.Readable(0x4000, 1));
         int parkings = _driver.Threads.Parkings;
@@ -230,7 +230,7 @@ public sealed class VirtioMmioTests : IDisposable
     [Fact]
     public void A_driver_that_breaks_the_rules_is_told_once_until_it_resets()
     {
-        _driver.Registers.NeedsReset();
+        _driver.Transport.NeedsReset();
         Assert.Equal((VirtioStatus.None, 0), (_driver.Status, _driver.Line.Count));
         _driver.Start();
         _driver.Queues[0].MakeAvailable(99);
@@ -282,10 +282,10 @@ public sealed class VirtioMmioTests : IDisposable
     public void A_change_of_the_configuration_has_a_number_and_an_interrupt()
     {
         uint generation = _driver.ConfigurationGeneration;
-        _driver.Registers.ConfigurationChanged();
+        _driver.Transport.ConfigurationChanged();
         Assert.NotEqual(generation, _driver.ConfigurationGeneration);
         Assert.Equal(2u, _driver.InterruptStatus);
-        _driver.Registers.QueueUsed(0);
+        _driver.Transport.QueueUsed(0);
         Assert.Equal(3u, _driver.InterruptStatus);
         _driver.Write(0x64, 2);
         Assert.Equal(1u, _driver.InterruptStatus);

@@ -29,6 +29,7 @@ public sealed class VirtioBlockStressTests : IDisposable
     private readonly Line _line = new();
     private readonly VirtioBlock _device;
     private readonly DeviceThreads _threads;
+    private readonly VirtioTransport _transport;
     private readonly VirtioMmio _registers;
     private readonly ulong _room;
     private readonly byte[][] _model =
@@ -38,8 +39,9 @@ public sealed class VirtioBlockStressTests : IDisposable
     {
         _device = new VirtioBlock(_image, new DiskOptions { File = "x" }, Queues, _ => { });
         _threads = new DeviceThreads("stress", _device);
-        _registers = new VirtioMmio(_device, _threads, _memory.Memory, _line);
-        _device.Attach(_registers, _threads.Loops);
+        _transport = new VirtioTransport(_device, _threads, _memory.Memory, new SharedLine(_line));
+        _registers = new VirtioMmio(_transport);
+        _device.Attach(_transport, _threads.Loops);
         _threads.Start();
         _room = _memory.Allocate(Queues * Slots * SlotBytes);
         _memory.Bytes(_room, Queues * Slots * SlotBytes).Fill(Untouched);
@@ -47,7 +49,7 @@ public sealed class VirtioBlockStressTests : IDisposable
 
     public void Dispose()
     {
-        _registers.Stop();
+        _transport.Reset();
         _threads.Dispose();
         _device.Dispose();
         _line.Dispose();

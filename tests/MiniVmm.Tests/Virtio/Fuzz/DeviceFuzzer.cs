@@ -68,7 +68,7 @@ public sealed partial class DeviceFuzzer : IDisposable
             }
 
             fuzzer.Finish();
-            fuzzer._driver.Registers.Stop();
+            fuzzer._driver.Transport.Reset();
             fuzzer.Settle();
             return fuzzer._counts;
         }
