@@ -7,19 +7,20 @@ namespace MiniVmm.Virtio;
 
 /// <summary>
 /// One thread that serves a device: epoll(7) over doorbells, timers and whatever the device watches. Between two
-/// events it can be parked, by which another thread has the device's state for itself.
+/// events it can be parked, so that nobody is at work on the device's state but who parked it.
 /// </summary>
 public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
 {
     private const int MostEvents = 16;
     private readonly List<Watched> _watches = [];
     private readonly List<IDisposable> _owned = [];
-    private readonly Lock _gate = new();
+    private readonly object _gate = new(); // of a kind that can be waited on
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
     private int _epoll;
     private uint _made;
     private int _parkers;
+    private bool _works;
     private volatile bool _ends;
 
     /// <param name="name">The thread's; the kernel shows 15 bytes of it.</param>
@@ -35,7 +36,7 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         }
 
         _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = name };
-        Watch(_stop.Fd, Readiness.Read, _ => _ends = true);
+        Watch(_stop.Fd, Readiness.Read, _ => { }); // wakes it up to see that it ends
     }
 
     /// <summary>
@@ -90,25 +91,40 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         }
     }
 
-    /// <summary>Waits until the thread is between two events, and keeps it there until <see cref="Resume"/>.</summary>
+    /// <summary>
+    /// Waits until the thread is between two events, and keeps it there until each Park, of whatever threads, has had its
+    /// <see cref="Resume"/>, on whatever thread. Not on the thread itself.
+    /// </summary>
     public void Park()
     {
-        // The count makes the lock fair: a loop that is always busy would take it again before a waiter wakes.
-        Interlocked.Increment(ref _parkers);
-        _gate.Enter();
+        lock (_gate)
+        {
+            _parkers++;
+            while (_works)
+                Monitor.Wait(_gate);
+        }
     }
 
     public void Resume()
     {
-        Interlocked.Decrement(ref _parkers);
-        _gate.Exit();
+        lock (_gate)
+        {
+            if (--_parkers == 0)
+                Monitor.PulseAll(_gate);
+        }
     }
 
-    /// <summary>Ends the thread, after the events that it is at.</summary>
+    /// <summary>Ends the thread, after the events that it is at; parked it ends as well.</summary>
     public void Stop()
     {
         if (!_thread.IsAlive)
             return;
+        lock (_gate)
+        {
+            _ends = true;
+            Monitor.PulseAll(_gate);
+        }
+
         _stop.Signal();
         _thread.Join();
     }
@@ -151,14 +167,32 @@ public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
                 throw new SystemCallException("epoll_wait", error);
             }
 
-            SpinWait spin = default;
-            while (Volatile.Read(ref _parkers) != 0)
-                spin.SpinOnce();
-            lock (_gate)
-            {
-                for (int i = 0; i < ready; i++)
-                    Serve(events[i].data.u64, (uint)events[i].events);
-            }
+            if (!TryBegin())
+                return;
+            for (int i = 0; i < ready; i++)
+                Serve(events[i].data.u64, (uint)events[i].events);
+            End();
+        }
+    }
+
+    /// <summary>Waits while it is parked; false where it is to end.</summary>
+    private bool TryBegin()
+    {
+        lock (_gate)
+        {
+            while (_parkers != 0 && !_ends)
+                Monitor.Wait(_gate);
+            return _works = !_ends;
+        }
+    }
+
+    private void End()
+    {
+        lock (_gate)
+        {
+            _works = false;
+            if (_parkers != 0)
+                Monitor.PulseAll(_gate);
         }
     }
 

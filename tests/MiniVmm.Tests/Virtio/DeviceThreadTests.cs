@@ -226,6 +226,33 @@ public sealed class DeviceThreadTests : IDisposable
     }
 
     [Fact]
+    public void One_thread_may_park_it_and_another_let_it_go_on_when_all_have()
+    {
+        using ManualResetEventSlim heard = new();
+        EventFd doorbell = _thread.AddDoorbell(heard.Set);
+        _thread.Start();
+        _thread.Park();
+        Elsewhere(_thread.Park);
+        doorbell.Signal();
+        _thread.Resume();
+        Assert.False(heard.Wait(20));
+        Elsewhere(_thread.Resume);
+        Assert.True(heard.Wait(Lost));
+    }
+
+    [Fact]
+    public void Parked_it_can_be_ended_and_does_nothing_more()
+    {
+        bool heard = false;
+        EventFd doorbell = _thread.AddDoorbell(() => heard = true);
+        _thread.Start();
+        _thread.Park();
+        doorbell.Signal();
+        _thread.Stop();
+        Assert.False(heard);
+    }
+
+    [Fact]
     public void What_a_device_disposes_of_after_its_threads_closes_nobody_elses_file()
     {
         ILoopTimer timer = _thread.CreateTimer(() => { });
@@ -314,6 +341,13 @@ public sealed class DeviceThreadTests : IDisposable
                 (0xa0, queue.Used), (0x44, 1), (0x70, 15)])
             registers.Write((ulong)offset, BitConverter.GetBytes((uint)value));
         return queue;
+    }
+
+    private static void Elsewhere(Action act)
+    {
+        Thread thread = new(() => act());
+        thread.Start();
+        Assert.True(thread.Join(Lost));
     }
 
     private static void Wait(Func<bool> condition)
