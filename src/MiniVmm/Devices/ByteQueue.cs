@@ -24,6 +24,23 @@ internal sealed class ByteQueue(int capacity)
         return value;
     }
 
+    /// <summary>All of them, the next one first.</summary>
+    public byte[] ToArray()
+    {
+        byte[] bytes = new byte[Count];
+        for (int i = 0; i < bytes.Length; i++)
+            bytes[i] = _bytes[(_head + i) % _bytes.Length];
+        return bytes;
+    }
+
+    /// <summary>Takes others in place of its own; they must fit.</summary>
+    public void Replace(ReadOnlySpan<byte> bytes)
+    {
+        _head = 0;
+        bytes.CopyTo(_bytes);
+        Count = bytes.Length;
+    }
+
     public void Discard(int count)
     {
         _head = (_head + count) % _bytes.Length;

@@ -7,7 +7,7 @@ namespace MiniVmm.Devices;
 /// 0xcfc, and a bus with nothing on it but its host bridge. A kernel that finds the mechanism missing calls that
 /// fatal; one that finds the bus empty goes on. The byte at 0xcf9 is the reset control, as in Intel's chipsets.
 /// </summary>
-public sealed class PciConfiguration(IPowerControl power) : IBusDevice
+public sealed class PciConfiguration(IPowerControl power) : IBusDevice, ISuspendable
 {
     /// <summary>Ports that the device takes: address and data.</summary>
     public const int Length = 8;
@@ -18,6 +18,24 @@ public sealed class PciConfiguration(IPowerControl power) : IBusDevice
     private const ulong Data = 4;
     private readonly ResetControl _reset = new(power);
     private uint _address;
+
+    public string StateName => "pci-configuration";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteUInt32(_address);
+        writer.WriteRecord(_reset);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        _address = reader.ReadUInt32();
+        reader.ReadRecord(_reset);
+    }
 
     public void Read(ulong offset, Span<byte> data)
     {

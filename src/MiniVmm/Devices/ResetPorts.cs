@@ -1,16 +1,34 @@
 namespace MiniVmm.Devices;
 
 /// <summary>The chipset's reset control register, 0xcf9: a write with bit 2 set resets the machine.</summary>
-public sealed class ResetControl(IPowerControl power) : ByteDevice
+public sealed class ResetControl(IPowerControl power) : ByteDevice, ISuspendable
 {
+    private const byte ResetCpu = 0x04;
     private byte _value;
+
+    public string StateName => "reset-control";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteByte(_value);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        _value = reader.ReadByte();
+        reader.Check((_value & ResetCpu) == 0, $"value 0x{_value:x2}");
+    }
 
     protected override byte ReadByte(uint offset) => _value;
 
     protected override void WriteByte(uint offset, byte value)
     {
-        _value = (byte)(value & ~0x04);
-        if ((value & 0x04) != 0)
+        _value = (byte)(value & ~ResetCpu);
+        if ((value & ResetCpu) != 0)
             power.Reset();
     }
 }
@@ -31,7 +49,7 @@ public sealed class SystemControlPortA(IPowerControl power) : ByteDevice
 /// As much of the i8042 as kernels use on a machine without a keyboard: reset (0xfe, or output port bit 0
 /// low), the self test, the command byte, and the A20 gate, which is always open.
 /// </summary>
-public sealed class I8042(IPowerControl power) : ByteDevice
+public sealed class I8042(IPowerControl power) : ByteDevice, ISuspendable
 {
     /// <summary>Ports 0x60 (data) to 0x64 (command and status); those between are nobody's.</summary>
     public const int Length = 5;
@@ -44,6 +62,34 @@ public sealed class I8042(IPowerControl power) : ByteDevice
     private byte _output;
     private bool _outputFull;
     private byte _pendingCommand;
+
+    public string StateName => "i8042";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        using (_lock.Hold())
+        {
+            writer.WriteByte(_commandByte);
+            writer.WriteByte(_pendingCommand);
+            writer.WriteBool(_outputFull);
+            writer.WriteByte(_output);
+        }
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        using (_lock.Hold())
+        {
+            _commandByte = reader.ReadByte();
+            _pendingCommand = reader.ReadByte();
+            _outputFull = reader.ReadBool();
+            _output = reader.ReadByte();
+        }
+    }
 
     protected override byte ReadByte(uint offset)
     {

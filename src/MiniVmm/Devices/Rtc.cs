@@ -6,7 +6,7 @@ namespace MiniVmm.Devices;
 /// The PC's real-time clock and CMOS memory (Motorola MC146818): host time in UTC, plus what the guest set it
 /// off by. It keeps time and the memory size bytes; it raises no interrupts.
 /// </summary>
-public sealed class Rtc : ByteDevice
+public sealed class Rtc : ByteDevice, ISuspendable
 {
     /// <summary>Ports that the device takes: index and data.</summary>
     public const int Length = 2;
@@ -26,6 +26,10 @@ public sealed class Rtc : ByteDevice
 
     /// <summary>How long before the second turns UIP says so: 244 µs, during which nothing should be read.</summary>
     private const long UpdateTicks = 244 * TimeSpan.TicksPerMicrosecond;
+
+    // A year's distance from what DateTime holds, so that the host's clock can be set back or go on.
+    private static readonly DateTime Earliest = new(2, 1, 1);
+    private static readonly DateTime Latest = new(9999, 1, 1);
 
     private readonly TimeProvider _clock;
     private readonly byte[] _cmos = new byte[128];
@@ -56,6 +60,42 @@ public sealed class Rtc : ByteDevice
         ulong high = (memory.Size - memory.LowRamEnd) / (64 * MemoryLayout.KiB);
         Put16(0x5b, high & 0xffff);
         _cmos[0x5d] = (byte)(high >> 16);
+    }
+
+    public string StateName => "rtc";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        using (_lock.Hold())
+        {
+            writer.WriteByte(_index);
+            writer.WriteInt64(_offset.Ticks);
+            writer.WriteBytes(_cmos);
+        }
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        using (_lock.Hold())
+        {
+            _index = reader.ReadByte();
+            reader.Check(_index < _cmos.Length, $"index 0x{_index:x2}");
+            long offset = reader.ReadInt64();
+            Int128 shown = (Int128)_clock.GetUtcNow().Ticks + offset;
+            reader.Check(
+                shown >= Earliest.Ticks && shown < Latest.Ticks, $"a clock that is {offset} × 100 ns off the host's");
+            _offset = new TimeSpan(offset);
+            ReadOnlySpan<byte> cmos = reader.ReadBytes(_cmos.Length);
+            reader.Check(cmos.Length == _cmos.Length, $"{cmos.Length} bytes of CMOS memory");
+            reader.Check((cmos[StatusA] & UpdateInProgress) == 0, $"status A 0x{cmos[StatusA]:x2}");
+            reader.Check(cmos[StatusC] == 0, $"status C 0x{cmos[StatusC]:x2}");
+            reader.Check(cmos[StatusD] == ValidRam, $"status D 0x{cmos[StatusD]:x2}");
+            cmos.CopyTo(_cmos);
+        }
     }
 
     protected override byte ReadByte(uint offset)
@@ -148,8 +188,7 @@ public sealed class Rtc : ByteDevice
         int minute = Decode(_cmos[2]);
         int second = Decode(_cmos[0]);
 
-        // A year's distance from what DateTime holds, so that the host's clock can be set back or go on.
-        if (year is < 2 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
+        if (year < Earliest.Year || year >= Latest.Year || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
             || hour > 23 || minute > 59 || second > 59)
             return;
         _offset =

@@ -7,7 +7,7 @@ namespace MiniVmm.Devices;
 /// </summary>
 /// <param name="sink">Takes what the guest sends.</param>
 /// <param name="interrupt">The line to the interrupt controller; pulsed when INTR would rise.</param>
-public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice, IConsoleKeys
+public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice, IConsoleKeys, ISuspendable
 {
     /// <summary>Ports that the device takes.</summary>
     public const int Length = 8;
@@ -26,9 +26,12 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     private const byte IirLineStatus = 0x06;
     private const byte IirTimeout = 0x0c;
     private const byte IirFifoOn = 0xc0;
+    private const byte IerBits = 0x0f;
     private const byte FcrEnable = 0x01;
     private const byte FcrClearReceive = 0x02;
+    private const byte FcrBits = 0xc9;
     private const byte LcrDivisorLatch = 0x80;
+    private const byte McrBits = 0x1f;
     private const byte McrLoop = 0x10;
     private const byte LsrDataReady = 0x01;
     private const byte LsrOverrun = 0x02;
@@ -91,6 +94,60 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
         if (raise)
             interrupt.Trigger();
+    }
+
+    public string StateName => "serial-16550";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        using (_lock.Hold())
+        {
+            writer.WriteByte(_interruptEnable);
+            writer.WriteByte(_fifoControl);
+            writer.WriteByte(_lineControl);
+            writer.WriteByte(_modemControl);
+            writer.WriteByte(_modemStatus);
+            writer.WriteByte(_lineErrors);
+            writer.WriteByte(_scratch);
+            writer.WriteUInt16(_divisor);
+            writer.WriteBool(_transmitPending);
+            writer.WriteUInt32((uint)(_beforeBreak + 1));
+            writer.WriteBytes(_looped.ToArray());
+            writer.WriteBytes(_line.ToArray());
+        }
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        using (_lock.Hold())
+        {
+            _interruptEnable = reader.ReadByte();
+            reader.Check((_interruptEnable & ~IerBits) == 0, $"interrupt enable 0x{_interruptEnable:x2}");
+            _fifoControl = reader.ReadByte();
+            reader.Check(
+                _fifoControl == 0 || (_fifoControl & ~FcrBits) == 0 && FifoEnabled, $"FIFO control 0x{_fifoControl:x2}");
+            _lineControl = reader.ReadByte();
+            _modemControl = reader.ReadByte();
+            reader.Check((_modemControl & ~McrBits) == 0, $"modem control 0x{_modemControl:x2}");
+            _modemStatus = reader.ReadByte();
+            _lineErrors = reader.ReadByte();
+            reader.Check((_lineErrors & ~(LsrOverrun | LsrBreak)) == 0, $"line errors 0x{_lineErrors:x2}");
+            _scratch = reader.ReadByte();
+            _divisor = reader.ReadUInt16();
+            _transmitPending = reader.ReadBool();
+            uint toBreak = reader.ReadUInt32();
+            _looped.Replace(reader.ReadBytes(FifoCapacity));
+            _line.Replace(reader.ReadBytes(QueueSize));
+            reader.Check(toBreak <= (uint)_line.Count, $"a break at byte {toBreak} of {_line.Count}");
+            _beforeBreak = (int)toBreak - 1;
+
+            // The edge that brought it up came before the state was saved.
+            _intr = Cause() != IirNone;
+        }
     }
 
     protected override byte ReadByte(uint offset)
@@ -193,19 +250,19 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
                 // Enabling the transmit interrupt while THR is empty raises it at once; drivers rely on it.
                 if ((value & ~_interruptEnable & IerTransmitEmpty) != 0)
                     _transmitPending = true;
-                _interruptEnable = (byte)(value & 0x0f);
+                _interruptEnable = (byte)(value & IerBits);
                 break;
             case 2:
                 bool toggled = ((value ^ _fifoControl) & FcrEnable) != 0;
                 if (toggled || (value & (FcrEnable | FcrClearReceive)) == (FcrEnable | FcrClearReceive))
                     ClearFifo();
-                _fifoControl = (value & FcrEnable) != 0 ? (byte)(value & 0xc9) : (byte)0;
+                _fifoControl = (value & FcrEnable) != 0 ? (byte)(value & FcrBits) : (byte)0;
                 break;
             case 3:
                 _lineControl = value;
                 break;
             case 4:
-                _modemControl = (byte)(value & 0x1f);
+                _modemControl = (byte)(value & McrBits);
                 SetModemLines();
                 break;
             case 7:

@@ -5,7 +5,7 @@ namespace MiniVmm.Devices;
 /// and read as written, and the retrace bits, so that whoever waits for them goes on. Nothing is shown.
 /// </summary>
 /// <remarks>At power-on as a BIOS leaves mode 3, 80×25 in colour, with the cursor at the top left.</remarks>
-public sealed class VgaCrtc : ByteDevice
+public sealed class VgaCrtc : ByteDevice, ISuspendable
 {
     /// <summary>Ports 0x3d4 (index), 0x3d5 (data) and 0x3da (input status 1); those between are nobody's.</summary>
     public const int Length = 7;
@@ -24,7 +24,29 @@ public sealed class VgaCrtc : ByteDevice
     ];
 
     private byte _index;
-    private uint _looks;
+    private byte _looks;
+
+    public string StateName => "vga-crtc";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteByte(_index);
+        writer.WriteByte(_looks);
+        writer.WriteBytes(_registers);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        _index = reader.ReadByte();
+        _looks = reader.ReadByte();
+        ReadOnlySpan<byte> registers = reader.ReadBytes(_registers.Length);
+        reader.Check(registers.Length == _registers.Length, $"{registers.Length} registers");
+        registers.CopyTo(_registers);
+    }
 
     protected override byte ReadByte(uint offset) => offset switch
     {

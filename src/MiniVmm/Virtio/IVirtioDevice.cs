@@ -1,3 +1,5 @@
+using MiniVmm.Devices;
+
 namespace MiniVmm.Virtio;
 
 /// <summary>
@@ -7,9 +9,10 @@ namespace MiniVmm.Virtio;
 /// <remarks>
 /// <see cref="Notify"/> and what was given to <see cref="IDeviceLoop"/> run on the device's own threads.
 /// <see cref="Activate"/> and <see cref="Reset"/> run while all of those are parked, on whatever thread, so that a device
-/// with one thread needs no lock. Disposed after its threads have ended.
+/// with one thread needs no lock. So do <see cref="ISuspendable.Save"/>, after <see cref="Quiesce"/>, and
+/// <see cref="ISuspendable.Restore"/>, after Activate where the device was active. Disposed after its threads have ended.
 /// </remarks>
-public interface IVirtioDevice : IDisposable
+public interface IVirtioDevice : ISuspendable, IDisposable
 {
     /// <summary>Device type (virtio 1.2, 5): 1 network, 2 block, 3 console, 4 entropy, 5 balloon.</summary>
     uint DeviceType { get; }
@@ -47,6 +50,14 @@ public interface IVirtioDevice : IDisposable
     /// not active any more, or again: there is nothing to do then.
     /// </summary>
     void Notify(int queue);
+
+    /// <summary>
+    /// Returns when nothing of the device is at work: no queue, no guest RAM and nothing of the host's is touched until
+    /// its threads go on, which are parked. For a device that has others at work beside them.
+    /// </summary>
+    void Quiesce()
+    {
+    }
 
     /// <summary>
     /// Back to the state before Activate: when this returns, nothing of the queues or of guest RAM is touched any more.

@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio;
 /// Notifications come by ioeventfd and never get here; what does is set-up, at most a few dozen accesses in a machine's
 /// life.
 /// </summary>
-public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice
+public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice, ISuspendable
 {
     /// <summary>Bytes of the window.</summary>
     public const int Length = 0x1000;
@@ -57,6 +57,34 @@ public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice
             done = WriteRegister((uint)offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
         if (!done)
             transport.NeedsReset();
+    }
+
+    public string StateName => "virtio-mmio";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        lock (_lock)
+        {
+            writer.WriteUInt32(_deviceFeaturesSelect);
+            writer.WriteUInt32(_driverFeaturesSelect);
+            writer.WriteUInt32(_queueSelect);
+            writer.WriteRecord(transport);
+        }
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        lock (_lock)
+        {
+            _deviceFeaturesSelect = reader.ReadUInt32();
+            _driverFeaturesSelect = reader.ReadUInt32();
+            _queueSelect = reader.ReadUInt32();
+            reader.ReadRecord(transport);
+        }
     }
 
     private uint ReadRegister(uint offset) => offset switch

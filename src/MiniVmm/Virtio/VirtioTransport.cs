@@ -9,7 +9,7 @@ namespace MiniVmm.Virtio;
 /// <remarks>
 /// The adapter makes one call at a time. <see cref="IVirtioInterrupt"/> is for the device, from any thread.
 /// </remarks>
-public sealed class VirtioTransport : IVirtioInterrupt
+public sealed partial class VirtioTransport : IVirtioInterrupt
 {
     private const VirtioStatus DriversBits = VirtioStatus.Acknowledge | VirtioStatus.Driver | VirtioStatus.DriverOk
         | VirtioStatus.FeaturesOk | VirtioStatus.Failed;
@@ -113,7 +113,7 @@ public sealed class VirtioTransport : IVirtioInterrupt
         }
 
         if (wanted.HasFlag(VirtioStatus.FeaturesOk) && !Has(VirtioStatus.FeaturesOk)
-            && ((_driverFeatures & ~OfferedFeatures) != 0 || (_driverFeatures & (ulong)VirtioFeatures.Version1) == 0))
+            && !CanTake(_driverFeatures))
             wanted &= ~VirtioStatus.FeaturesOk; // the driver reads it back and sees
         if (!(wanted | Status).HasFlag(VirtioStatus.FeaturesOk))
             wanted &= ~VirtioStatus.DriverOk;
@@ -149,6 +149,18 @@ public sealed class VirtioTransport : IVirtioInterrupt
         _driverFeatures = 0;
     }
 
+    /// <summary>
+    /// Returns when nothing of the device is at work, and keeps it so until <see cref="Resume"/>, on any thread: requests
+    /// that the host was at are completed by then, those that were not begun wait in their queues.
+    /// </summary>
+    public void Park()
+    {
+        _threads.Park();
+        _device.Quiesce();
+    }
+
+    public void Resume() => _threads.Resume();
+
     public void QueueUsed(int queue)
     {
         Interlocked.Or(ref _causes, (int)InterruptCauses.UsedBuffer);
@@ -179,6 +191,10 @@ public sealed class VirtioTransport : IVirtioInterrupt
 
     private bool Has(VirtioStatus bits) => Status.HasFlag(bits);
 
+    /// <summary>Whether a driver may have these features, and no others (2.2.1, 6.1).</summary>
+    private bool CanTake(ulong features) =>
+        (features & ~OfferedFeatures) == 0 && (features & (ulong)VirtioFeatures.Version1) != 0;
+
     private bool Start()
     {
         _threads.Park();
@@ -186,9 +202,7 @@ public sealed class VirtioTransport : IVirtioInterrupt
         {
             for (int i = 0; i < _queues.Length; i++)
             {
-                QueueSetup at = _setups[i];
-                if (at.IsEnabled && !_queues[i].TryEnable(
-                    at.Size, at.Descriptors, at.Available, at.Used, (VirtioFeatures)_driverFeatures))
+                if (_setups[i].IsEnabled && !TryEnable(i))
                 {
                     DisableQueues();
                     return false;
@@ -206,6 +220,14 @@ public sealed class VirtioTransport : IVirtioInterrupt
         // A driver may have filled queues before DRIVER_OK, and rung doorbells that nobody heard.
         RingAll();
         return true;
+    }
+
+    /// <summary>Takes a queue into use as it was set up.</summary>
+    private bool TryEnable(int queue)
+    {
+        QueueSetup at = _setups[queue];
+        return _queues[queue].TryEnable(
+            at.Size, at.Descriptors, at.Available, at.Used, (VirtioFeatures)_driverFeatures);
     }
 
     private void RingAll()

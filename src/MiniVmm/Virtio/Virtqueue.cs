@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using MiniVmm.Devices;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Virtio;
@@ -191,6 +192,28 @@ public sealed unsafe class Virtqueue(GuestMemory memory, ushort maxSize)
         // The request must be visible before the index is read again (2.7.10).
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref *AvailableIndex) != _nextAvailable;
+    }
+
+    /// <summary>
+    /// Writes what cannot be read off the rings. Chains in flight are written as not taken: whoever has them takes them
+    /// again after <see cref="Restore"/>, and they must be given back in the order of the ring.
+    /// </summary>
+    internal void Save(StateWriter writer)
+    {
+        // With nothing in flight as many were taken as were given back, and one index says both.
+        writer.WriteUInt16(_nextUsed);
+        writer.WriteUInt32(_unannounced);
+        writer.WriteByte((byte)Error);
+    }
+
+    /// <summary>Goes on where a queue was that lay in the same place; behind <see cref="TryEnable"/>.</summary>
+    /// <exception cref="StateException">No queue was ever like that.</exception>
+    internal void Restore(StateReader reader)
+    {
+        _nextAvailable = _nextUsed = reader.ReadUInt16();
+        _unannounced = reader.ReadUInt32();
+        Error = (ChainError)reader.ReadByte();
+        reader.Check(Error <= ChainError.BadIndirect, $"mistake number {(int)Error} of a driver");
     }
 
     private ushort* AvailableIndex => (ushort*)(_available + 2);

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Virtio;
 
@@ -82,6 +83,19 @@ public sealed class EchoDevice(params IReadOnlyList<ushort> queueSizes) : IVirti
             _interrupt.QueueUsed(queue);
         if (at.Error != ChainError.None)
             _interrupt.NeedsReset();
+    }
+
+    public string StateName => "echo";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer) => writer.WriteBytes(_configuration);
+
+    public void Restore(StateReader reader)
+    {
+        ReadOnlySpan<byte> configuration = reader.ReadBytes(_configuration.Length);
+        reader.Check(configuration.Length == _configuration.Length, $"{configuration.Length} bytes of configuration");
+        configuration.CopyTo(_configuration);
     }
 
     public void Reset()

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using MiniVmm.Devices;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio;
@@ -9,27 +11,23 @@ namespace MiniVmm.Tests.Virtio;
 /// </summary>
 public sealed class RegisterDriver : IDisposable
 {
-    private readonly IVirtioDevice _device;
+    private IVirtioDevice _device;
 
     /// <summary>Attaches a device to registers, loops and an interrupt line of its own.</summary>
     public RegisterDriver(IVirtioDevice device, TestMemory memory)
     {
-        _device = device;
         Memory = memory;
-        Threads = new FakeThreads(device);
-        Transport = new VirtioTransport(device, Threads, memory.Memory, new SharedLine(Line));
-        Registers = new VirtioMmio(Transport);
-        device.Attach(Transport, Threads.Loops);
+        Plug(device);
     }
 
     public TestMemory Memory { get; }
 
-    public FakeThreads Threads { get; }
+    public FakeThreads Threads { get; private set; }
 
     /// <summary>What is behind the registers.</summary>
-    public VirtioTransport Transport { get; }
+    public VirtioTransport Transport { get; private set; }
 
-    public VirtioMmio Registers { get; }
+    public VirtioMmio Registers { get; private set; }
 
     public FakeTrigger Line { get; } = new();
 
@@ -154,10 +152,30 @@ public sealed class RegisterDriver : IDisposable
         Threads.Run();
     }
 
+    /// <summary>Puts another device in the place of this one, in its state; the old one is gone.</summary>
+    /// <param name="make">Makes a device of the same options, on the same host's side.</param>
+    public void HandOver(Func<IVirtioDevice> make)
+    {
+        byte[] state = StateWriter.Save(Registers);
+        _device.Dispose();
+        Plug(make());
+        StateReader.Restore(Registers, state);
+    }
+
     public void Dispose()
     {
         Transport.Reset();
         _device.Dispose();
+    }
+
+    [MemberNotNull(nameof(_device), nameof(Threads), nameof(Transport), nameof(Registers))]
+    private void Plug(IVirtioDevice device)
+    {
+        _device = device;
+        Threads = new FakeThreads(device);
+        Transport = new VirtioTransport(device, Threads, Memory.Memory, new SharedLine(Line));
+        Registers = new VirtioMmio(Transport);
+        device.Attach(Transport, Threads.Loops);
     }
 
     private void WriteAddress(int offset, ulong address)

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Memory;
 
@@ -91,6 +92,19 @@ internal sealed unsafe class BalloonPages
 
     /// <summary>The driver was reset, and uses what it likes.</summary>
     public void Forget() => _tally?.Clear();
+
+    public void Save(StateWriter writer)
+    {
+        writer.WriteBool(Gathers);
+        _tally?.Save(writer);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        bool gathered = reader.ReadBool();
+        reader.Check(gathered == Gathers, $"guest RAM with{(gathered ? "" : "out")} huge pages, and here it is otherwise");
+        _tally?.Restore(reader);
+    }
 
     private void Release(ulong host, ulong length)
     {

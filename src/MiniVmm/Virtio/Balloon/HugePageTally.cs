@@ -1,3 +1,7 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using MiniVmm.Devices;
+
 namespace MiniVmm.Virtio.Balloon;
 
 /// <summary>
@@ -31,6 +35,26 @@ internal sealed class HugePageTally(ulong pages, int perHugePage)
             return;
         word &= ~bit;
         _counts[page / (ulong)perHugePage]--;
+    }
+
+    public void Save(StateWriter writer) => writer.WriteBytes(MemoryMarshal.AsBytes<ulong>(_inBalloon));
+
+    public void Restore(StateReader reader)
+    {
+        int length = _inBalloon.Length * sizeof(ulong);
+        ReadOnlySpan<byte> bytes = reader.ReadBytes(length);
+        reader.Check(bytes.Length == length, $"{bytes.Length} bytes of page bits, and RAM has {length}");
+        bytes.CopyTo(MemoryMarshal.AsBytes(_inBalloon.AsSpan()));
+        Array.Clear(_counts);
+        for (int i = 0; i < _inBalloon.Length; i++)
+        {
+            for (ulong word = _inBalloon[i]; word != 0; word &= word - 1)
+            {
+                ulong page = ((ulong)i * 64) + (ulong)BitOperations.TrailingZeroCount(word);
+                reader.Check(page < pages, $"page {page} in the balloon, and RAM has {pages}");
+                _counts[page / (ulong)perHugePage]++;
+            }
+        }
     }
 
     public void Clear()

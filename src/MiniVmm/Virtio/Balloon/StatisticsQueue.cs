@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Balloon;
@@ -99,6 +100,24 @@ internal sealed class StatisticsQueue : IDisposable
             _held = -1;
             _wanted = false;
             Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Whether the driver's buffer is here. Who waits for figures, and those of before, are the host's.</summary>
+    public void Save(StateWriter writer)
+    {
+        lock (_lock)
+            writer.WriteBool(_held >= 0);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        if (!reader.ReadBool())
+            return;
+        lock (_lock)
+        {
+            if (_queue is not null && _queue.TryTake(_chain!))
+                _held = _chain!.Head;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Memory;
 
@@ -173,6 +174,32 @@ public sealed class VirtioBalloon : IVirtioDevice
         {
             Serve(queue);
         }
+    }
+
+    public string StateName => "virtio-balloon";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteUInt32(Volatile.Read(ref _target));
+        writer.WriteUInt32(Volatile.Read(ref _actual));
+        writer.WriteUInt32(Volatile.Read(ref _poison));
+        _statistics.Save(writer);
+        _pages.Save(writer);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        uint target = reader.ReadUInt32();
+        reader.Check(target <= _mostPages, $"a target of {target} pages, and RAM has {_mostPages}");
+        Volatile.Write(ref _target, target);
+        Volatile.Write(ref _actual, reader.ReadUInt32());
+        Volatile.Write(ref _poison, reader.ReadUInt32());
+        _statistics.Restore(reader);
+        _pages.Restore(reader);
     }
 
     public void Reset()

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Storage;
 
@@ -142,17 +143,43 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     }
 
     /// <inheritdoc/>
-    /// <remarks>Waits for what the host is at: such a request cannot be called back.</remarks>
-    public void Reset()
+    /// <remarks>Waits for the requests that the host is at; they are completed.</remarks>
+    public void Quiesce()
     {
-        _timer?.Stop();
         lock (_requests)
         {
             while (_free.Count < _made)
                 Monitor.Wait(_requests);
-            _starved = false;
         }
+    }
 
+    public string StateName => "virtio-blk";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteUInt64(_configuration.Sectors);
+        writer.WriteBool(_configuration.WriteBack);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        ulong sectors = reader.ReadUInt64();
+        reader.Check(
+            sectors == _configuration.Sectors, $"a disk of {sectors} sectors, and this one has {_configuration.Sectors}");
+        _configuration.WriteBack = reader.ReadBool();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Waits for what the host is at: such a request cannot be called back.</remarks>
+    public void Reset()
+    {
+        _timer?.Stop();
+        Quiesce();
+        _starved = false;
         _queues = [];
         _negotiated = BlockFeatures.None;
         _configuration.WriteBack = true;

@@ -135,6 +135,35 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
             Print();
     }
 
+    public string StateName => "virtio-console";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteUInt32(Volatile.Read(ref _size));
+        using (_lock.Hold())
+            writer.WriteBytes(_typed.ToArray());
+        writer.WriteBool(_sends);
+        writer.WriteUInt64(Sent());
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+
+        // What the driver knows. A terminal of another size says so again.
+        Volatile.Write(ref _size, reader.ReadUInt32());
+        using (_lock.Hold())
+            _typed.Replace(reader.ReadBytes(TypedAhead));
+        bool sends = reader.ReadBool();
+        ulong sent = reader.ReadUInt64();
+        reader.Check(sends || sent == 0, $"{sent} bytes printed of a buffer that there is not");
+        if (sends)
+            ResumeSending(sent);
+    }
+
     public void Reset()
     {
         _active = false;
@@ -256,6 +285,28 @@ public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
             _interrupt!.QueueUsed(TransmitQueue);
         if (_transmit.Error != ChainError.None)
             _interrupt!.NeedsReset();
+    }
+
+    /// <summary>Bytes that were printed of the chain under way.</summary>
+    private ulong Sent()
+    {
+        ulong sent = _at;
+        for (int i = 0; i < _piece; i++)
+            sent += _output!.Readable[i].Length;
+        return sent;
+    }
+
+    /// <summary>Takes the chain again that was under way, and skips what was printed of it.</summary>
+    private void ResumeSending(ulong sent)
+    {
+        _sends = _transmit is not null && _transmit.TryTake(_output!);
+        if (!_sends)
+            return; // the driver took it back, and must not have
+
+        ReadOnlySpan<IoVector> pieces = _output!.Readable;
+        for (_piece = 0; _piece < pieces.Length && sent >= pieces[_piece].Length; _piece++)
+            sent -= pieces[_piece].Length;
+        _at = _piece < pieces.Length ? sent : 0;
     }
 
     /// <summary>Goes on with the chain that is under way, for at most so many bytes.</summary>

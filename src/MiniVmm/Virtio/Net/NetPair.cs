@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Network;
 
@@ -102,6 +103,22 @@ internal sealed class NetPair : IDisposable
         if (_transmitter.Run())
             _interrupt!.QueueUsed((_index * 2) + 1);
         UpdateWatch(_transmitQueue);
+    }
+
+    /// <summary>What it needs to go on; what is sent waits in its queue.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteBool(_wanted);
+        _receiver.Save(writer);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        bool wanted = reader.ReadBool();
+        reader.Check(!wanted || _receiveQueue is not null, $"pair {_index} in use, and its queues are not there");
+        _receiver.Restore(reader);
+        _wanted = wanted;
+        SetActive(wanted);
     }
 
     public void Dispose()

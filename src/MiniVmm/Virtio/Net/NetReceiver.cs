@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Memory;
 
@@ -150,6 +151,39 @@ internal sealed unsafe class NetReceiver : IDisposable
         return completed > 0 && queue.ShouldInterrupt();
     }
 
+    /// <summary>
+    /// How many buffers are kept, to be taken again, and of a frame that waits for more of them what is not in them.
+    /// </summary>
+    public void Save(StateWriter writer)
+    {
+        ulong spilled = _frame == 0 ? 0 : _frame - _spillAt;
+        writer.WriteBool(IsBroken);
+        writer.WriteUInt16((ushort)_heldCount);
+        writer.WriteUInt64(_frame);
+        writer.WriteBytes(new ReadOnlySpan<byte>(_spill, (int)spilled));
+    }
+
+    public void Restore(StateReader reader)
+    {
+        bool broken = reader.ReadBool();
+        int held = reader.ReadUInt16();
+        ulong frame = reader.ReadUInt64();
+        ReadOnlySpan<byte> spilled = reader.ReadBytes(MostBytes);
+        reader.Check(
+            (ulong)spilled.Length <= frame, $"a frame of {frame} bytes, {spilled.Length} of them beside its buffers");
+        while (_heldCount < held && _queue is not null && _queue.TryTake(_chain!) && TryHold(_chain!))
+        {
+            // TryHold has it.
+        }
+
+        IsBroken |= broken;
+
+        // A driver that meanwhile changed what is the device's loses the frame.
+        _spillAt = frame - (ulong)spilled.Length;
+        _frame = _heldCount == held && held > 0 && _spillAt <= _capacity ? frame : 0;
+        spilled.CopyTo(new Span<byte>(_spill, MostBytes));
+    }
+
     public void Dispose()
     {
         _timer?.Dispose();
@@ -167,22 +201,24 @@ internal sealed unsafe class NetReceiver : IDisposable
         ulong wanted = _frame != 0 ? _frame : TakesLarge ? MostBytes : _mtuBytes;
         while (_capacity < wanted && (_heldCount == 0 || CanGrow) && queue.TryTake(chain))
         {
-            IsBroken = chain.WritableLength < VirtioNet.HeaderLength || chain.Writable.Length > MostHeld - _pieceCount;
-            if (IsBroken)
+            if (!TryHold(chain))
                 return false;
-            Hold(chain);
         }
 
         return _heldCount != 0 && (_capacity >= _frame || !CanGrow);
     }
 
-    private void Hold(DescriptorChain chain)
+    private bool TryHold(DescriptorChain chain)
     {
+        IsBroken = chain.WritableLength < VirtioNet.HeaderLength || chain.Writable.Length > MostHeld - _pieceCount;
+        if (IsBroken)
+            return false;
         foreach (ref readonly IoVector piece in chain.Writable)
             _pieces[_pieceCount++] = piece;
         _held[_heldCount++] =
             new Held { Head = chain.Head, Pieces = chain.Writable.Length, Length = chain.WritableLength };
         _capacity += chain.WritableLength;
+        return true;
     }
 
     /// <summary>Reads one frame into what is held, and what does not fit into the spill.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniVmm.Devices;
 using MiniVmm.Network;
 
 namespace MiniVmm.Virtio.Net;
@@ -34,6 +35,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
     private IVirtioInterrupt? _interrupt;
     private ulong _mac;
     private ulong _negotiated;
+    private ulong _guestOffloads;
     private int _controlQueue = -1;
     private volatile bool _linkLost;
 
@@ -122,6 +124,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         ArgumentNullException.ThrowIfNull(queues);
         NetFeatures negotiated = (NetFeatures)features;
         Volatile.Write(ref _negotiated, features);
+        _guestOffloads = (ulong)(negotiated & NetFeatures.GuestOffloads);
         _endpoint.SetGuestOffloads(OffloadFeatures.OfGuest(negotiated));
 
         // Without VIRTIO_NET_F_MQ there is one pair, and the control queue is right behind it (5.1.2).
@@ -152,6 +155,44 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         }
     }
 
+    public string StateName => "virtio-net";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteUInt64(_mac);
+        writer.WriteUInt16(_endpoint.Mtu);
+        writer.WriteBool(_linkLost);
+        writer.WriteUInt64(_guestOffloads);
+        foreach (NetPair pair in _pairs)
+            pair.Save(writer);
+    }
+
+    public void Restore(StateReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        ulong mac = reader.ReadUInt64();
+        reader.Check(mac >> 48 == 0, $"a MAC address of 0x{mac:x}");
+        Volatile.Write(ref _mac, mac);
+        ushort mtu = reader.ReadUInt16();
+        reader.Check(mtu == _endpoint.Mtu, $"an MTU of {mtu}, and the network has {_endpoint.Mtu}");
+        bool lost = reader.ReadBool();
+        ulong offloads = reader.ReadUInt64();
+        reader.Check(
+            (offloads & ~(_negotiated & (ulong)NetFeatures.GuestOffloads)) == 0,
+            $"offloads 0x{offloads:x} that were not negotiated");
+        if (_guestOffloads != offloads)
+            SetOffloads((NetFeatures)offloads);
+        foreach (NetPair pair in _pairs)
+            pair.Restore(reader);
+
+        // The cable is the host's, and in again if it was out.
+        if (lost != _linkLost && _negotiated != 0)
+            _interrupt!.ConfigurationChanged();
+    }
+
     public void Reset()
     {
         _control.End();
@@ -160,6 +201,7 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
             pair.End();
         _endpoint.SetGuestOffloads(NetOffloads.None);
         Volatile.Write(ref _negotiated, 0);
+        _guestOffloads = 0;
         Volatile.Write(ref _mac, _ownMac);
     }
 
@@ -195,10 +237,16 @@ public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         NetFeatures allowed = (NetFeatures)_negotiated & NetFeatures.GuestOffloads;
         if (!Negotiated(NetFeatures.CtrlGuestOffloads) || (features & ~(ulong)allowed) != 0)
             return false;
-        _endpoint.SetGuestOffloads(OffloadFeatures.OfGuest((NetFeatures)features));
-        foreach (NetPair pair in _pairs)
-            pair.SetOffloads((NetFeatures)features);
+        SetOffloads((NetFeatures)features);
         return true;
+    }
+
+    private void SetOffloads(NetFeatures features)
+    {
+        _guestOffloads = (ulong)features;
+        _endpoint.SetGuestOffloads(OffloadFeatures.OfGuest(features));
+        foreach (NetPair pair in _pairs)
+            pair.SetOffloads(features);
     }
 
     private static NetFeatures Offered(NetEndpoint endpoint, int pairs)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MiniVmm.Devices;
 using MiniVmm.Host;
 
 namespace MiniVmm.Virtio.Rng;
@@ -70,6 +71,20 @@ public sealed unsafe class VirtioRng : IVirtioDevice
             _interrupt!.QueueUsed(0);
         if (_queue.Error != ChainError.None)
             _interrupt!.NeedsReset();
+    }
+
+    public string StateName => "virtio-rng";
+
+    public ushort StateVersion => 1;
+
+    public void Save(StateWriter writer)
+    {
+        // Nothing but its queue.
+    }
+
+    public void Restore(StateReader reader)
+    {
+        // Nothing but its queue.
     }
 
     public void Reset()

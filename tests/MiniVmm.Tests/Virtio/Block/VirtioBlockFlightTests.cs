@@ -89,6 +89,28 @@ public sealed class VirtioBlockFlightTests
     }
 
     [Fact]
+    public void Quiet_means_that_what_was_in_flight_is_completed_and_the_device_goes_on_after_it()
+    {
+        MemoryImage image = new(DiskLength);
+        using BlockFixture disk = new(image, Waiting);
+        image.Gate.Reset();
+        (_, ulong status) = disk.Add(In, 0, room: 512);
+        disk.Kick();
+        WaitFor(() => image.Busy == 1);
+
+        Thread quiesce = new(disk.Device.Quiesce);
+        quiesce.Start();
+        Assert.False(quiesce.Join(50));
+        image.Gate.Set();
+        Assert.True(quiesce.Join(30_000));
+
+        Assert.Equal(Ok, disk.Memory.Read<byte>(status));
+        Assert.Equal(1, Reap(disk));
+        Assert.Equal(1, disk.Interrupt.Used(0));
+        Assert.Equal(Ok, disk.Do(In, 0, room: 512));
+    }
+
+    [Fact]
     public void After_a_reset_the_next_driver_finds_a_disk_as_new()
     {
         MemoryImage image = new(DiskLength);

@@ -101,6 +101,32 @@ public sealed partial class DeviceFuzzer
         }
     }
 
+    /// <summary>Another device goes on in the state of this one, in the middle of whatever there is.</summary>
+    private void HandOver()
+    {
+        Settle();
+        byte[] seen = Look();
+        InterruptCauses causes = _driver.Transport.InterruptCauses;
+        _driver.HandOver(_plug);
+
+        // What the host's side tells anew comes on top.
+        if (!Look().SequenceEqual(seen) || (~_driver.Transport.InterruptCauses & causes) != 0)
+            throw new FuzzException("a device that took over shows its driver something else");
+        Settle(() => _driver.Threads.Run());
+    }
+
+    /// <summary>All registers that can be read without a change, and the configuration.</summary>
+    private byte[] Look()
+    {
+        byte[] seen = new byte[0x140];
+        for (int at = 0; at < seen.Length; at += sizeof(uint))
+            _driver.Registers.Read((ulong)at, seen.AsSpan(at, sizeof(uint)));
+        seen.AsSpan(0x60, sizeof(uint)).Clear(); // interrupt status
+        seen.AsSpan(0xfc, sizeof(uint)).Clear(); // generation
+        seen.AsSpan(0x100)[_target.HostsConfiguration].Clear();
+        return seen;
+    }
+
     private void SeeStatus(bool ran)
     {
         VirtioStatus status = _driver.Status;

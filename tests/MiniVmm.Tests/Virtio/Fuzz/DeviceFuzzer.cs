@@ -28,7 +28,7 @@ public sealed partial class DeviceFuzzer : IDisposable
     private readonly FuzzInput _input;
     private readonly FuzzMemory _memory = new();
     private readonly FuzzHost _host;
-    private readonly IVirtioDevice _device;
+    private readonly Func<IVirtioDevice> _plug;
     private readonly RegisterDriver _driver;
     private readonly FuzzRing[] _queues;
     private readonly ulong[] _headers = new ulong[4];
@@ -47,14 +47,20 @@ public sealed partial class DeviceFuzzer : IDisposable
         _target = target;
         _input = new FuzzInput(input);
         _host = new FuzzHost(_input, _memory) { Meanwhile = ChangeMind, IsParted = IsParted };
-        _device = target.Make(_host);
-        _driver = new RegisterDriver(_device, _memory.Ram);
-        _queues = [.. _device.QueueSizes.Select(size => new FuzzRing(_memory, size))];
+        _plug = target.Plug(_host);
+        IVirtioDevice device = _plug();
+        _driver = new RegisterDriver(device, _memory.Ram);
+        _queues = [.. device.QueueSizes.Select(size => new FuzzRing(_memory, size))];
     }
 
     /// <summary>Plays a string of bytes to its end.</summary>
+    /// <param name="target">What to play on.</param>
+    /// <param name="input">The bytes.</param>
+    /// <param name="trace">Learns how far it got.</param>
+    /// <param name="handsOver">Whether another device takes over before a step; null is never.</param>
     /// <exception cref="Exception">Whatever the device throws, or what it did wrong.</exception>
-    public static FuzzCounts Run(FuzzTarget target, ReadOnlyMemory<byte> input, FuzzTrace trace)
+    public static FuzzCounts Run(
+        FuzzTarget target, ReadOnlyMemory<byte> input, FuzzTrace trace, Func<int, bool>? handsOver = null)
     {
         using DeviceFuzzer fuzzer = new(target, input);
         try
@@ -63,6 +69,8 @@ public sealed partial class DeviceFuzzer : IDisposable
             while (!fuzzer._input.IsEmpty)
             {
                 trace.Read = fuzzer._input.Position;
+                if (handsOver is not null && handsOver(trace.Steps.Count))
+                    fuzzer.HandOver();
                 trace.Steps.Add(fuzzer._input.Position);
                 fuzzer.Step();
             }
@@ -81,6 +89,7 @@ public sealed partial class DeviceFuzzer : IDisposable
     public void Dispose()
     {
         _driver.Dispose();
+        _host.Unplug();
         _memory.Dispose();
     }
 

@@ -24,7 +24,7 @@ internal sealed unsafe class FuzzDisk : IDiskImage
     public uint DiscardGranularity { get; }
 
     /// <summary>Without workers, so that a seed does the same each time: those have tests of their own.</summary>
-    public static VirtioBlock Plug(FuzzHost host)
+    public static Func<VirtioBlock> Plug(FuzzHost host)
     {
         FuzzDisk disk = new(host);
         long now = 0;
@@ -37,7 +37,7 @@ internal sealed unsafe class FuzzDisk : IDiskImage
             Iops = host.Input.Pick(0ul, 0ul, 0ul, 20ul),
         };
         host.MayKeep = _ => false;
-        return new VirtioBlock(disk, options, 2, host.Fail, () => now += 10_000_000, workers: 0);
+        return () => new VirtioBlock(disk, options, 2, host.Fail, () => now += 10_000_000, workers: 0);
     }
 
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces)

@@ -41,19 +41,19 @@ internal sealed unsafe class FuzzEndpoint : NetEndpoint
 
     public override string Description => "fuzz";
 
-    public static VirtioNet Plug(FuzzHost host)
+    public static Func<VirtioNet> Plug(FuzzHost host)
     {
         FuzzEndpoint endpoint = new(host);
-        VirtioNet card = new(endpoint, new MacAddress(0x0242_0000_0001));
         host.Stir = endpoint.Stir;
         host.Relax = endpoint.Drain;
+        host.Unplug = endpoint.Close;
         host.MayKeep = queue =>
         {
             NetFeatures features = (NetFeatures)host.Features;
             int pairs = features.HasFlag(NetFeatures.Mq) ? 2 : 1;
             return queue < 2 * pairs ? queue % 2 == 0 : queue != 2 * pairs || !features.HasFlag(NetFeatures.CtrlVq);
         };
-        return card;
+        return () => new VirtioNet(endpoint, new MacAddress(0x0242_0000_0001));
     }
 
     public override void SetGuestOffloads(NetOffloads offloads)
@@ -69,6 +69,11 @@ internal sealed unsafe class FuzzEndpoint : NetEndpoint
     }
 
     protected override void Dispose(bool disposing)
+    {
+        // Another card may come.
+    }
+
+    private void Close()
     {
         foreach (int fd in _own.Concat(_peers).Where(fd => fd >= 0))
             _ = LibC.close(fd);

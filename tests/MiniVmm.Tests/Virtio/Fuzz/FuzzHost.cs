@@ -16,6 +16,9 @@ public sealed class FuzzHost(FuzzInput input, FuzzMemory memory)
     /// <summary>The host takes whatever the device has for it.</summary>
     public Action Relax { get; set; } = () => { };
 
+    /// <summary>Nobody needs the host's side any more.</summary>
+    public Action Unplug { get; set; } = () => { };
+
     /// <summary>Whether the device may keep chains of a queue though all is done: asked at the end.</summary>
     public Func<int, bool> MayKeep { get; set; } = _ => true;
 

@@ -16,19 +16,20 @@ internal sealed class FuzzPages : IPageRelease
 
     public ulong ReleaseUnit { get; }
 
-    public static VirtioBalloon Plug(FuzzHost host)
+    public static Func<VirtioBalloon> Plug(FuzzHost host)
     {
         BalloonOptions options = new(0, host.Input.Chance(128), !host.Input.Chance(64));
-        VirtioBalloon balloon = new(options, host.Ram.Memory, new FuzzPages(host), _ => { });
+        FuzzPages pages = new(host);
+        VirtioBalloon? balloon = null;
         host.Stir = () =>
         {
             if (host.Input.Chance(128))
-                balloon.SetTarget((ulong)host.Input.Below(12) * 4096);
+                balloon!.SetTarget((ulong)host.Input.Below(12) * 4096);
             else
-                balloon.RequestStatistics(TimeSpan.Zero);
+                balloon!.RequestStatistics(TimeSpan.Zero);
         };
         host.MayKeep = queue => queue > 1;
-        return balloon;
+        return () => balloon = new VirtioBalloon(options, host.Ram.Memory, pages, _ => { });
     }
 
     public bool TryRelease(nint address, ulong length, out int error)

@@ -13,7 +13,9 @@ public sealed class FuzzTrace
 }
 
 /// <summary>Plays inputs on a device; of one that fails it says what is wrong, and how little is enough.</summary>
-internal sealed class FuzzPlayer(FuzzTarget target)
+/// <param name="target">What to play on.</param>
+/// <param name="handsOver">Whether another device takes over before a step; null is never.</param>
+internal sealed class FuzzPlayer(FuzzTarget target, Func<int, bool>? handsOver = null)
 {
     // A replay takes a millisecond or so.
     private const int MostReplays = 3000;
@@ -153,6 +155,6 @@ internal sealed class FuzzPlayer(FuzzTarget target)
     {
         (_trace, _input) = (new FuzzTrace(), input);
         Interlocked.Increment(ref _replays);
-        return DeviceFuzzer.Run(target, input, _trace);
+        return DeviceFuzzer.Run(target, input, _trace, handsOver);
     }
 }

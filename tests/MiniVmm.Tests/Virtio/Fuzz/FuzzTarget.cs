@@ -6,22 +6,24 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 
 /// <summary>A device to fuzz.</summary>
 /// <param name="Name">Of it, and the first part of the names of its files in the corpus.</param>
-/// <param name="Make">Makes a new one, of any kind there is, with its host's side.</param>
+/// <param name="Plug">
+/// Makes the host's side, and says how to make a device on it: one of any kind there is, or another like the first.
+/// </param>
 /// <param name="Header">
 /// Makes what a request begins with, mostly meaningful; null for one that begins with a buffer to write.
 /// </param>
-public sealed record FuzzTarget(string Name, Func<FuzzHost, IVirtioDevice> Make, Func<FuzzInput, byte[]?> Header)
+public sealed record FuzzTarget(string Name, Func<FuzzHost, Func<IVirtioDevice>> Plug, Func<FuzzInput, byte[]?> Header)
 {
     /// <summary>Every device there is: one line each.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        new("echo", host => Eager(host, new EchoDevice(16, 8)), input => new byte[1 + input.Below(64)])
+        new("echo", host => Eager(host, () => new EchoDevice(16, 8)), input => new byte[1 + input.Below(64)])
         {
             Copies = true,
         },
-        new("rng", host => Eager(host, new VirtioRng()), input => input.Chance(8) ? new byte[4] : null),
+        new("rng", host => Eager(host, () => new VirtioRng()), input => input.Chance(8) ? new byte[4] : null),
         new("blk", FuzzDisk.Plug, BlockHeader) { MostStatus = 2 },
-        new("net", FuzzEndpoint.Plug, Frame) { LeastReceived = 12 },
+        new("net", FuzzEndpoint.Plug, Frame) { LeastReceived = 12, HostsConfiguration = 6..8 },
         new("console", FuzzTerminal.Plug, input => input.Chance(128) ? Bytes(input, 16) : null),
         new("balloon", FuzzPages.Plug, PageNumbers),
     ];
@@ -32,15 +34,18 @@ public sealed record FuzzTarget(string Name, Func<FuzzHost, IVirtioDevice> Make,
     /// <summary>A receive buffer shorter than this is the driver's mistake.</summary>
     public uint LeastReceived { get; init; }
 
+    /// <summary>Bytes of its configuration that are the host's: of the one that a state is restored on.</summary>
+    public Range HostsConfiguration { get; init; }
+
     /// <summary>It may bring to a buffer what was there before, by a way through others.</summary>
     public bool Copies { get; init; }
 
     public static FuzzTarget Named(string name) => All.Single(target => target.Name == name);
 
-    private static IVirtioDevice Eager(FuzzHost host, IVirtioDevice device)
+    private static Func<IVirtioDevice> Eager(FuzzHost host, Func<IVirtioDevice> make)
     {
         host.MayKeep = _ => false;
-        return device;
+        return make;
     }
 
     private static byte[]? BlockHeader(FuzzInput input)

@@ -9,10 +9,10 @@ internal sealed class FuzzTerminal : IConsoleSink
     private static readonly byte[] Text = new byte[8192];
     private int _room;
 
-    public static VirtioConsole Plug(FuzzHost host)
+    public static Func<VirtioConsole> Plug(FuzzHost host)
     {
         FuzzTerminal terminal = new();
-        VirtioConsole console = new(terminal);
+        VirtioConsole? console = null;
         host.Stir = () =>
         {
             switch (host.Input.Below(4))
@@ -21,18 +21,18 @@ internal sealed class FuzzTerminal : IConsoleSink
                     terminal._room = host.Input.Pick(0, 100_000, 1, 40, 700);
                     break;
                 case 1:
-                    console.Resize(host.Input.Byte(), host.Input.Byte());
+                    console!.Resize(host.Input.Byte(), host.Input.Byte());
                     break;
                 default:
-                    console.Receive(Text.AsSpan(0, host.Input.Pick(1, 5, 130, 3000)));
+                    console!.Receive(Text.AsSpan(0, host.Input.Pick(1, 5, 130, 3000)));
                     break;
             }
         };
         host.Relax = () => terminal._room = int.MaxValue;
 
         // Buffers may rest with the device while nothing is typed, that is while there is room for all that it holds.
-        host.MayKeep = queue => queue == 0 && console.Receive(Text) == 4096;
-        return console;
+        host.MayKeep = queue => queue == 0 && console!.Receive(Text) == 4096;
+        return () => console = new VirtioConsole(terminal);
     }
 
     public void Write(byte value)

@@ -6,6 +6,7 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 public sealed class FuzzTests
 {
     private const int Runs = 1000;
+    private const int Restores = 200;
 
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(target => target.Name)];
 
@@ -28,6 +29,18 @@ public sealed class FuzzTests
         Assert.InRange(sum.Broken, Runs / 20, long.MaxValue);
     }
 
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void A_driver_cannot_tell_when_another_device_goes_on_in_the_saved_state(string name)
+    {
+        FuzzPlayer player = new(FuzzTarget.Named(name), step => step % 37 == 36);
+        FuzzCounts sum = player.Play(
+            Enumerable.Range(0, Restores).Select(seed => ($"seed {seed}, handed over", Bytes(seed))));
+
+        Assert.InRange(sum.Steps, 500 * Restores, long.MaxValue);
+        Assert.InRange(sum.Completed, sum.Steps / 50, long.MaxValue);
+    }
+
     public static TheoryData<string> Faults => ["reads", "runs on", "boasts", "throws"];
 
     [Theory]
@@ -36,7 +49,7 @@ public sealed class FuzzTests
     {
         FuzzTarget target = FuzzTarget.Named("echo") with
         {
-            Make = _ => new EchoDevice(16, 8) { Serve = chain => Misbehave(chain, fault) },
+            Plug = _ => () => new EchoDevice(16, 8) { Serve = chain => Misbehave(chain, fault) },
         };
         Assert.Contains(Enumerable.Range(0, 3), seed => FuzzPlayer.Fails(target, Bytes(seed)));
     }
