@@ -67,7 +67,7 @@ internal static class CommandLine
         catch (VmmException e)
         {
             Messages.Error(e.Message);
-            return e.Status;
+            return ExitStatus.Of(e);
         }
         catch (SystemCallException e)
         {

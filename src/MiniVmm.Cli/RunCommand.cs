@@ -200,7 +200,7 @@ internal sealed class RunCommand : DocumentedCommand
             Report(machine, line.GetValue(_stats), explanation);
         }
 
-        return reason.Status;
+        return ExitStatus.Of(reason);
     }
 
     private static StopReason RunUntilStopped(

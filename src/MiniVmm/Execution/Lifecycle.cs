@@ -22,7 +22,7 @@ public enum StopKind
     /// <summary>The host could not provide a page of guest RAM: its file system, huge pages or memory ran out.</summary>
     RamUnavailable,
 
-    /// <summary><c>--timeout</c> ran out.</summary>
+    /// <summary>The time that it was given ran out.</summary>
     Timeout,
 
     /// <summary>SIGINT, SIGTERM, SIGHUP, SIGQUIT, or Ctrl-A x.</summary>
@@ -39,17 +39,9 @@ public enum StopKind
 /// </param>
 public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 {
-    /// <summary>The process exit status for it.</summary>
-    public int Status => Kind switch
-    {
-        StopKind.PowerOff or StopKind.Reset => ExitStatus.Success,
-        StopKind.DebugExit => ExitStatus.FromDebugExit(Value),
-        StopKind.Crash => ExitStatus.GuestCrash,
-        StopKind.RamUnavailable => ExitStatus.HostLimit,
-        StopKind.Timeout => ExitStatus.Timeout,
-        StopKind.OutputClosed when Value != Errno.EPIPE => ExitStatus.HostLimit,
-        _ => ExitStatus.Interrupted,
-    };
+    /// <summary>Whether the host ran out of something: RAM, or room for the console's text.</summary>
+    public bool IsHostLimit =>
+        Kind == StopKind.RamUnavailable || (Kind == StopKind.OutputClosed && Value != Errno.EPIPE);
 }
 
 /// <summary>

@@ -167,7 +167,7 @@ public sealed class VirtualMachine : IDisposable
             EndReport.OfVcpus(Vcpus, Memory, _kernel) + EndReport.OfScreen(Memory, _console.Recent()),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress) + "\n",
-        { Kind: StopKind.OutputClosed, Status: ExitStatus.HostLimit, Value: uint error } =>
+        { Kind: StopKind.OutputClosed, IsHostLimit: true, Value: uint error } =>
             $"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
         _ => null,
     };

@@ -1,5 +1,4 @@
 using MiniVmm.Execution;
-using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Execution;
 
@@ -83,19 +82,4 @@ public sealed class LifecycleTests
             thread.Join();
         }
     }
-
-    [Theory]
-    [InlineData(StopKind.PowerOff, 0, 0)]
-    [InlineData(StopKind.Reset, 0, 0)]
-    [InlineData(StopKind.DebugExit, 0, 1)]
-    [InlineData(StopKind.DebugExit, 0x10, 33)]
-    [InlineData(StopKind.DebugExit, 0xffff_ffff, 255)]
-    [InlineData(StopKind.Crash, 1, 6)]
-    [InlineData(StopKind.RamUnavailable, 1, 4)]
-    [InlineData(StopKind.Timeout, 0, 124)]
-    [InlineData(StopKind.Interrupted, 0, 130)]
-    [InlineData(StopKind.OutputClosed, Errno.EPIPE, 130)]
-    [InlineData(StopKind.OutputClosed, Errno.ENOSPC, 4)]
-    public void Each_reason_has_its_exit_status(StopKind kind, uint value, int status) =>
-        Assert.Equal(status, new StopReason(kind, value).Status);
 }

@@ -1,9 +1,11 @@
-namespace MiniVmm;
+using MiniVmm.Execution;
+
+namespace MiniVmm.Cli;
 
 /// <summary>
 /// The process exit statuses: odd numbers are the guest's, even ones MiniVmm's.
 /// </summary>
-public static class ExitStatus
+internal static class ExitStatus
 {
     /// <summary>The guest powered off or rebooted.</summary>
     public const int Success = 0;
@@ -28,6 +30,19 @@ public static class ExitStatus
 
     /// <summary>SIGINT or SIGTERM, or Ctrl-A x.</summary>
     public const int Interrupted = 130;
+
+    /// <summary>What a machine's end is to the caller of <c>minivmm run</c>.</summary>
+    public static int Of(StopReason reason) => reason.Kind switch
+    {
+        StopKind.PowerOff or StopKind.Reset => Success,
+        StopKind.DebugExit => FromDebugExit(reason.Value),
+        StopKind.Crash => GuestCrash,
+        StopKind.Timeout => Timeout,
+        _ => reason.IsHostLimit ? HostLimit : Interrupted,
+    };
+
+    /// <summary>What an error is to the caller.</summary>
+    public static int Of(VmmException error) => error is BadInputException ? BadInput : HostLimit;
 
     /// <summary>What a guest that writes <paramref name="value"/> to the debug-exit port ends with.</summary>
     /// <remarks>QEMU's isa-debug-exit: (value &lt;&lt; 1) | 1, of which the host keeps the low 8 bits.</remarks>
