@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using MiniVmm.Cli.Output;
 using MiniVmm.Cli.Reference;
+using MiniVmm.Configuration;
 using MiniVmm.Execution;
 using MiniVmm.Measurement;
 using Spectre.Console;
@@ -220,7 +221,7 @@ internal sealed class BenchExitsCommand : DocumentedCommand
             return [];
         if (text is null)
             return [.. PinList.Allowed().Reverse().Take(2)];
-        IReadOnlyList<int> cpus = PinList.Parse(text);
+        IReadOnlyList<int> cpus = PinText.Parse(text);
         if (cpus.Count > 2)
         {
             throw new BadInputException(

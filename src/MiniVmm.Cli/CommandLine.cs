@@ -66,7 +66,7 @@ internal static class CommandLine
         }
         catch (VmmException e)
         {
-            Messages.Error(e.Message);
+            Messages.Error(e.Text);
             return ExitStatus.Of(e);
         }
         catch (SystemCallException e)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using MiniVmm.Cli.Output;
 using MiniVmm.Cli.Reference;
+using MiniVmm.Configuration;
 using MiniVmm.Control;
 
 namespace MiniVmm.Cli;
@@ -59,7 +60,11 @@ internal sealed class CtlCommand : DocumentedCommand
 
     private static void Set(VerbArguments arguments, VerbArgument argument, string word, string subject) => _ = argument switch
     {
-        SizeArgument size => arguments.Set(size, ByteSize.Parse(word, subject)),
+        SizeArgument size => arguments.Set(
+            size,
+            SizeText.TryParse(word, out ulong bytes, out string? problem)
+                ? bytes
+                : throw new BadInputException($"{subject} {word}: {problem}")),
         NumberArgument number => arguments.Set(
             number,
             long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value)

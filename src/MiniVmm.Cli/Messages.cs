@@ -10,7 +10,10 @@ namespace MiniVmm.Cli;
 /// </summary>
 internal static class Messages
 {
-    public static void Error(string message) => Write("minivmm: ", message);
+    public static void Error(OptionMessage message) => Write("minivmm: ", message.Spelled(OptionSpelling.Of));
+
+    public static void Warning(OptionMessage message) =>
+        Write("minivmm: warning: ", message.Spelled(OptionSpelling.Of));
 
     public static void Warning(string message) => Write("minivmm: warning: ", message);
 

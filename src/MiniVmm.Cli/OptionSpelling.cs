@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 
 namespace MiniVmm.Cli;
 
@@ -14,6 +15,20 @@ internal static class OptionSpelling
 
     /// <summary>How QEMU spells an option; nothing where it has no such option.</summary>
     public static IEnumerable<string> QemuNames(Option option) => Qemu.Where(name => ToOwn(name) == option.Name);
+
+    /// <summary>How a message of the library's names an option to whoever typed it: <c>--mem-path /dev/hugepages</c>.</summary>
+    public static string Of(NamedOption option)
+    {
+        StringBuilder text = new("-");
+        foreach (char letter in option.Name.ToString())
+        {
+            if (char.IsAsciiLetterUpper(letter))
+                text.Append('-');
+            text.Append(char.ToLowerInvariant(letter));
+        }
+
+        return option.Value is null ? text.ToString() : text.Append(' ').Append(option.Value).ToString();
+    }
 
     /// <summary>The same arguments, each option joined to its value, as in <c>--append=-smp</c>.</summary>
     public static List<string> Normalize(Command command, ReadOnlySpan<string> arguments)

@@ -35,7 +35,7 @@ internal sealed class PsCommand : DocumentedCommand
             }
             catch (HostLimitException e)
             {
-                Messages.Warning(e.Message);
+                Messages.Warning(e.Text);
             }
         }
 

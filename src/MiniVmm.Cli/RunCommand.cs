@@ -1,19 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
-using MiniVmm.Boot;
 using MiniVmm.Cli.Reference;
+using MiniVmm.Configuration;
 using MiniVmm.Control;
-using MiniVmm.Cpu;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Machine;
-using MiniVmm.Memory;
-using MiniVmm.Network;
-using MiniVmm.Storage;
-using MiniVmm.Terminal;
-using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Cli;
 
@@ -171,7 +164,8 @@ internal sealed class RunCommand : DocumentedCommand
         if (line.GetValue(_cpu) is "help" or "?")
             return CpuModelList.Print();
         Linux.IgnoreFileSizeSignal(); // disks, --mem-path and --console FILE report EFBIG instead
-        TimeSpan? timeout = ReadTimeout(line.GetValue(_timeout));
+        TimeSpan? timeout =
+            line.GetValue(_timeout) is { } seconds ? SecondsText.Parse(seconds, OptionName.Timeout) : null;
         MachineOptions options = ReadOptions(line);
         _milestones.Reach("arguments read");
         using MachinePlan plan = MachinePlan.Create(options);
@@ -225,61 +219,44 @@ internal sealed class RunCommand : DocumentedCommand
 
     private MachineOptions ReadOptions(ParseResult line)
     {
-        string kernel = ReadKernel(line);
-        CpuTopology topology = CpuTopology.Parse(line.GetValue(_smp)!);
-        string console = line.GetValue(_console)!;
-        return new MachineOptions
+        MachineOptions options = new() { Kernel = ReadKernel(line) };
+        foreach ((Option option, OptionName name) in Texts())
         {
-            Kernel = kernel,
-            Initrd = line.GetValue(_initrd),
-            Modules = line.GetValue(_module)!,
-            CommandLine = line.GetValue(_append) ?? "",
-            Decompression = line.GetValue(_decompress) switch
-            {
-                "auto" => Decompression.Auto,
-                "guest" => Decompression.Guest,
-                string other => throw new BadInputException($"--decompress {other}: write auto or guest"),
-                null => Decompression.Auto,
-            },
-            Topology = topology,
-            Cpu = CpuSelection.Parse(line.GetValue(_cpu)!, CpuModelList.UserFile),
-            Memory = new MemoryOptions(
-                ByteSize.Parse(line.GetValue(_mem)!, "--mem"),
-                line.GetValue(_memPath),
-                line.GetValue(_memPrealloc),
-                line.GetValue(_memMerge)),
-            Pin = line.GetValue(_pin) is { } pin ? PinList.Parse(pin, topology.Count) : [],
-            Console = console switch
-            {
-                "stdio" => ConsoleKind.Stdio,
-                "virtio" => ConsoleKind.Virtio,
-                "none" => ConsoleKind.None,
-                _ => ConsoleKind.File,
-            },
-            ConsolePath = console,
-            DebugConsole = line.GetValue(_debugcon) switch
-            {
-                "auto" => DebugConsoleKind.Auto,
-                "stdio" => DebugConsoleKind.Stdio,
-                "stderr" => DebugConsoleKind.Stderr,
-                "none" => DebugConsoleKind.None,
-                _ => DebugConsoleKind.File,
-            },
-            DebugConsolePath = line.GetValue(_debugcon),
-            Timed = line.GetValue(_stats),
-            Name = ReadName(line),
-            Disks = [.. line.GetValue(_disk)!.Select(DiskOptions.Parse)],
-            Nets = [.. line.GetValue(_net)!.Select(NetOptions.Parse).Where(net => net.Mode != NetMode.None)],
-            Balloon = line.GetResult(_balloon) is null ? null : BalloonOptions.Parse(line.GetValue(_balloon) ?? ""),
-            Rng = line.GetValue(_rng),
-            VirtioOnCommandLine = line.GetValue(_virtioCmdline),
-        };
+            if (line.GetResult(option) is not { Implicit: false } given)
+                continue;
+            if (given.Tokens.Count == 0)
+                options = options.With(name, option is Option<bool> ? "on" : "");
+            foreach (Token token in given.Tokens)
+                options = options.With(name, token.Value);
+        }
+
+        // A balloon that nobody can size is of little use.
+        return options is { Balloon: not null, Name: null } ? options with { Name = MachineName.Default } : options;
     }
 
-    /// <summary>A balloon is of little use to nobody: it has its machine named.</summary>
-    private string? ReadName(ParseResult line) => line.GetValue(_name) is { } name
-        ? MachineName.Check(name, "--name")
-        : line.GetResult(_balloon) is null ? null : MachineName.Default;
+    private (Option Option, OptionName Name)[] Texts() =>
+    [
+        (_smp, OptionName.Smp),
+        (_initrd, OptionName.Initrd),
+        (_module, OptionName.Module),
+        (_append, OptionName.Append),
+        (_decompress, OptionName.Decompress),
+        (_cpu, OptionName.Cpu),
+        (_mem, OptionName.Mem),
+        (_memPath, OptionName.MemPath),
+        (_memPrealloc, OptionName.MemPrealloc),
+        (_memMerge, OptionName.MemMerge),
+        (_pin, OptionName.Pin),
+        (_console, OptionName.Console),
+        (_debugcon, OptionName.Debugcon),
+        (_stats, OptionName.Stats),
+        (_name, OptionName.Name),
+        (_disk, OptionName.Disk),
+        (_net, OptionName.Net),
+        (_balloon, OptionName.Balloon),
+        (_rng, OptionName.Rng),
+        (_virtioCmdline, OptionName.VirtioCmdline),
+    ];
 
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
     {
@@ -293,14 +270,4 @@ internal sealed class RunCommand : DocumentedCommand
         (string argument, string option) =>
             throw new BadInputException($"two kernels given, {argument} and {option}; name one"),
     };
-
-    private static TimeSpan? ReadTimeout(string? text)
-    {
-        if (text is null)
-            return null;
-        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
-            && seconds is > 0 and <= 1e9
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new BadInputException($"--timeout {text}: not a number of seconds; write one as in 10 or 0.5");
-    }
 }

@@ -1,13 +1,20 @@
 namespace MiniVmm;
 
 /// <summary>
-/// An error that a person can act on. Its message is the whole line that <c>minivmm</c> prints: what was
-/// wrong, with which value, and what to do. Never shown with a stack trace.
+/// An error that a person can act on, in one line: what was wrong, with which value, of which option, and what to do.
+/// Never shown with a stack trace.
 /// </summary>
-public abstract class VmmException(string message, Exception? inner = null) : Exception(message, inner);
+public abstract class VmmException(OptionMessage text, Exception? inner = null) : Exception(text.ToString(), inner)
+{
+    /// <summary><see cref="Exception.Message"/>, for whoever spells options in another way than a configuration.</summary>
+    public OptionMessage Text { get; } = text;
+
+    /// <summary>The option at fault with the value that was given for it; null where it is none of them.</summary>
+    public NamedOption? Subject => Text.Subject;
+}
 
 /// <summary>Bad arguments, or an input file that cannot be used.</summary>
-public sealed class BadInputException(string message, Exception? inner = null) : VmmException(message, inner);
+public sealed class BadInputException(OptionMessage text, Exception? inner = null) : VmmException(text, inner);
 
 /// <summary>The host cannot do what was asked (no /dev/kvm, no huge pages, …).</summary>
-public sealed class HostLimitException(string message, Exception? inner = null) : VmmException(message, inner);
+public sealed class HostLimitException(OptionMessage text, Exception? inner = null) : VmmException(text, inner);

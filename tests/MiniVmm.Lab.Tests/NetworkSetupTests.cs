@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using MiniVmm.Configuration;
 using MiniVmm.Network;
 
 namespace MiniVmm.Lab.Tests;
@@ -230,10 +231,10 @@ public sealed partial class NetworkSetupTests : IDisposable
     [LibraryImport("libc")]
     private static partial int unshare(int flags);
 
-    private static NetEndpoint Open(string text) => HostNetwork.Open(NetOptions.Parse(text));
+    private static NetEndpoint Open(string text) => HostNetwork.Open(NetText.Parse(text));
 
     private static MacAddress Mac(NetEndpoint endpoint) =>
-        HostNetwork.ChooseMac(NetOptions.Parse("nat"), endpoint, machine: null, index: 0);
+        HostNetwork.ChooseMac(NetText.Parse("nat"), endpoint, machine: null, index: 0);
 
     /// <summary>Closes the descriptors, as the kernel does for a process that is killed, and nothing else.</summary>
     private static void Abandon(NetEndpoint endpoint)

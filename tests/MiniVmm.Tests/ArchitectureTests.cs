@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using MiniVmm.Cli;
+using MiniVmm.Configuration;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
@@ -18,7 +19,8 @@ public sealed partial class ArchitectureTests
         [typeof(KvmVm).Assembly] = ["Host"],
         [typeof(RunLoop).Assembly] = ["Host", "Kvm"],
         [typeof(ExitReport).Assembly] = ["Host", "Kvm", ""],
-        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Measurement"],
+        [typeof(OptionTexts).Assembly] = [""],
+        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement"],
     };
 
     /// <summary>Rooms of the library, each with those that it may use; below them all are the assemblies of above.</summary>

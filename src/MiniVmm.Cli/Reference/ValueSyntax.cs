@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Measurement;
@@ -41,7 +42,7 @@ internal sealed record ValueSyntax(IReadOnlyList<string> Words, bool Files, bool
             files |= word == "FILE";
             directories |= word == "DIR";
             if (word == "MODEL")
-                words.AddRange(["help", .. CpuModels.Load(CpuModelList.UserFile).All.Select(model => model.Name)]);
+                words.AddRange(["help", .. CpuModels.Load(CpuText.UserModels).All.Select(model => model.Name)]);
             else if (word == "KIND")
                 words.AddRange(["help", .. ExitLoop.All.Select(loop => loop.Name)]);
             else if (word == "COMMAND")

@@ -31,7 +31,7 @@ internal static class InitialRamDisk
 
         ulong taken = plan.Segments.Max(placed => placed.End);
         throw new BadInputException(
-            $"{request.Initrds[0].Text.File}: its {data.Length} bytes do not fit in free RAM between " +
+            $"{request.Initrds[0].File.Path}: its {data.Length} bytes do not fit in free RAM between " +
             $"0x{MemoryLayout.HighMemory:x} and 0x{lowLimit:x} beside the kernel" +
             plan.MemoryAdvice(taken + (ulong)data.Length));
     }
@@ -39,12 +39,12 @@ internal static class InitialRamDisk
     private static ReadOnlyMemory<byte> Join(IReadOnlyList<BootModule> files)
     {
         long length = 0;
-        foreach ((ModuleText text, ReadOnlyMemory<byte> data) in files)
+        foreach ((BootFile file, ReadOnlyMemory<byte> data) in files)
         {
-            if (text.Words.Length > 0)
+            if (file.Words.Length > 0)
             {
                 throw new BadInputException(
-                    $"{text.File}: the words after it (\"{text.Words}\") are for a multiboot kernel's module; this " +
+                    $"{file.Path}: the words after it (\"{file.Words}\") are for a multiboot kernel's module; this " +
                     "kernel takes --initrd FILE[,FILE...] only");
             }
 
@@ -54,7 +54,7 @@ internal static class InitialRamDisk
         if (files.Count < 2)
             return files.Count == 0 ? default : files[0].Data;
         if (length > Array.MaxLength)
-            throw new BadInputException($"{files[0].Text.File}: with the files after it, {length} bytes, more than 2 GiB");
+            throw new BadInputException($"{files[0].File.Path}: with the files after it, {length} bytes, more than 2 GiB");
         byte[] joined = new byte[length];
         long at = 0;
         foreach ((_, ReadOnlyMemory<byte> data) in files)

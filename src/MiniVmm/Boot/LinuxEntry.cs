@@ -18,7 +18,7 @@ internal static class LinuxEntry
         if (request.Modules is [{ } module, ..])
         {
             throw new BadInputException(
-                $"{module.Text.File}: {request.KernelName} is entered by the Linux boot protocol, which has no modules; " +
+                $"{module.File.Path}: {request.KernelName} is entered by the Linux boot protocol, which has no modules; " +
                 "give its RAM disk with --initrd");
         }
 

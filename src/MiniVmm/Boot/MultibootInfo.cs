@@ -43,7 +43,7 @@ internal static class MultibootInfo
 
         byte[] loader = "MiniVmm\0"u8.ToArray();
         byte[] line = KernelCommandLine.Encode(file, commandLine, MaximumSize);
-        List<byte[]> moduleTexts = [.. modules.Select(module => Encoding.UTF8.GetBytes(module.Text.Text + '\0'))];
+        List<byte[]> moduleTexts = [.. modules.Select(module => Encoding.UTF8.GetBytes(module.File.Text + '\0'))];
         long size = (long)textOffset + loader.Length + line.Length + moduleTexts.Sum(text => (long)text.Length);
         if (size > MaximumSize)
         {

@@ -27,7 +27,7 @@ internal static class PvhLoader
         List<PlacedModule> modules = PlacedModule.Place(
             plan, request, request.Modules, Math.Max(end, MemoryLayout.HighMemory));
         if (initrd is { } disk)
-            modules.Insert(0, new(disk, request.Initrds[0].Text));
+            modules.Insert(0, new(disk, request.Initrds[0].File));
         ulong info = PvhStartInfo.Place(plan, name, commandLine, modules, tables.Firmware.Rsdp);
         return (tables with { Entry = tables.Entry with { Rbx = info } }).Image(
             plan,

@@ -37,7 +37,7 @@ internal static class PvhStartInfo
         int mapAt = modulesAt + modules.Count * ModuleSize;
         IReadOnlyList<E820Entry> map = plan.Memory.E820;
         int textAt = mapAt + map.Count * MapEntrySize;
-        long size = textAt + modules.Sum(module => (long)TextSize(module.Text.Words));
+        long size = textAt + modules.Sum(module => (long)TextSize(module.File.Words));
         if (size > MaximumSize)
         {
             throw new BadInputException(
@@ -61,15 +61,15 @@ internal static class PvhStartInfo
 
         for (int i = 0; i < modules.Count; i++)
         {
-            (GuestRange range, ModuleText text) = modules[i];
+            (GuestRange range, BootFile module) = modules[i];
             int at = modulesAt + i * ModuleSize;
             U64(block, at, range.Start);
             U64(block, at + 8, range.Length);
-            if (text.Words.Length == 0)
+            if (module.Words.Length == 0)
                 continue;
             U64(block, at + 16, address + (ulong)textAt);
-            Encoding.UTF8.GetBytes(text.Words, block.AsSpan(textAt));
-            textAt += TextSize(text.Words);
+            Encoding.UTF8.GetBytes(module.Words, block.AsSpan(textAt));
+            textAt += TextSize(module.Words);
         }
 
         for (int i = 0; i < map.Count; i++)

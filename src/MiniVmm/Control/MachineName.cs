@@ -17,15 +17,16 @@ public static class MachineName
     public static bool IsValid(ReadOnlySpan<char> name) =>
         name.Length is > 0 and <= MaxLength && char.IsAsciiLetterOrDigit(name[0]) && !name.ContainsAnyExcept(Others);
 
-    /// <param name="option">Where it comes from, for the error.</param>
+    /// <param name="name">What a machine is to be called.</param>
+    /// <param name="origin">Where the name comes from, which the error begins with.</param>
     /// <exception cref="BadInputException">Not such a name.</exception>
-    public static string Check(string name, string option)
+    public static string Check(string name, OptionMessage origin)
     {
         if (IsValid(name))
             return name;
         string shown = name.Length > MaxLength ? $"{name.AsSpan(0, MaxLength)}…" : name;
         throw new BadInputException(
-            $"{option} {shown}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or "
-            + "digit first");
+            $"{origin} {shown}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or "
+            + $"digit first");
     }
 }

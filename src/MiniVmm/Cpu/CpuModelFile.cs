@@ -75,13 +75,13 @@ internal abstract class NumberConverter(string what, uint low, uint high) : Chec
         bool isNumber = reader.TokenType switch
         {
             JsonTokenType.Number => reader.TryGetUInt32(out number),
-            JsonTokenType.String => CpuSelection.TryNumber(reader.GetString()!, out number),
+            JsonTokenType.String => CpuModels.TryNumber(reader.GetString()!, out number),
             _ => false,
         };
         return isNumber && number >= low && number <= high
             ? number
             : throw new JsonException(
-                $"{what} is not a number from {CpuSelection.Hex(low)} to {CpuSelection.Hex(high)}");
+                $"{what} is not a number from {CpuModels.Hex(low)} to {CpuModels.Hex(high)}");
     }
 }
 

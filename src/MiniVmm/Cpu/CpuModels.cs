@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace MiniVmm.Cpu;
@@ -73,10 +74,17 @@ public sealed class CpuModels
         if (_models.TryGetValue(name, out CpuModel? model))
             return model;
         string all = string.Join(", ", All.Select(known => known.Name));
-        throw new BadInputException(Closest(name) is string closest
-            ? $"--cpu {name}: no such model; did you mean {closest}? There are {all}"
-            : $"--cpu {name}: no such model; there are {all}");
+        string others = Closest(name) is { } closest ? $"did you mean {closest}? There are {all}" : $"there are {all}";
+        throw new BadInputException($"{OptionName.Cpu.With(name)}: no such model; {others}");
     }
+
+    internal static string Hex(uint number) => number < 0x10000 ? $"{number}" : $"0x{number:x}";
+
+    /// <summary>Decimal, or hexadecimal after 0x.</summary>
+    internal static bool TryNumber(string text, out uint number) =>
+        text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+        ? uint.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number)
+        : uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private string? Closest(string name) =>
         _models.Keys.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
@@ -148,7 +156,7 @@ public sealed class CpuModels
     private static CpuModel Extend(CpuModel? from, CpuModelEntry entry, string file)
     {
         if (from is { IsHost: true })
-            throw new BadInputException($"{file}: model '{entry.Name}' cannot extend host; use --cpu host,+feature");
+            throw new BadInputException($"{file}: model '{entry.Name}' cannot extend host; use {OptionName.Cpu.With("host,+feature")}");
         IEnumerable<CpuFeature> features = (from?.Features ?? [])
             .Except(entry.Without ?? [])
             .Union(entry.Features ?? []);

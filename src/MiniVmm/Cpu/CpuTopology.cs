@@ -16,8 +16,7 @@ public sealed record CpuTopology
     /// <param name="threads">Threads of one core, from 1.</param>
     /// <param name="count">vCPUs present from the start, the first ones; all of them if left out.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number below 1, more than <see cref="Limit"/> vCPUs, or
-    /// more present than there are places for. Text that a person wrote goes through
-    /// <see cref="Parse"/>, which explains.</exception>
+    /// more present than there are places for.</exception>
     public CpuTopology(int sockets, int cores = 1, int threads = 1, int? count = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sockets, 1);
@@ -67,11 +66,6 @@ public sealed record CpuTopology
 
     /// <summary>APIC id of the last place. Above 254 (0xFF is broadcast) a guest needs x2APIC.</summary>
     public uint MaxApicId => ApicId(MaxCpus - 1);
-
-    /// <summary>Reads QEMU's <c>-smp</c>: <c>[cpus=]N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]</c>.</summary>
-    /// <param name="text">Keys in any order, each once; the bare number only in front.</param>
-    /// <exception cref="BadInputException">Not of that form, or numbers that do not fit together.</exception>
-    public static CpuTopology Parse(string text) => SmpOption.Parse(text);
 
     /// <summary>
     /// The vCPU's APIC id: thread, core and socket number packed into fields of whole bits (SDM vol. 3A, 10.9.3),

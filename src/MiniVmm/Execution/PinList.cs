@@ -1,47 +1,27 @@
 using System.Globalization;
+using System.Text;
 using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Execution;
 
-/// <summary>Which host CPU each vCPU runs on: <c>--pin 0,2</c> or <c>0-3</c>, in the order of the vCPUs.</summary>
+/// <summary>The host CPUs that threads run on.</summary>
 public static class PinList
 {
-    private const int MaxCpu = 1023; // cpu_set_t
+    /// <summary>Highest number of a host CPU that a thread can be tied to (cpu_set_t).</summary>
+    public const int MaxCpu = 1023;
 
-    /// <summary>Reads a list with one host CPU for each vCPU.</summary>
-    /// <exception cref="BadInputException">Not such a list, or not one CPU for each vCPU.</exception>
-    public static IReadOnlyList<int> Parse(string text, int vcpus)
+    /// <summary>Checks that there is a host CPU for each vCPU, or none for all.</summary>
+    /// <exception cref="BadInputException">Too few, or too many.</exception>
+    public static void RequireOneFor(int vcpus, IReadOnlyList<int> cpus)
     {
-        IReadOnlyList<int> cpus = Parse(text);
-        return cpus.Count == vcpus
-            ? cpus
-            : throw new BadInputException(
-                $"--pin {text}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} "
-                + $"for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
-    }
-
-    /// <summary>Reads a list as taskset and cpuset write it.</summary>
-    /// <exception cref="BadInputException">Not such a list.</exception>
-    public static IReadOnlyList<int> Parse(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        List<int> cpus = [];
-        foreach (string part in text.Split(','))
-        {
-            string[] ends = part.Split('-');
-            if (ends.Length > 2 || !TryCpu(ends[0], out int first) || !TryCpu(ends[^1], out int last) || last < first)
-            {
-                throw new BadInputException(
-                    $"--pin {text}: '{part}' is not a host CPU; write numbers and ranges from 0 to {MaxCpu}, "
-                    + "as in 0,2 or 0-3");
-            }
-
-            cpus.AddRange(Enumerable.Range(first, last - first + 1));
-        }
-
-        return cpus;
+        ArgumentNullException.ThrowIfNull(cpus);
+        if (cpus.Count == 0 || cpus.Count == vcpus)
+            return;
+        throw new BadInputException(
+            $"{OptionName.Pin.With(Format(cpus))}: names {cpus.Count} host CPU{(cpus.Count == 1 ? "" : "s")} "
+            + $"for {vcpus} vCPU{(vcpus == 1 ? "" : "s")}; name one for each");
     }
 
     /// <summary>Checks that this process may run on each of them.</summary>
@@ -54,7 +34,7 @@ public static class PinList
         foreach (int cpu in cpus.Except(allowed))
         {
             throw new HostLimitException(
-                $"--pin: host CPU {cpu} is not available to this process; it may use {string.Join(',', allowed)}");
+                $"{OptionName.Pin}: host CPU {cpu} is not available to this process; it may use {string.Join(',', allowed)}");
         }
     }
 
@@ -83,7 +63,7 @@ public static class PinList
         cpu_set_t set = default;
         CPU_SET(cpu, &set);
         if (sched_setaffinity(0, SizeOf.cpu_set_t, &set) != 0)
-            throw new HostLimitException($"--pin: {who} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
+            throw new HostLimitException($"{OptionName.Pin}: {who} cannot run on host CPU {cpu}: {Errno.Explain(errno)}");
     }
 
     /// <summary>
@@ -97,6 +77,22 @@ public static class PinList
             _ = sched_setaffinity(0, SizeOf.cpu_set_t, &set); // else it stays where it is, which works too
     }
 
-    private static bool TryCpu(string text, out int cpu) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out cpu) && cpu <= MaxCpu;
+    /// <summary>As taskset(1) writes a list, in its order: "0-3,8".</summary>
+    private static string Format(IReadOnlyList<int> cpus)
+    {
+        StringBuilder text = new();
+        for (int first = 0, last; first < cpus.Count; first = last + 1)
+        {
+            last = first;
+            while (last + 1 < cpus.Count && cpus[last + 1] == cpus[last] + 1)
+                last++;
+            if (last == first + 1)
+                last = first; // of two, nobody writes a range
+            text.Append(first == 0 ? "" : ",").Append(CultureInfo.InvariantCulture, $"{cpus[first]}");
+            if (last > first)
+                text.Append(CultureInfo.InvariantCulture, $"-{cpus[last]}");
+        }
+
+        return text.ToString();
+    }
 }

@@ -9,19 +9,17 @@ using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Machine;
 
-/// <summary>Everything that a user said of a machine, read but not yet looked up.</summary>
+/// <summary>What a machine is to be: read, but not yet looked up.</summary>
 public sealed record MachineOptions
 {
     /// <summary>Path of the kernel.</summary>
     public required string Kernel { get; init; }
 
-    /// <summary>
-    /// Initial RAM disk, or a multiboot kernel's modules: FILE[ words], several by commas (<see cref="ModuleText"/>).
-    /// </summary>
-    public string? Initrd { get; init; }
+    /// <summary>Files of the initial RAM disk, or the first modules of a multiboot kernel.</summary>
+    public IReadOnlyList<BootFile> Initrds { get; init; } = [];
 
-    /// <summary>Modules of a multiboot or PVH kernel, each FILE[ words].</summary>
-    public IReadOnlyList<string> Modules { get; init; } = [];
+    /// <summary>Modules of a multiboot or PVH kernel.</summary>
+    public IReadOnlyList<BootFile> Modules { get; init; } = [];
 
     /// <summary>The kernel's command line.</summary>
     public string CommandLine { get; init; } = "";
@@ -51,7 +49,7 @@ public sealed record MachineOptions
 
     internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath);
 
-    /// <summary>Measure the time in and outside of the guest, for <c>--stats</c>.</summary>
+    /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
 
     /// <summary>What <c>minivmm ps</c> and <c>ctl</c> call it; null for a machine that nobody can ask.</summary>

@@ -1,4 +1,5 @@
 using MiniVmm.Boot;
+using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
 
@@ -44,6 +45,7 @@ public sealed class MachinePlan : IDisposable
     public static MachinePlan Create(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        PinList.RequireOneFor(options.Topology.Count, options.Pin);
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
@@ -53,16 +55,12 @@ public sealed class MachinePlan : IDisposable
         {
             NativeBuffer kernel = InputFile.Read(options.Kernel, "--kernel");
             files.Add(kernel);
-            IEnumerable<ModuleText> initrds =
-                options.Initrd is { } text ? ModuleText.ParseList(text, File.Exists) : [];
-            IEnumerable<ModuleText> modules = options.Modules.Select(module => ModuleText.Parse(module, File.Exists));
-
             BootImage boot = BootLoader.Load(new BootRequest
             {
                 KernelName = options.Kernel,
                 Kernel = kernel.Memory,
-                Initrds = Read(initrds, "--initrd", files),
-                Modules = Read(modules, "--module", files),
+                Initrds = Read(options.Initrds, "--initrd", files),
+                Modules = Read(options.Modules, "--module", files),
                 CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
                 Firmware = new(cpus, [.. virtio.Select(slot => slot.Aml)]),
@@ -78,12 +76,12 @@ public sealed class MachinePlan : IDisposable
         }
     }
 
-    private static List<BootModule> Read(IEnumerable<ModuleText> modules, string option, List<IDisposable> files)
+    private static List<BootModule> Read(IEnumerable<BootFile> modules, string option, List<IDisposable> files)
     {
         List<BootModule> read = [];
-        foreach (ModuleText module in modules)
+        foreach (BootFile module in modules)
         {
-            NativeBuffer file = InputFile.Read(module.File, option);
+            NativeBuffer file = InputFile.Read(module.Path, option);
             files.Add(file);
             read.Add(new(module, file.Memory));
         }

@@ -19,7 +19,7 @@ public enum NetMode
     Nat,
 }
 
-/// <summary>One <c>--net</c>: what was asked for, and nothing of what the host has.</summary>
+/// <summary>A network card: what was asked for, and nothing of what the host has.</summary>
 public sealed record NetOptions
 {
     /// <summary>Smallest MTU that virtio allows (virtio 1.2, 5.1.4.1).</summary>
@@ -56,12 +56,4 @@ public sealed record NetOptions
 
     /// <summary>With <see cref="NetMode.User"/>; defaults otherwise.</summary>
     public UserNetOptions User { get; init; } = new();
-
-    /// <summary>Reads what follows <c>--net</c>: a mode, then keys and values with commas between.</summary>
-    /// <exception cref="BadInputException">It is not such a text.</exception>
-    public static NetOptions Parse(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return new NetOptionsText(text).Parse();
-    }
 }

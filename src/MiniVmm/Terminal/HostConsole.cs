@@ -83,8 +83,8 @@ internal sealed unsafe class HostConsole : IDisposable
     /// The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.
     /// </summary>
     public string ClosedOption => _debugOutput?.IsClosed == true
-        ? $"--debugcon {_options.DebugConsolePath}"
-        : $"--console {_options.ConsolePath}";
+        ? $"--debugcon {_options.DebugConsolePath ?? Word(_options.DebugConsole)}"
+        : $"--console {_options.ConsolePath ?? Word(_options.Console)}";
 
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
@@ -130,6 +130,8 @@ internal sealed unsafe class HostConsole : IDisposable
         _job?.Dispose();
         _terminal?.Dispose();
     }
+
+    private static string Word(Enum kind) => kind.ToString().ToLowerInvariant();
 
     private ConsoleOutput Open(string path, string option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Boot;
+using MiniVmm.Configuration;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
 using MiniVmm.Tests.Firmware;
@@ -23,7 +24,7 @@ internal static class Requests
         };
 
     /// <summary>A file with words, as in <c>--module "FILE words"</c>.</summary>
-    public static BootModule Module(string text, byte[] data) => new(ModuleText.Parse(text, _ => false), data);
+    public static BootModule Module(string text, byte[] data) => new(BootFileText.Parse(text, _ => false), data);
 
     public static BootImage Load(byte[] kernel) => BootLoader.Load(For(kernel));
 

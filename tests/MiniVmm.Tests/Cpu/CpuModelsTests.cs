@@ -1,5 +1,7 @@
 using System.Text;
+using MiniVmm.Configuration;
 using MiniVmm.Cpu;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Cpu;
 
@@ -129,7 +131,7 @@ public sealed class CpuModelsTests
     [InlineData("{ \"models\": [{ \"name\": \"a\", \"name\": \"b\" }] }", "mine.json, line 1: ")]
     public void A_bad_file_is_refused_with_its_name_and_line(string json, string message)
     {
-        string actual = Assert.Throws<BadInputException>(() => Parse(json)).Message;
+        string actual = Assert.Throws<BadInputException>(() => Parse(json)).OnCommandLine();
 
         if (message.EndsWith(": ", StringComparison.Ordinal))
             Assert.StartsWith(message, actual, StringComparison.Ordinal);
@@ -153,7 +155,7 @@ public sealed class CpuModelsTests
         {
             File.WriteAllText(path, """{ "models": [ { "name": "mine", "extends": "kvm64" } ] }""");
 
-            Assert.Equal("mine", CpuSelection.Parse("mine,+avx", path).Model.Name);
+            Assert.Equal("mine", CpuText.Parse("mine,+avx", path).Model.Name);
 
             File.WriteAllBytes(path, new byte[(1 << 20) + 1]);
             BadInputException error = Assert.Throws<BadInputException>(() => CpuModels.Load(path));

@@ -1,4 +1,5 @@
 using CsCheck;
+using MiniVmm.Configuration;
 using MiniVmm.Cpu;
 
 namespace MiniVmm.Tests.Cpu;
@@ -7,7 +8,7 @@ public sealed class CpuidBuilderTests
 {
     private static CpuidTemplate Build(
         IReadOnlyList<CpuidLeaf> supported, string cpu, bool tscDeadline = true, CpuTopology? topology = null) =>
-        CpuidBuilder.Build(supported, CpuSelection.Parse(cpu), topology ?? CpuTopology.Single, tscDeadline);
+        CpuidBuilder.Build(supported, CpuText.Parse(cpu), topology ?? CpuTopology.Single, tscDeadline);
 
     private static GuestCpuid Guest(IReadOnlyList<CpuidLeaf> supported, string cpu, bool tscDeadline = true) =>
         new(Build(supported, cpu, tscDeadline).ForVcpu(0));
@@ -64,7 +65,7 @@ public sealed class CpuidBuilderTests
     public void A_named_model_has_its_features_and_no_others()
     {
         GuestCpuid guest = Guest(SupportedCpuid.Intel, "qemu64,+avx,+xsave,-cx16");
-        CpuSelection selection = CpuSelection.Parse("qemu64");
+        CpuSelection selection = CpuText.Parse("qemu64");
         HashSet<string> expected =
         [
             .. selection.Model.Features!.Select(f => f.Name), "avx", "xsave", "x2apic", "hypervisor",
@@ -280,7 +281,7 @@ public sealed class CpuidBuilderTests
     {
         CpuSelection[] selections =
         [
-            .. ((string[])["host", "host,-avx", "kvm64", "EPYC"]).Select(text => CpuSelection.Parse(text)),
+            .. ((string[])["host", "host,-avx", "kvm64", "EPYC"]).Select(text => CpuText.Parse(text)),
         ];
         CpuTopology topology = new(2, 3, 2);
         uint[] functions = [0, 1, 4, 7, 0xB, 0xD, 0x1F, 0x80000000, 0x80000001, 0x80000008, 0x8000001D];

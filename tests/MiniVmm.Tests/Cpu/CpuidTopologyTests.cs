@@ -1,4 +1,5 @@
 using CsCheck;
+using MiniVmm.Configuration;
 using MiniVmm.Cpu;
 
 namespace MiniVmm.Tests.Cpu;
@@ -17,14 +18,14 @@ public sealed class CpuidTopologyTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void An_intel_guest_finds_its_place(string smp) => CheckIntel(CpuTopology.Parse(smp));
+    public void An_intel_guest_finds_its_place(string smp) => CheckIntel(TopologyText.Parse(smp));
 
     [Theory]
     [MemberData(nameof(Shapes))]
     public void An_amd_guest_finds_its_place(string smp)
     {
-        CheckAmd(SupportedCpuid.Amd, CpuTopology.Parse(smp));
-        CheckAmd(SupportedCpuid.Sparse, CpuTopology.Parse(smp));
+        CheckAmd(SupportedCpuid.Amd, TopologyText.Parse(smp));
+        CheckAmd(SupportedCpuid.Sparse, TopologyText.Parse(smp));
     }
 
     [Fact]
@@ -47,8 +48,8 @@ public sealed class CpuidTopologyTests
     [InlineData("EPYC")]
     public void A_named_model_has_the_same_topology(string model)
     {
-        CpuTopology topology = CpuTopology.Parse("12,sockets=2,cores=3,threads=2");
-        CpuSelection selection = CpuSelection.Parse(model);
+        CpuTopology topology = TopologyText.Parse("12,sockets=2,cores=3,threads=2");
+        CpuSelection selection = CpuText.Parse(model);
         foreach ((int index, GuestCpuid guest) in Guests(SupportedCpuid.Intel, topology, selection))
         {
             Assert.Equal(topology.Position(index), guest.Extended(0xB));

@@ -1,6 +1,6 @@
 using System.Text;
 using MiniVmm.Boot;
-using MiniVmm.Cpu;
+using MiniVmm.Configuration;
 using MiniVmm.Firmware;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
@@ -20,9 +20,9 @@ public sealed class MachinePlanTests : IDisposable
         using MachinePlan plan = MachinePlan.Create(new()
         {
             Kernel = Write("kernel", MultibootFiles.Elf().Build()),
-            Initrd = Write("module", "data"u8.ToArray()),
+            Initrds = [new(Write("module", "data"u8.ToArray()))],
             CommandLine = "quiet",
-            Topology = CpuTopology.Parse("2,maxcpus=4"),
+            Topology = TopologyText.Parse("2,maxcpus=4"),
             Memory = new(16 * MemoryLayout.MiB),
         });
 
@@ -99,7 +99,7 @@ public sealed class MachinePlanTests : IDisposable
 
         Assert.StartsWith($"--kernel {path}: {why}", Refusal(new() { Kernel = path }), StringComparison.Ordinal);
         Assert.StartsWith(
-            $"--initrd {path}: {why}", Refusal(new() { Kernel = kernel, Initrd = path }), StringComparison.Ordinal);
+            $"--initrd {path}: {why}", Refusal(new() { Kernel = kernel, Initrds = [new(path)] }), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,14 +1,16 @@
+using MiniVmm.Configuration;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Cli;
 
-namespace MiniVmm.Tests.Storage;
+namespace MiniVmm.Tests.Configuration;
 
-public sealed class DiskOptionsTests
+public sealed class DiskTextTests
 {
     [Fact]
     public void A_file_alone_is_a_disk_to_write_through_the_page_cache()
     {
-        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskOptions.Parse("disk.img"));
-        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskOptions.Parse("file=disk.img"));
+        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskText.Parse("disk.img"));
+        Assert.Equal(new DiskOptions { File = "disk.img" }, DiskText.Parse("file=disk.img"));
     }
 
     [Fact]
@@ -26,9 +28,9 @@ public sealed class DiskOptionsTests
         };
 
         Assert.Equal(
-            expected, DiskOptions.Parse("/a/b.qcow2,ro,serial=S 1,cache=none,format=qcow2,iops=100,bw=10M"));
+            expected, DiskText.Parse("/a/b.qcow2,ro,serial=S 1,cache=none,format=qcow2,iops=100,bw=10M"));
         Assert.Equal(
-            expected, DiskOptions.Parse("bw=10,iops=100,format=qcow2,cache=none,serial=S 1,ro,file=/a/b.qcow2"));
+            expected, DiskText.Parse("bw=10,iops=100,format=qcow2,cache=none,serial=S 1,ro,file=/a/b.qcow2"));
     }
 
     [Theory]
@@ -36,7 +38,7 @@ public sealed class DiskOptionsTests
     [InlineData("none", DiskCache.None)]
     [InlineData("unsafe", DiskCache.Unsafe)]
     public void Caches_have_QEMUs_names(string text, DiskCache cache) =>
-        Assert.Equal(cache, DiskOptions.Parse($"x,cache={text}").Cache);
+        Assert.Equal(cache, DiskText.Parse($"x,cache={text}").Cache);
 
     [Theory]
     [InlineData("a,,b.img", "a,b.img")]
@@ -47,7 +49,7 @@ public sealed class DiskOptionsTests
     [InlineData("file=ro=1,,2", "ro=1,2")]
     [InlineData("file=x=y,ro", "x=y")]
     public void A_name_may_have_commas_and_equals_signs(string text, string file) =>
-        Assert.Equal(file, DiskOptions.Parse(text).File);
+        Assert.Equal(file, DiskText.Parse(text).File);
 
     [Theory]
     [InlineData("", "no file is named")]
@@ -73,10 +75,10 @@ public sealed class DiskOptionsTests
     [InlineData("x\0y", "NUL")]
     public void A_mistake_is_one_clear_line(string text, string expected)
     {
-        BadInputException error = Assert.Throws<BadInputException>(() => DiskOptions.Parse(text));
+        BadInputException error = Assert.Throws<BadInputException>(() => DiskText.Parse(text));
 
-        Assert.StartsWith($"--disk {text}: ", error.Message);
-        Assert.Contains(expected, error.Message);
-        Assert.DoesNotContain('\n', error.Message);
+        Assert.StartsWith($"--disk {text}: ", error.OnCommandLine());
+        Assert.Contains(expected, error.OnCommandLine());
+        Assert.DoesNotContain('\n', error.OnCommandLine());
     }
 }

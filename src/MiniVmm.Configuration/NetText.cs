@@ -1,21 +1,34 @@
 using System.Globalization;
+using MiniVmm.Network;
 
-namespace MiniVmm.Network;
+namespace MiniVmm.Configuration;
 
-/// <summary>The text of <c>--net</c>: its mode, its keys, and every complaint.</summary>
-internal sealed class NetOptionsText(string text)
+/// <summary>
+/// A network card: a mode, then keys and values with commas between, as in <c>user,hostfwd=tcp::2222-:22</c>.
+/// </summary>
+public sealed class NetText
 {
     private static readonly string[] Modes = ["user", "tap", "bridge", "nat", "none"];
     private static readonly string[] EveryKey = ["mac", "mtu", "bw"];
     private static readonly string[] UserKeys = ["hostfwd", "net", "hostname", "dns", "restrict"];
 
+    private readonly string _text;
     private readonly HashSet<string> _given = new(StringComparer.Ordinal);
     private readonly List<HostForward> _forwards = [];
     private NetOptions _options = new() { Mode = NetMode.None };
 
-    public NetOptions Parse()
+    private NetText(string text) => _text = text;
+
+    /// <exception cref="BadInputException">It is not such a text.</exception>
+    public static NetOptions Parse(string text)
     {
-        string[] parts = text.Split(',');
+        ArgumentNullException.ThrowIfNull(text);
+        return new NetText(text).Read();
+    }
+
+    private NetOptions Read()
+    {
+        string[] parts = _text.Split(',');
         ParseMode(parts[0]);
         foreach (string part in parts.AsSpan(1))
             ParseKey(part);
@@ -56,7 +69,7 @@ internal sealed class NetOptionsText(string text)
             NetMode.None => [],
             _ => [.. EveryKey, "queues"],
         };
-        string mode = text.Split(',', '=')[0];
+        string mode = _text.Split(',', '=')[0];
         if (known.Length == 0)
             throw Bad($"none takes nothing more, and here is '{key}'");
         if (key is "queues" && _options.Mode == NetMode.User)
@@ -199,7 +212,8 @@ internal sealed class NetOptionsText(string text)
         // A bare number would be mebibytes elsewhere: here that reads wrong too easily.
         if (char.IsAsciiDigit(value[^1]))
             throw Bad($"bw={value} has no unit; write bytes a second with K, M or G, as in bw=10M");
-        ulong bandwidth = ByteSize.Parse(value, $"--net {text}: bw");
+        if (!SizeText.TryParse(value, out ulong bandwidth, out string? problem))
+            throw Bad($"bw {value}: {problem}");
         return bandwidth != 0 ? bandwidth : throw Bad("bw=0 would pass nothing; leave it out for no limit");
     }
 
@@ -221,5 +235,5 @@ internal sealed class NetOptionsText(string text)
     private static string DidYouMean(string word, string[] known) =>
         Spelling.Closest(word, known) is { } near ? $" (did you mean {near}?)" : "";
 
-    private BadInputException Bad(string complaint) => new($"--net {text}: {complaint}");
+    private BadInputException Bad(string complaint) => new($"{OptionName.Net.With(_text)}: {complaint}");
 }

@@ -1,9 +1,11 @@
 using CsCheck;
+using MiniVmm.Configuration;
 using MiniVmm.Network;
+using MiniVmm.Tests.Cli;
 
-namespace MiniVmm.Tests.Network;
+namespace MiniVmm.Tests.Configuration;
 
-public sealed class NetOptionsTests
+public sealed class NetTextTests
 {
     [Theory]
     [InlineData("none", NetMode.None, null)]
@@ -13,7 +15,7 @@ public sealed class NetOptionsTests
     [InlineData("nat", NetMode.Nat, null)]
     public void Each_mode_has_its_defaults(string text, NetMode mode, string? name)
     {
-        NetOptions options = NetOptions.Parse(text);
+        NetOptions options = NetText.Parse(text);
 
         Assert.Equal(mode, options.Mode);
         Assert.Equal(name, options.Interface);
@@ -30,20 +32,20 @@ public sealed class NetOptionsTests
     [Fact]
     public void Every_key_is_read()
     {
-        NetOptions tap = NetOptions.Parse("tap=tap0,mac=52:54:00:AB:cd:ef,mtu=9000,queues=4,bw=10M");
+        NetOptions tap = NetText.Parse("tap=tap0,mac=52:54:00:AB:cd:ef,mtu=9000,queues=4,bw=10M");
 
         Assert.Equal("52:54:00:ab:cd:ef", tap.Mac.ToString());
         Assert.Equal((ushort)9000, tap.Mtu);
         Assert.Equal(4, tap.Queues);
         Assert.Equal(10ul << 20, tap.Bandwidth);
 
-        Assert.Equal("192.168.77.0/24", NetOptions.Parse("nat=192.168.77.1/24").Subnet.ToString());
+        Assert.Equal("192.168.77.0/24", NetText.Parse("nat=192.168.77.1/24").Subnet.ToString());
     }
 
     [Fact]
     public void A_network_in_user_mode_has_keys_of_its_own()
     {
-        UserNetOptions user = NetOptions.Parse(
+        UserNetOptions user = NetText.Parse(
             "user,hostfwd=tcp::2222-:22,net=10.9.0.0/16,hostname=box-1,restrict=on,dns=10.9.0.3,"
             + "hostfwd=udp:127.0.0.1:5353-10.9.0.15:53,hostfwd=::80-:8080").User;
 
@@ -113,11 +115,11 @@ public sealed class NetOptionsTests
     [InlineData("user,hostfwd=tcp::22-:22,hostfwd=tcp::22-:23", "forwarded already")]
     public void What_is_wrong_is_said_in_a_line(string text, string part)
     {
-        BadInputException error = Assert.Throws<BadInputException>(() => NetOptions.Parse(text));
+        BadInputException error = Assert.Throws<BadInputException>(() => NetText.Parse(text));
 
-        Assert.StartsWith($"--net {text}: ", error.Message, StringComparison.Ordinal);
-        Assert.Contains(part, error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', error.Message);
+        Assert.StartsWith($"--net {text}: ", error.OnCommandLine(), StringComparison.Ordinal);
+        Assert.Contains(part, error.OnCommandLine(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.OnCommandLine());
     }
 
     [Fact]
@@ -127,7 +129,7 @@ public sealed class NetOptionsTests
             {
                 try
                 {
-                    NetOptions.Parse(text);
+                    NetText.Parse(text);
                 }
                 catch (BadInputException)
                 {

@@ -1,8 +1,10 @@
+using MiniVmm.Configuration;
+using MiniVmm.Tests.Cli;
 using MiniVmm.Virtio.Balloon;
 
-namespace MiniVmm.Tests.Virtio.Balloon;
+namespace MiniVmm.Tests.Configuration;
 
-public sealed class BalloonOptionsTests
+public sealed class BalloonTextTests
 {
     [Theory]
     [InlineData("", 0, true, true)]
@@ -13,7 +15,7 @@ public sealed class BalloonOptionsTests
     [InlineData("32M,reporting=off,deflate-on-oom=on", 32, true, false)]
     public void Size_and_switches_may_each_be_left_out(string text, int mib, bool deflateOnOom, bool reporting)
     {
-        Assert.Equal(new BalloonOptions((ulong)mib << 20, deflateOnOom, reporting), BalloonOptions.Parse(text));
+        Assert.Equal(new BalloonOptions((ulong)mib << 20, deflateOnOom, reporting), BalloonText.Parse(text));
     }
 
     [Theory]
@@ -29,9 +31,9 @@ public sealed class BalloonOptionsTests
     [InlineData("64M,reporting=on,reporting=off", "reporting is given twice")]
     public void Anything_else_is_refused_by_name(string text, string named)
     {
-        BadInputException error = Assert.Throws<BadInputException>(() => BalloonOptions.Parse(text));
+        BadInputException error = Assert.Throws<BadInputException>(() => BalloonText.Parse(text));
 
-        Assert.StartsWith("--balloon", error.Message, StringComparison.Ordinal);
-        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("--balloon", error.OnCommandLine(), StringComparison.Ordinal);
+        Assert.Contains(named, error.OnCommandLine(), StringComparison.Ordinal);
     }
 }

@@ -1,9 +1,13 @@
 using System.Globalization;
+using MiniVmm.Cpu;
 
-namespace MiniVmm.Cpu;
+namespace MiniVmm.Configuration;
 
-/// <summary>The text of <c>--smp</c>: its keys, working out the ones left out, and every complaint.</summary>
-internal sealed class SmpOption
+/// <summary>
+/// vCPUs and their arrangement, as QEMU's <c>-smp</c> has them:
+/// <c>[cpus=]N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]</c>. What is left out is worked out.
+/// </summary>
+public sealed class TopologyText
 {
     // QEMU's further levels: fine as long as they say nothing.
     private static readonly string[] UnsupportedLevels = ["dies", "clusters", "modules", "books", "drawers"];
@@ -11,7 +15,7 @@ internal sealed class SmpOption
     private readonly string _text;
     private readonly Dictionary<string, int> _given = new(StringComparer.Ordinal);
 
-    private SmpOption(string text)
+    private TopologyText(string text)
     {
         _text = text;
         string[] parts = text.Split(',');
@@ -19,12 +23,14 @@ internal sealed class SmpOption
             Add(parts[i].Trim(), first: i == 0);
     }
 
+    /// <param name="text">Keys in any order, each once; the bare number only in front.</param>
+    /// <exception cref="BadInputException">Not of that form, or numbers that do not fit together.</exception>
     public static CpuTopology Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (string.IsNullOrWhiteSpace(text))
-            throw new BadInputException("--smp: empty; write a number of vCPUs, as in 4 or 4,sockets=2,cores=2");
-        return new SmpOption(text.Trim()).Resolve();
+            throw new BadInputException($"{OptionName.Smp}: empty; write a number of vCPUs, as in 4 or 4,sockets=2,cores=2");
+        return new TopologyText(text.Trim()).Resolve();
     }
 
     private void Add(string part, bool first)
@@ -124,5 +130,5 @@ internal sealed class SmpOption
 
     private int? Given(string key) => _given.TryGetValue(key, out int number) ? number : null;
 
-    private BadInputException Bad(string reason) => new($"--smp {_text}: {reason}");
+    private BadInputException Bad(string reason) => new($"{OptionName.Smp.With(_text)}: {reason}");
 }

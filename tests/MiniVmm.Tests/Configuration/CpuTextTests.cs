@@ -1,18 +1,20 @@
 using CsCheck;
+using MiniVmm.Configuration;
 using MiniVmm.Cpu;
+using MiniVmm.Tests.Cli;
 
-namespace MiniVmm.Tests.Cpu;
+namespace MiniVmm.Tests.Configuration;
 
-public sealed class CpuSelectionTests
+public sealed class CpuTextTests
 {
     private static (string, bool)[] Changes(string text) =>
-        [.. CpuSelection.Parse(text).Changes.Select(change => (change.Feature.Name, change.On))];
+        [.. CpuText.Parse(text).Changes.Select(change => (change.Feature.Name, change.On))];
 
     [Fact]
     public void Host_is_everything_and_opens_no_file()
     {
         // A directory there cannot be read: it would be an error if it were opened.
-        CpuSelection selection = CpuSelection.Parse("host", "/proc/self/mem");
+        CpuSelection selection = CpuText.Parse("host", "/proc/self/mem");
 
         Assert.True(selection.Model.IsHost);
         Assert.Empty(selection.Changes);
@@ -31,7 +33,7 @@ public sealed class CpuSelectionTests
     [Fact]
     public void Properties_change_the_model()
     {
-        CpuModel model = CpuSelection.Parse(
+        CpuModel model = CpuText.Parse(
             "qemu64,vendor=GenuineIntel,family=6,model=0x3c,stepping=4,"
             + "level=0x16,xlevel=0x80000008,model-id=My CPU").Model;
 
@@ -57,7 +59,7 @@ public sealed class CpuSelectionTests
     [InlineData("host,family=271", "--cpu host,family=271: family '271' is not a number from 0 to 270")]
     [InlineData("host,stepping=x", "--cpu host,stepping=x: stepping 'x' is not a number from 0 to 15")]
     public void A_bad_text_is_refused_in_one_line(string text, string message) =>
-        Assert.Equal(message, Assert.Throws<BadInputException>(() => CpuSelection.Parse(text)).Message);
+        Assert.Equal(message, Assert.Throws<BadInputException>(() => CpuText.Parse(text)).OnCommandLine());
 
     [Theory]
     [InlineData("haswell", "did you mean Haswell?")]
@@ -66,10 +68,10 @@ public sealed class CpuSelectionTests
     [InlineData("Cray-1-supercomputer", "there are host, qemu64")]
     public void An_unknown_model_gets_the_closest_one_and_the_list(string text, string part)
     {
-        BadInputException error = Assert.Throws<BadInputException>(() => CpuSelection.Parse(text));
+        BadInputException error = Assert.Throws<BadInputException>(() => CpuText.Parse(text));
 
-        Assert.StartsWith($"--cpu {text}: no such model; ", error.Message, StringComparison.Ordinal);
-        Assert.Contains(part, error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"--cpu {text}: no such model; ", error.OnCommandLine(), StringComparison.Ordinal);
+        Assert.Contains(part, error.OnCommandLine(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,11 +81,11 @@ public sealed class CpuSelectionTests
             {
                 try
                 {
-                    Assert.Equal("host", CpuSelection.Parse("host," + tail).Model.Name);
+                    Assert.Equal("host", CpuText.Parse("host," + tail).Model.Name);
                 }
                 catch (BadInputException error)
                 {
-                    Assert.StartsWith("--cpu ", error.Message, StringComparison.Ordinal);
+                    Assert.StartsWith("--cpu ", error.OnCommandLine(), StringComparison.Ordinal);
                 }
             },
             iter: 500,

@@ -1,0 +1,50 @@
+using MiniVmm.Virtio.Balloon;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>A balloon: <c>[SIZE][,deflate-on-oom=on|off][,reporting=on|off]</c>; all of it may be left out.</summary>
+public static class BalloonText
+{
+    private const string Shape = "[SIZE][,deflate-on-oom=on|off][,reporting=on|off]";
+
+    /// <exception cref="BadInputException">Something else.</exception>
+    public static BalloonOptions Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        BalloonOptions options = new();
+        HashSet<string> given = new(StringComparer.Ordinal);
+        string[] parts = text.Length == 0 ? [] : text.Split(',');
+        for (int i = 0; i < parts.Length; i++)
+        {
+            int equals = parts[i].IndexOf('=', StringComparison.Ordinal);
+            if (i == 0 && equals < 0)
+            {
+                options = options with { Size = SizeText.Parse(parts[i], OptionName.Balloon) };
+                continue;
+            }
+
+            string value = parts[i][(equals + 1)..];
+            string key = equals < 0 ? parts[i] : parts[i][..equals];
+            if (!given.Add(key))
+                throw Bad(text, $"{key} is given twice");
+            options = key switch
+            {
+                "deflate-on-oom" => options with { DeflateOnOom = Switch(text, parts[i], value) },
+                "reporting" => options with { Reporting = Switch(text, parts[i], value) },
+                _ => throw Bad(text, $"'{parts[i]}' is not known; {OptionName.Balloon} takes {Shape}"),
+            };
+        }
+
+        return options;
+    }
+
+    private static bool Switch(string text, string part, string value) => value switch
+    {
+        "on" => true,
+        "off" => false,
+        _ => throw Bad(text, $"'{part}' is neither on nor off; {OptionName.Balloon} takes {Shape}"),
+    };
+
+    private static BadInputException Bad(string text, OptionMessage complaint) =>
+        new($"{OptionName.Balloon.With(text)}: {complaint}");
+}

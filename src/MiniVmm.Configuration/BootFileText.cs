@@ -1,0 +1,45 @@
+using MiniVmm.Boot;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>Files for a kernel, each with words for it in the same text: "FILE words".</summary>
+public static class BootFileText
+{
+    /// <summary>Splits at the first blank, unless the whole text is the name of a file.</summary>
+    public static BootFile Parse(string text, Func<string, bool> exists)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(exists);
+        int blank = text.IndexOf(' ', StringComparison.Ordinal);
+        return blank < 0 || exists(text) ? new(text) : new(text[..blank], text[(blank + 1)..]);
+    }
+
+    /// <summary>
+    /// QEMU's list of modules in <c>-initrd</c>: a comma ends an entry, two stand for one in its text. A text that is
+    /// the name of a file is that file.
+    /// </summary>
+    public static IReadOnlyList<BootFile> ParseList(string text, Func<string, bool> exists)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(exists);
+        if (!text.Contains(',', StringComparison.Ordinal) || exists(text))
+            return [Parse(text, exists)];
+        List<BootFile> modules = [];
+        int start = 0;
+        for (int at = 0; at <= text.Length; at++)
+        {
+            if (at < text.Length && text[at] != ',')
+                continue;
+            if (at + 1 < text.Length && text[at + 1] == ',')
+            {
+                at++;
+                continue;
+            }
+
+            modules.Add(Parse(text[start..at].Replace(",,", ",", StringComparison.Ordinal), exists));
+            start = at + 1;
+        }
+
+        return modules;
+    }
+}

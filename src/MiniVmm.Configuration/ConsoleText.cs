@@ -1,0 +1,37 @@
+using MiniVmm.Machine;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>Where the guest's texts go: a word for a place, or else the name of a file.</summary>
+public static class ConsoleText
+{
+    /// <summary><c>stdio|virtio|none|FILE</c>.</summary>
+    public static MachineOptions Console(MachineOptions options, string text)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ConsoleKind kind = text switch
+        {
+            "stdio" => ConsoleKind.Stdio,
+            "virtio" => ConsoleKind.Virtio,
+            "none" => ConsoleKind.None,
+            _ => ConsoleKind.File,
+        };
+        return options with { Console = kind, ConsolePath = kind == ConsoleKind.File ? text : null };
+    }
+
+    /// <summary><c>auto|stdio|stderr|none|FILE</c>.</summary>
+    public static MachineOptions DebugConsole(MachineOptions options, string text)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        DebugConsoleKind kind = text switch
+        {
+            "auto" => DebugConsoleKind.Auto,
+            "stdio" => DebugConsoleKind.Stdio,
+            "stderr" => DebugConsoleKind.Stderr,
+            "none" => DebugConsoleKind.None,
+            _ => DebugConsoleKind.File,
+        };
+        return options with { DebugConsole = kind, DebugConsolePath = kind == DebugConsoleKind.File ? text : null };
+    }
+}

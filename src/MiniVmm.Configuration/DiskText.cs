@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Text;
+using MiniVmm.Storage;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>
+/// A disk: <c>FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma
+/// in a name is doubled, as with QEMU; <c>file=FILE</c> means the same as FILE.
+/// </summary>
+public static class DiskText
+{
+    /// <exception cref="BadInputException">It cannot be understood; the message says which part.</exception>
+    public static DiskOptions Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        string? file = null;
+        DiskOptions options = new() { File = "" };
+        var seen = new HashSet<string>();
+        bool first = true;
+        foreach (string part in Split(text))
+        {
+            int equals = part.IndexOf('=', StringComparison.Ordinal);
+            string key = equals < 0 ? part : part[..equals];
+            string? value = equals < 0 ? null : part[(equals + 1)..];
+
+            // Whatever is no option of ours is a file's name, with = or without; behind the first place it is a
+            // mistake.
+            if (first && (value == null || !IsKey(key)))
+                (key, value) = ("file", part);
+            first = false;
+            if (!seen.Add(key))
+                throw Wrong(text, $"{key} is given twice");
+            if (key == "file")
+                file = string.IsNullOrEmpty(value) ? throw Wrong(text, "no file is named") : value;
+            else
+                options = With(options, text, key, value);
+        }
+
+        if (file == null)
+            throw Wrong(text, "no file is named; it comes first, as in disk.img,ro");
+        return file.Contains('\0', StringComparison.Ordinal)
+            ? throw Wrong(text, "a file's name has no NUL")
+            : options with { File = file };
+    }
+
+    private static bool IsKey(string key) => key is "file" or "ro" or "serial" or "cache" or "format" or "iops" or "bw";
+
+    private static BadInputException Wrong(string text, string what) => new($"{OptionName.Disk.With(text)}: {what}");
+
+    /// <summary>The parts between single commas; a double one is a comma.</summary>
+    private static IEnumerable<string> Split(string text)
+    {
+        var part = new StringBuilder();
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (text[i] != ',')
+            {
+                part.Append(text[i]);
+            }
+            else if (i + 1 < text.Length && text[i + 1] == ',')
+            {
+                part.Append(',');
+                i++;
+            }
+            else
+            {
+                yield return part.ToString();
+                part.Clear();
+            }
+        }
+
+        yield return part.ToString();
+    }
+
+    private static string CheckSerial(string text, string? serial)
+    {
+        if (string.IsNullOrEmpty(serial))
+            throw Wrong(text, "serial= wants a text");
+        if (serial.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            throw Wrong(text, $"serial={serial} has characters that are not printable ASCII");
+        return serial.Length <= DiskOptions.MaxSerial
+            ? serial
+            : throw Wrong(text, $"serial={serial} has {serial.Length} characters; {DiskOptions.MaxSerial} fit");
+    }
+
+    private static ulong Number(string text, string? value) =>
+        ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && number > 0
+            ? number
+            : throw Wrong(text, $"iops={value} is not a number of requests a second, 1 or more");
+
+    private static ulong Rate(string text, string? value) =>
+        !SizeText.TryParse(value ?? "", out ulong rate, out string? problem) ? throw Wrong(text, $"bw {value}: {problem}")
+        : rate > 0 ? rate
+        : throw Wrong(text, $"bw={value} would let nothing through; leave it out for no limit");
+
+    private static DiskOptions With(DiskOptions options, string text, string key, string? value) => key switch
+    {
+        "ro" when value == null => options with { ReadOnly = true },
+        "ro" => throw Wrong(text, $"ro takes no value, and has {value}"),
+        "serial" => options with { Serial = CheckSerial(text, value) },
+        "cache" => options with
+        {
+            Cache = value switch
+            {
+                "writeback" => DiskCache.WriteBack,
+                "none" => DiskCache.None,
+                "unsafe" => DiskCache.Unsafe,
+                _ => throw Wrong(text, $"cache={value} is none of writeback, none, unsafe"),
+            },
+        },
+        "format" => options with
+        {
+            Format = value switch
+            {
+                "raw" => DiskFormat.Raw,
+                "qcow2" => DiskFormat.Qcow2,
+                _ => throw Wrong(text, $"format={value} is neither raw nor qcow2; `qemu-img convert` makes one"),
+            },
+        },
+        "iops" => options with { Iops = Number(text, value) },
+        "bw" => options with { BytesPerSecond = Rate(text, value) },
+        "" => throw Wrong(text, "nothing between two commas, or after the last; a comma in a name is doubled"),
+        _ => throw Wrong(text, $"{key} is none of ro, serial, cache, format, iops, bw; a comma in a name is doubled"),
+    };
+}

@@ -1,0 +1,53 @@
+using MiniVmm.Control;
+using MiniVmm.Machine;
+using MiniVmm.Network;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>
+/// A machine's options out of texts, as command lines and configuration files give them: one spelling of each value for
+/// both.
+/// </summary>
+public static class OptionTexts
+{
+    /// <summary>Takes an option's text into the options. One that may be repeated adds to what is there.</summary>
+    /// <param name="options">What was said before, or the defaults.</param>
+    /// <param name="name">Which option; not <see cref="OptionName.Timeout"/>, which is no machine's.</param>
+    /// <param name="text">What was given for it; "on" or "off" for a switch.</param>
+    /// <exception cref="BadInputException">It cannot be understood; the message says which part.</exception>
+    public static MachineOptions With(this MachineOptions options, OptionName name, string text)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(text);
+        return name switch
+        {
+            OptionName.Kernel => options with { Kernel = text },
+            OptionName.Initrd => options with { Initrds = BootFileText.ParseList(text, File.Exists) },
+            OptionName.Module => options with { Modules = [.. options.Modules, BootFileText.Parse(text, File.Exists)] },
+            OptionName.Append => options with { CommandLine = text },
+            OptionName.Decompress => options with { Decompression = DecompressionText.Parse(text) },
+            OptionName.Smp => options with { Topology = TopologyText.Parse(text) },
+            OptionName.Cpu => options with { Cpu = CpuText.Parse(text, CpuText.UserModels) },
+            OptionName.Pin => options with { Pin = PinText.Parse(text) },
+            OptionName.Mem => options with { Memory = options.Memory with { Size = SizeText.Parse(text, name) } },
+            OptionName.MemPath => options with { Memory = options.Memory with { Path = text } },
+            OptionName.MemPrealloc => options with
+            {
+                Memory = options.Memory with { Prealloc = SwitchText.Parse(text, name) },
+            },
+            OptionName.MemMerge => options with { Memory = options.Memory with { Merge = SwitchText.Parse(text, name) } },
+            OptionName.Balloon => options with { Balloon = BalloonText.Parse(text) },
+            OptionName.Console => ConsoleText.Console(options, text),
+            OptionName.Debugcon => ConsoleText.DebugConsole(options, text),
+            OptionName.Disk => options with { Disks = [.. options.Disks, DiskText.Parse(text)] },
+            OptionName.Net => NetText.Parse(text) is { Mode: not NetMode.None } net
+                ? options with { Nets = [.. options.Nets, net] }
+                : options,
+            OptionName.Rng => options with { Rng = SwitchText.Parse(text, name) },
+            OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
+            OptionName.Name => options with { Name = MachineName.Check(text, $"{OptionName.Name}") },
+            OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),
+        };
+    }
+}

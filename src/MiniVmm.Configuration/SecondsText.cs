@@ -1,0 +1,16 @@
+using System.Globalization;
+
+namespace MiniVmm.Configuration;
+
+/// <summary>A time in seconds, as in 10 or 0.5.</summary>
+public static class SecondsText
+{
+    private const double Most = 1e9; // 31 years
+
+    /// <exception cref="BadInputException">Not a number, 0, or more than a thousand million.</exception>
+    public static TimeSpan Parse(string text, OptionName option) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+            && seconds is > 0 and <= Most
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new BadInputException($"{option.With(text)}: not a number of seconds; write one as in 10 or 0.5");
+}

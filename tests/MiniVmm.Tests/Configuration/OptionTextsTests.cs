@@ -1,0 +1,150 @@
+using System.CommandLine;
+using MiniVmm.Boot;
+using MiniVmm.Cli;
+using MiniVmm.Configuration;
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+using MiniVmm.Terminal;
+using MiniVmm.Tests.Cli;
+
+namespace MiniVmm.Tests.Configuration;
+
+public sealed class OptionTextsTests
+{
+    private static readonly MachineOptions Defaults = new() { Kernel = "kernel" };
+
+    [Fact]
+    public void Each_option_goes_to_its_place()
+    {
+        MachineOptions options = With(
+            (OptionName.Kernel, "other"),
+            (OptionName.Initrd, "a.img,b.img words"),
+            (OptionName.Append, "quiet"),
+            (OptionName.Decompress, "guest"),
+            (OptionName.Smp, "2,maxcpus=4"),
+            (OptionName.Cpu, "qemu64,+avx"),
+            (OptionName.Pin, "3,1"),
+            (OptionName.Mem, "1G"),
+            (OptionName.MemPath, "/dev/hugepages"),
+            (OptionName.MemPrealloc, "on"),
+            (OptionName.MemMerge, "yes"),
+            (OptionName.Balloon, "96M"),
+            (OptionName.Console, "virtio"),
+            (OptionName.Debugcon, "stderr"),
+            (OptionName.Rng, "true"),
+            (OptionName.VirtioCmdline, "on"),
+            (OptionName.Name, "web"),
+            (OptionName.Stats, "on"));
+
+        Assert.Equal("other", options.Kernel);
+        Assert.Equal([new BootFile("a.img"), new BootFile("b.img", "words")], options.Initrds);
+        Assert.Equal(("quiet", Decompression.Guest), (options.CommandLine, options.Decompression));
+        Assert.Equal((2, 4), (options.Topology.Count, options.Topology.MaxCpus));
+        Assert.Equal("qemu64,+avx", options.Cpu.Text);
+        Assert.Equal([3, 1], options.Pin);
+        Assert.Equal(new MemoryOptions(MemoryLayout.GiB, "/dev/hugepages", Prealloc: true, Merge: true), options.Memory);
+        Assert.Equal(96 * MemoryLayout.MiB, options.Balloon!.Size);
+        Assert.Equal((ConsoleKind.Virtio, DebugConsoleKind.Stderr), (options.Console, options.DebugConsole));
+        Assert.True(options is { Rng: true, VirtioOnCommandLine: true, Timed: true, Name: "web" });
+    }
+
+    [Fact]
+    public void What_may_be_repeated_adds_to_what_is_there()
+    {
+        MachineOptions options = With(
+            (OptionName.Disk, "root.img"),
+            (OptionName.Disk, "data.img,ro"),
+            (OptionName.Net, "none"),
+            (OptionName.Net, "user"),
+            (OptionName.Net, "tap=tap0"),
+            (OptionName.Module, "a.mod words"),
+            (OptionName.Module, "b.mod"));
+
+        Assert.Equal(["root.img", "data.img"], options.Disks.Select(disk => disk.File));
+        Assert.Equal([null, "tap0"], options.Nets.Select(net => net.Interface));
+        Assert.Equal(["a.mod words", "b.mod"], options.Modules.Select(module => module.Text));
+    }
+
+    [Theory]
+    [InlineData("none", ConsoleKind.None, null)]
+    [InlineData("stdio", ConsoleKind.Stdio, null)]
+    [InlineData("guest.log", ConsoleKind.File, "guest.log")]
+    public void A_console_that_is_no_word_is_a_file(string text, ConsoleKind kind, string? file)
+    {
+        MachineOptions options = With((OptionName.Console, text));
+
+        Assert.Equal((kind, file), (options.Console, options.ConsolePath));
+    }
+
+    [Theory]
+    [InlineData("auto", DebugConsoleKind.Auto, null)]
+    [InlineData("none", DebugConsoleKind.None, null)]
+    [InlineData("debug.log", DebugConsoleKind.File, "debug.log")]
+    public void A_debug_console_likewise(string text, DebugConsoleKind kind, string? file)
+    {
+        MachineOptions options = With((OptionName.Debugcon, text));
+
+        Assert.Equal((kind, file), (options.DebugConsole, options.DebugConsolePath));
+    }
+
+    [Theory]
+    [InlineData(OptionName.Decompress, "never", "--decompress never: write auto or guest")]
+    [InlineData(OptionName.Rng, "perhaps", "--rng perhaps: write on or off")]
+    [InlineData(OptionName.Mem, "much", "--mem much: not a size; write a number with K, M, G or T, as in 256M or 5G")]
+    [InlineData(OptionName.Name, "-web", "--name -web: not a name; write up to 64 letters, digits, '.', '_' or '-', a letter or digit first")]
+    public void A_mistake_names_the_option(OptionName option, string text, string line) =>
+        Assert.Equal(line, Assert.Throws<BadInputException>(() => With((option, text))).OnCommandLine());
+
+    [Theory]
+    [InlineData("10", 10)]
+    [InlineData("0.5", 0.5)]
+    public void Seconds_may_have_a_fraction(string text, double seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), SecondsText.Parse(text, OptionName.Timeout));
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("1e3")]
+    [InlineData("1000000001")]
+    [InlineData("soon")]
+    public void No_other_text_is_a_time(string text) =>
+        Assert.Equal(
+            $"--timeout {text}: not a number of seconds; write one as in 10 or 0.5",
+            Assert.Throws<BadInputException>(() => SecondsText.Parse(text, OptionName.Timeout)).OnCommandLine());
+
+    [Fact]
+    public void Every_option_is_one_of_the_command_lines()
+    {
+        Command run = CommandLines.Root.Subcommands.Single(command => command.Name == "run");
+
+        Assert.All(
+            Enum.GetValues<OptionName>(),
+            name => Assert.Contains(OptionSpelling.Of(new(name)), run.Options.Select(option => option.Name)));
+    }
+
+    [Fact]
+    public void The_defaults_that_help_shows_are_those_of_the_library()
+    {
+        MachineOptions shown = With(
+            (OptionName.Smp, "1"),
+            (OptionName.Mem, "128M"),
+            (OptionName.Cpu, "host"),
+            (OptionName.Console, "stdio"),
+            (OptionName.Debugcon, "auto"),
+            (OptionName.Decompress, "auto"));
+        Command run = CommandLines.Root.Subcommands.Single(command => command.Name == "run");
+        string[] texts = [.. run.Options.OfType<Option<string>>().Where(option => option.HasDefaultValue)
+            .Select(option => (string)option.GetDefaultValue()!).Order(StringComparer.Ordinal)];
+
+        Assert.Equal(["1", "128M", "auto", "auto", "host", "stdio"], texts);
+        Assert.Equal(Defaults.Topology, shown.Topology);
+        Assert.Equal(Defaults.Memory, shown.Memory);
+        Assert.True(shown.Cpu.Model.IsHost && Defaults.Cpu.Model.IsHost);
+        Assert.Equal(
+            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression),
+            (shown.Console, shown.DebugConsole, shown.Decompression));
+    }
+
+    private static MachineOptions With(params (OptionName Name, string Text)[] texts) =>
+        texts.Aggregate(Defaults, (options, option) => options.With(option.Name, option.Text));
+}

@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
+using MiniVmm.Cli;
+using MiniVmm.Configuration;
+
+namespace MiniVmm.Tests;
+
+/// <summary>Messages name options so that whoever shows them can spell them: held against what the compiler made.</summary>
+public sealed class OptionsInMessagesTests
+{
+    private static readonly string[] Named =
+        [typeof(OptionName).FullName!, typeof(NamedOption).FullName!, typeof(OptionMessage).FullName!];
+
+    public static TheoryData<string> Assemblies =>
+    [
+        typeof(VmmException).Assembly.Location,
+        typeof(OptionTexts).Assembly.Location,
+        typeof(CommandLine).Assembly.Location,
+    ];
+
+    /// <summary>
+    /// An interpolated string that is no <see cref="OptionMessage"/> would have the option's name for good, without a word
+    /// from the compiler: in a conditional, or with a plain string joined to it.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Assemblies))]
+    public void No_option_is_written_into_a_plain_string(string assembly)
+    {
+        using PEReader file = new(File.OpenRead(assembly));
+        MetadataReader metadata = file.GetMetadataReader();
+        TypeNames names = new();
+        List<string> written = [];
+        for (int row = 1; row <= metadata.GetTableRowCount(TableIndex.MethodSpec); row++)
+        {
+            MethodSpecification method = metadata.GetMethodSpecification(
+                MetadataTokens.MethodSpecificationHandle(row));
+            if (method.Method.Kind == HandleKind.MemberReference
+                && metadata.GetMemberReference((MemberReferenceHandle)method.Method) is var called
+                && metadata.GetString(called.Name) == "AppendFormatted")
+                written.AddRange(method.DecodeSignature(names, null));
+        }
+
+        Assert.Contains("System.Int32", written);
+        Assert.Empty(written.Intersect(Named));
+    }
+
+    /// <summary>Names of types in signatures; of generic ones only the outer name.</summary>
+    private sealed class TypeNames : ISignatureTypeProvider<string, object?>
+    {
+        public string GetPrimitiveType(PrimitiveTypeCode code) => $"System.{code}";
+
+        public string GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind)
+        {
+            TypeDefinition type = reader.GetTypeDefinition(handle);
+            return $"{reader.GetString(type.Namespace)}.{reader.GetString(type.Name)}";
+        }
+
+        public string GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind)
+        {
+            TypeReference type = reader.GetTypeReference(handle);
+            return $"{reader.GetString(type.Namespace)}.{reader.GetString(type.Name)}";
+        }
+
+        public string GetTypeFromSpecification(
+            MetadataReader reader, object? context, TypeSpecificationHandle handle, byte rawTypeKind) =>
+            reader.GetTypeSpecification(handle).DecodeSignature(this, context);
+
+        public string GetGenericInstantiation(string genericType, ImmutableArray<string> typeArguments) => genericType;
+
+        public string GetArrayType(string elementType, ArrayShape shape) => elementType;
+
+        public string GetSZArrayType(string elementType) => elementType;
+
+        public string GetByReferenceType(string elementType) => elementType;
+
+        public string GetPointerType(string elementType) => elementType;
+
+        public string GetPinnedType(string elementType) => elementType;
+
+        public string GetModifiedType(string modifier, string unmodifiedType, bool isRequired) => unmodifiedType;
+
+        public string GetFunctionPointerType(MethodSignature<string> signature) => "";
+
+        public string GetGenericMethodParameter(object? context, int index) => "";
+
+        public string GetGenericTypeParameter(object? context, int index) => "";
+    }
+}
