@@ -31,7 +31,7 @@ public class LoadBenchmarks
         _path = GuestPath(Kernel);
         if (!File.Exists(_path))
             throw new FileNotFoundException($"{_path} is missing; build it with `make guests`");
-        _file = InputFile.Read(_path, "--kernel");
+        _file = InputFile.Read(_path, OptionName.Kernel);
     }
 
     [GlobalCleanup]
@@ -40,7 +40,7 @@ public class LoadBenchmarks
     [Benchmark]
     public int ReadFile()
     {
-        using NativeBuffer file = InputFile.Read(_path, "--kernel");
+        using NativeBuffer file = InputFile.Read(_path, OptionName.Kernel);
         return file.Length;
     }
 

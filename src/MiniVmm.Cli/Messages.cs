@@ -15,12 +15,10 @@ internal static class Messages
     public static void Warning(OptionMessage message) =>
         Write("minivmm: warning: ", message.Spelled(OptionSpelling.Of));
 
-    public static void Warning(string message) => Write("minivmm: warning: ", message);
-
     /// <summary>Several lines about the guest; those that are not indented are marked as MiniVmm's.</summary>
-    public static void Report(string lines)
+    public static void Report(OptionMessage lines)
     {
-        foreach (string line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in lines.Spelled(OptionSpelling.Of).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             Write(line[0] == ' ' ? "" : "minivmm: ", line);
     }
 

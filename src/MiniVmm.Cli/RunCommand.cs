@@ -172,7 +172,7 @@ internal sealed class RunCommand : DocumentedCommand
         if (plan.Memory.Size != options.Memory.Size)
         {
             Messages.Warning(
-                $"--mem {ByteSize.Format(options.Memory.Size)}: rounded up to {ByteSize.Format(plan.Memory.Size)}, "
+                $"{OptionName.Mem.With(ByteSize.Format(options.Memory.Size))}: rounded up to {ByteSize.Format(plan.Memory.Size)}, "
                 + $"whole pages of {options.Memory.Path}");
         }
 
@@ -190,7 +190,7 @@ internal sealed class RunCommand : DocumentedCommand
         using (VirtualMachine machine = VirtualMachine.Create(plan, _milestones, Messages.Warning))
         {
             plan.Dispose(); // the files are in guest memory now
-            reason = RunUntilStopped(machine, signals, timeout, out string? explanation);
+            reason = RunUntilStopped(machine, signals, timeout, out OptionMessage? explanation);
             Report(machine, line.GetValue(_stats), explanation);
         }
 
@@ -198,7 +198,7 @@ internal sealed class RunCommand : DocumentedCommand
     }
 
     private static StopReason RunUntilStopped(
-        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out string? explanation)
+        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out OptionMessage? explanation)
     {
         // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
         machine.Start();
@@ -209,7 +209,7 @@ internal sealed class RunCommand : DocumentedCommand
         return reason;
     }
 
-    private void Report(VirtualMachine machine, bool statistics, string? explanation)
+    private void Report(VirtualMachine machine, bool statistics, OptionMessage? explanation)
     {
         if (explanation is not null)
             Messages.Report(explanation);

@@ -26,7 +26,8 @@ public static class SizeText
         ArgumentNullException.ThrowIfNull(text);
         ReadOnlySpan<char> digits = text.AsSpan().Trim();
         int shift = 20;
-        if (digits is [.., char last] && Units.IndexOf(char.ToUpperInvariant(last), StringComparison.Ordinal) is >= 0 and int unit)
+        if (digits is [.., char last]
+            && Units.IndexOf(char.ToUpperInvariant(last), StringComparison.Ordinal) is >= 0 and int unit)
         {
             shift = 10 * (unit + 1);
             digits = digits[..^1];

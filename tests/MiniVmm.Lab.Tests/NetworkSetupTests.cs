@@ -78,7 +78,7 @@ public sealed partial class NetworkSetupTests : IDisposable
     {
         BadInputException error = Assert.Throws<BadInputException>(() => Open(text));
 
-        Assert.StartsWith($"--net {text}: ", error.Message, StringComparison.Ordinal);
+        Assert.Equal(OptionName.Net.With(text), error.Subject);
         Assert.Contains(part, error.Message, StringComparison.Ordinal);
     }
 

@@ -2,13 +2,16 @@ using System.Collections.Immutable;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
+using System.Text.RegularExpressions;
 using MiniVmm.Cli;
 using MiniVmm.Configuration;
+using MiniVmm.Host;
+using MiniVmm.Kvm;
 
 namespace MiniVmm.Tests;
 
 /// <summary>Messages name options so that whoever shows them can spell them: held against what the compiler made.</summary>
-public sealed class OptionsInMessagesTests
+public sealed partial class OptionsInMessagesTests
 {
     private static readonly string[] Named =
         [typeof(OptionName).FullName!, typeof(NamedOption).FullName!, typeof(OptionMessage).FullName!];
@@ -18,6 +21,14 @@ public sealed class OptionsInMessagesTests
         typeof(VmmException).Assembly.Location,
         typeof(OptionTexts).Assembly.Location,
         typeof(CommandLine).Assembly.Location,
+    ];
+
+    public static TheoryData<string> Libraries =>
+    [
+        typeof(Errno).Assembly.Location,
+        typeof(KvmVm).Assembly.Location,
+        typeof(VmmException).Assembly.Location,
+        typeof(OptionTexts).Assembly.Location,
     ];
 
     /// <summary>
@@ -45,6 +56,24 @@ public sealed class OptionsInMessagesTests
         Assert.Contains("System.Int32", written);
         Assert.Empty(written.Intersect(Named));
     }
+
+    /// <summary>An embedder has no command line: options of it are for MiniVmm.Cli to spell.</summary>
+    [Theory]
+    [MemberData(nameof(Libraries))]
+    public void No_text_of_the_library_is_an_option_of_a_command_line(string assembly)
+    {
+        using PEReader file = new(File.OpenRead(assembly));
+        MetadataReader metadata = file.GetMetadataReader();
+        List<string> texts = [];
+        for (UserStringHandle text = MetadataTokens.UserStringHandle(1); !text.IsNil; text = metadata.GetNextHandle(text))
+            texts.Add(metadata.GetUserString(text));
+
+        Assert.NotEmpty(texts);
+        Assert.DoesNotContain(texts, text => CommandLineOption().IsMatch(text));
+    }
+
+    [GeneratedRegex("--[a-z]")]
+    private static partial Regex CommandLineOption();
 
     /// <summary>Names of types in signatures; of generic ones only the outer name.</summary>
     private sealed class TypeNames : ISignatureTypeProvider<string, object?>

@@ -4,17 +4,18 @@ namespace MiniVmm.Boot;
 
 /// <summary>What a file that is not a kernel is, by its signature, and what to do about it. Pure.</summary>
 /// <param name="Name">The kind, with its article: "a qcow2 disk image".</param>
-/// <param name="Advice">What to do with such a file; empty when there is nothing to say.</param>
+/// <param name="Advice">What to do with such a file; null when there is nothing to say.</param>
 /// <param name="HoldsFiles">
 /// Whether it is a container: a kernel's header found somewhere in it belongs to a file inside.
 /// </param>
-internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles = false)
+internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool HoldsFiles = false)
 {
     private const int SectorSize = 512;
     private const int BootSignature = 510;
 
-    private const string GiveAsDisk = "give it with --disk, and a kernel with --kernel";
-    private const string GiveAsInitrd = "give it with --initrd, and a kernel with --kernel";
+    private static readonly OptionMessage GiveAsDisk = $"give it with {OptionName.Disk}, and a kernel with {OptionName.Kernel}";
+    private static readonly OptionMessage GiveAsInitrd =
+        $"give it with {OptionName.Initrd}, and a kernel with {OptionName.Kernel}";
     private const string NameAKernel = "MiniVmm boots kernels directly, without firmware; name a kernel";
     private const string TakeKernelOut = "take the kernel out of it, and name that";
 
@@ -74,17 +75,19 @@ internal sealed record FileKind(string Name, string Advice = "", bool HoldsFiles
 
     /// <summary>Why a file of this kind is refused, without its name.</summary>
     /// <param name="codec">What the file is compressed with; null when it is not.</param>
-    public string Refusal(string? codec)
+    public OptionMessage Refusal(string? codec)
     {
         string packed = codec is null ? "" : $", compressed with {codec}";
-        string advice = Advice.Length == 0 ? "" : $"; {Advice}";
+        OptionMessage advice = "";
+        if (Advice is not null)
+            advice = $"; {Advice}";
         // Linux unpacks an initramfs itself.
         string first = codec is null || Advice == GiveAsInitrd ? "" : "; unpack it first";
         return $"{Name}{packed}, not a kernel{first}{advice}";
     }
 
-    private static string ConvertDisk(string format) =>
-        $"convert it with qemu-img convert -f {format} -O qcow2 for --disk, and give a kernel with --kernel";
+    private static OptionMessage ConvertDisk(string format) =>
+        $"convert it with qemu-img convert -f {format} -O qcow2 for {OptionName.Disk}, and give a kernel with {OptionName.Kernel}";
 
     /// <summary>
     /// An MZ file: a PE one when its field at 0x3c points to that signature (PE format, "MS-DOS Stub").

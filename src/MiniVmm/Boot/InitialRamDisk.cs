@@ -33,7 +33,7 @@ internal static class InitialRamDisk
         throw new BadInputException(
             $"{request.Initrds[0].File.Path}: its {data.Length} bytes do not fit in free RAM between " +
             $"0x{MemoryLayout.HighMemory:x} and 0x{lowLimit:x} beside the kernel" +
-            plan.MemoryAdvice(taken + (ulong)data.Length));
+            $"{plan.MemoryAdvice(taken + (ulong)data.Length)}");
     }
 
     private static ReadOnlyMemory<byte> Join(IReadOnlyList<BootModule> files)
@@ -45,7 +45,7 @@ internal static class InitialRamDisk
             {
                 throw new BadInputException(
                     $"{file.Path}: the words after it (\"{file.Words}\") are for a multiboot kernel's module; this " +
-                    "kernel takes --initrd FILE[,FILE...] only");
+                    $"kernel takes {OptionName.Initrd.With("FILE[,FILE...]")} only");
             }
 
             length = Aligned(length) + data.Length;

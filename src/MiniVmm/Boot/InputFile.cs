@@ -11,12 +11,12 @@ namespace MiniVmm.Boot;
 public static unsafe class InputFile
 {
     /// <summary>Reads <paramref name="path"/>.</summary>
-    /// <param name="option">The option that named it, for errors: "--kernel".</param>
+    /// <param name="option">The option that named it, for errors.</param>
     /// <exception cref="BadInputException">
     /// Not there, not readable, not a regular file, empty, or 2 GiB and more.
     /// </exception>
     /// <exception cref="HostLimitException">The host has no memory for it.</exception>
-    public static NativeBuffer Read(string path, string option)
+    public static NativeBuffer Read(string path, OptionName option)
     {
         ArgumentNullException.ThrowIfNull(path);
         try
@@ -28,31 +28,31 @@ public static unsafe class InputFile
             long length = RandomAccess.GetLength(file);
             return length switch
             {
-                0 => throw new BadInputException($"{option} {path}: the file is empty"),
+                0 => throw new BadInputException($"{option.With(path)}: the file is empty"),
                 > int.MaxValue => throw new BadInputException(
-                    $"{option} {path}: {length} bytes are more than MiniVmm loads (2 GiB)"),
+                    $"{option.With(path)}: {length} bytes are more than MiniVmm loads (2 GiB)"),
                 _ => ReadWhole(file, (int)length, path, option),
             };
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new BadInputException($"{option} {path}: no such file", e);
+            throw new BadInputException($"{option.With(path)}: no such file", e);
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new BadInputException($"{option} {path}: permission denied", e);
+            throw new BadInputException($"{option.With(path)}: permission denied", e);
         }
         catch (IOException e)
         {
-            throw new BadInputException($"{option} {path}: cannot be read: {e.Message}", e);
+            throw new BadInputException($"{option.With(path)}: cannot be read: {e.Message}", e);
         }
         catch (OutOfMemoryException e)
         {
-            throw new HostLimitException($"{option} {path}: the host has no memory to read it into", e);
+            throw new HostLimitException($"{option.With(path)}: the host has no memory to read it into", e);
         }
     }
 
-    private static NativeBuffer ReadWhole(SafeFileHandle file, int length, string path, string option)
+    private static NativeBuffer ReadWhole(SafeFileHandle file, int length, string path, OptionName option)
     {
         NativeBuffer buffer = new(length);
         try
@@ -63,7 +63,7 @@ public static unsafe class InputFile
             return filled == length
                 ? buffer
                 : throw new BadInputException(
-                    $"{option} {path}: ended after {filled} of {length} bytes while it was read");
+                    $"{option.With(path)}: ended after {filled} of {length} bytes while it was read");
         }
         catch
         {
@@ -73,7 +73,7 @@ public static unsafe class InputFile
     }
 
     /// <summary>Looks before it opens: opening a FIFO that nobody writes to would wait for ever.</summary>
-    private static void RefuseOtherKinds(string path, string option)
+    private static void RefuseOtherKinds(string path, OptionName option)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
@@ -82,9 +82,9 @@ public static unsafe class InputFile
                 return; // opening it will say why
             uint kind = (uint)status.st_mode & (uint)LibC.S_IFMT;
             if (kind == (uint)LibC.S_IFDIR)
-                throw new BadInputException($"{option} {path}: is a directory; name a file");
+                throw new BadInputException($"{option.With(path)}: is a directory; name a file");
             if (kind != (uint)LibC.S_IFREG)
-                throw new BadInputException($"{option} {path}: not a regular file; name one");
+                throw new BadInputException($"{option.With(path)}: not a regular file; name one");
         }
     }
 }

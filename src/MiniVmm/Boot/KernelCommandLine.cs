@@ -31,7 +31,7 @@ internal static class KernelCommandLine
         if ((ulong)length > longest)
         {
             throw new BadInputException(
-                $"{file}: the command line has {length} bytes, more than {longest}; shorten --append");
+                $"{file}: the command line has {length} bytes, more than {longest}; shorten {OptionName.Append}");
         }
 
         byte[] bytes = new byte[length + 1];

@@ -19,7 +19,7 @@ internal static class LinuxEntry
         {
             throw new BadInputException(
                 $"{module.File.Path}: {request.KernelName} is entered by the Linux boot protocol, which has no modules; " +
-                "give its RAM disk with --initrd");
+                $"give its RAM disk with {OptionName.Initrd}");
         }
 
         if (entry >= LongModeTables.MappedEnd)

@@ -49,7 +49,7 @@ internal static class MultibootInfo
         {
             throw new BadInputException(
                 $"{file}: the multiboot information takes {size} bytes, more than {MaximumSize}; shorten " +
-                "--append or the modules' words");
+                $"{OptionName.Append} or the modules' words");
         }
 
         byte[] block = new byte[size];

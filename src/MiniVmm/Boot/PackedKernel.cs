@@ -34,7 +34,7 @@ internal static class PackedKernel
             {
                 throw new BadInputException(
                     $"{name}: compressed with {codecName}, and unpacked more than {ByteSize.Format((ulong)largest)}, " +
-                    "which the guest's RAM does not hold; give it more with --mem");
+                    $"which the guest's RAM does not hold; give it more with {OptionName.Mem}");
             }
 
             BootImage image = BootLoader.LoadUnpacked(request with { Kernel = unpacked.Memory }, codecName);

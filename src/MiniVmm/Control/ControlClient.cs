@@ -100,9 +100,9 @@ public sealed unsafe class ControlClient : IDisposable
     private static BadInputException Unknown(string name)
     {
         IReadOnlyList<string> running = RunningMachines.List();
-        string others = running.Count == 0
-            ? "none does (a machine has a name by --name)"
-            : $"running are: {string.Join(", ", running)}";
+        OptionMessage others = $"running are: {string.Join(", ", running)}";
+        if (running.Count == 0)
+            others = $"none does (a machine has a name by {OptionName.Name})";
         return new BadInputException($"ctl {name}: no machine of that name runs; {others}");
     }
 

@@ -44,7 +44,7 @@ public sealed unsafe class ControlServer : IDisposable
     public static ControlServer Listen(string name, IControlledMachine machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        MachineName.Check(name, "--name");
+        MachineName.Check(name, $"{OptionName.Name}");
         ControlDirectory directory = ControlDirectory.OpenOrCreate();
         UnixSocket? listener = null;
         try
@@ -97,7 +97,7 @@ public sealed unsafe class ControlServer : IDisposable
                 if (error != 0)
                 {
                     throw new HostLimitException(
-                        $"--name {name}: no socket in {directory.Path}: {Errno.Explain(-error)}");
+                        $"{OptionName.Name.With(name)}: no socket in {directory.Path}: {Errno.Explain(-error)}");
                 }
             }
 
@@ -111,8 +111,8 @@ public sealed unsafe class ControlServer : IDisposable
     }
 
     private static BadInputException InUse(string name, int pid) => new(
-        $"--name {name}: a machine of that name runs already{(pid > 0 ? $", process {pid}" : "")}; take another name, "
-        + $"or end it with minivmm ctl {name} stop");
+        $"{OptionName.Name.With(name)}: a machine of that name runs already{(pid > 0 ? $", process {pid}" : "")}; take another "
+        + $"name, or end it with minivmm ctl {name} stop");
 
     private void Start()
     {

@@ -30,7 +30,7 @@ public static class CpuidBuilder
 
         CpuidTable table = new(supported);
         CpuModel model = selection.Model;
-        List<string> warnings = [];
+        List<OptionMessage> warnings = [];
         bool isAmd = SetVendor(table, model);
         SetDynamicBits(table, tscDeadline);
         if (isAmd && topology.Threads > 1)
@@ -55,21 +55,21 @@ public static class CpuidBuilder
         CpuidTopology.Write(table, topology, isAmd);
         if (isAmd && topology.Threads > 1 && !CpuidTopology.HasExtensions(table.Leaves))
         {
-            warnings.Add($"--cpu {selection.Text}: without topoext an AMD guest may take "
+            warnings.Add($"{OptionName.Cpu.With(selection.Text)}: without topoext an AMD guest may take "
                 + $"the {topology.Threads} threads of a core for cores");
         }
 
         // An 8-bit APIC id of 0xFF addresses everyone.
         if (topology.MaxApicId > 254 && (table.Get(Leaf1Ecx) & X2Apic) == 0)
         {
-            warnings.Add($"--cpu {selection.Text}: without x2apic a guest cannot start vCPUs of APIC ids over 254, "
+            warnings.Add($"{OptionName.Cpu.With(selection.Text)}: without x2apic a guest cannot start vCPUs of APIC ids over 254, "
                 + $"here up to {topology.MaxApicId}");
         }
 
         foreach ((CpuFeature feature, bool on) in selection.Changes)
         {
             if (FollowsTopology(feature) && table.Has(feature) != on)
-                warnings.Add($"--cpu {selection.Text}: {feature.Name} follows --smp, here {topology}");
+                warnings.Add($"{OptionName.Cpu.With(selection.Text)}: {feature.Name} follows {OptionName.Smp}, here {topology}");
         }
 
         CpuidLeaf[] leaves = [.. table.Leaves.OrderBy(leaf => leaf.Function).ThenBy(leaf => leaf.Index)];
@@ -266,9 +266,9 @@ public static class CpuidBuilder
             : leaf.Function is >= 0x80000000 and < 0xC0000000 && leaf.Function > xlevel);
     }
 
-    private static string Missing(string model, List<string> names)
+    private static OptionMessage Missing(string model, List<string> names)
     {
         string guest = names.Count == 1 ? "it" : "them";
-        return $"--cpu {model}: this host's KVM has no {string.Join(", ", names)}; the guest runs without {guest}";
+        return $"{OptionName.Cpu.With(model)}: this host's KVM has no {string.Join(", ", names)}; the guest runs without {guest}";
     }
 }

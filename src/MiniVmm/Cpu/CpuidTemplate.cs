@@ -5,7 +5,7 @@ public sealed class CpuidTemplate
 {
     private readonly CpuidLeaf[] _leaves;
 
-    internal CpuidTemplate(CpuidLeaf[] leaves, CpuTopology topology, IReadOnlyList<string> warnings)
+    internal CpuidTemplate(CpuidLeaf[] leaves, CpuTopology topology, IReadOnlyList<OptionMessage> warnings)
     {
         _leaves = leaves;
         Topology = topology;
@@ -15,7 +15,7 @@ public sealed class CpuidTemplate
     public CpuTopology Topology { get; }
 
     /// <summary>What the guest does not get although it was asked for; a line each.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    public IReadOnlyList<OptionMessage> Warnings { get; }
 
     /// <summary>The leaves for KVM_SET_CPUID2 on one vCPU.</summary>
     /// <param name="index">vCPU number, 0 to <c>MaxCpus - 1</c>.</param>

@@ -77,7 +77,7 @@ public static class EndReport
     {
         try
         {
-            return InputFile.Read(kernel, "--kernel");
+            return InputFile.Read(kernel, OptionName.Kernel);
         }
         catch (VmmException)
         {

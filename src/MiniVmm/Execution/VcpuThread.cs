@@ -103,7 +103,7 @@ public sealed class VcpuThread : IDisposable
         catch (OutOfMemoryException e)
         {
             throw new HostLimitException(
-                $"--smp: the host has no thread for vCPU {Index}; look at ulimit -u and the cgroup's pids.max", e);
+                $"{OptionName.Smp}: the host has no thread for vCPU {Index}; look at ulimit -u and the cgroup's pids.max", e);
         }
     }
 

@@ -98,7 +98,7 @@ public static class AcpiTables
     }
 
     private static BadInputException DoesNotFit(FirmwareCpus cpus) =>
-        new($"--smp maxcpus={cpus.All.Count}: the ACPI tables of so many processors do not fit into their "
+        new($"{OptionName.Smp.With($"maxcpus={cpus.All.Count}")}: the ACPI tables of so many processors do not fit into their "
             + $"{Room / 1024} KiB; use {RoomyCpus} or fewer");
 
     /// <summary>Root pointer, revision 2: one checksum over ACPI 1.0's part, one over all (5.2.5.3).</summary>

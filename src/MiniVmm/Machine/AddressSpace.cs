@@ -112,15 +112,18 @@ public sealed class AddressSpace
         }
         catch (KvmException refused)
         {
-            string why = refused.Errno switch
+            string? why = refused.Errno switch
             {
-                Errno.ENOMEM => "; the host's kernel lacks the memory for its own tables of these pages; give less --mem",
-                Errno.EINVAL => "; this KVM has no such guest addresses, or no such large slot; give less --mem",
-                _ => "",
+                Errno.ENOMEM => "the host's kernel lacks the memory for its own tables of these pages",
+                Errno.EINVAL => "this KVM has no such guest addresses, or no such large slot",
+                _ => null,
             };
+            OptionMessage remedy = "";
+            if (why is not null)
+                remedy = $"; {why}; give less {OptionName.Mem}";
             throw new HostLimitException(
-                $"--mem: KVM does not take {ByteSize.Format(part.Range.Length)} of RAM at 0x{part.Range.Start:x}: "
-                + $"{Errno.Explain(refused.Errno)}{why}",
+                $"{OptionName.Mem}: KVM does not take {ByteSize.Format(part.Range.Length)} of RAM at 0x{part.Range.Start:x}: "
+                + $"{Errno.Explain(refused.Errno)}{remedy}",
                 refused);
         }
     }

@@ -19,7 +19,7 @@ internal static class HostChecks
     ];
 
     /// <exception cref="HostLimitException">KVM lacks something, or the topology is more than it takes.</exception>
-    public static void Run(KvmSystem kvm, MachinePlan plan, Action<string> warn)
+    public static void Run(KvmSystem kvm, MachinePlan plan, Action<OptionMessage> warn)
     {
         foreach ((KvmCapability capability, string what) in Needed)
         {
@@ -30,12 +30,12 @@ internal static class HostChecks
         CpuTopology topology = plan.Options.Topology;
         int most = kvm.CheckExtension(KvmCapability.KVM_CAP_MAX_VCPUS);
         if (topology.MaxCpus > most)
-            throw new HostLimitException($"--smp: {topology.MaxCpus} vCPUs are more than this KVM's maximum of {most}");
+            throw new HostLimitException($"{OptionName.Smp}: {topology.MaxCpus} vCPUs are more than this KVM's maximum of {most}");
         int ids = kvm.CheckExtension(KvmCapability.KVM_CAP_MAX_VCPU_ID);
         if (topology.MaxApicId >= (uint)Math.Max(ids, most))
         {
             throw new HostLimitException(
-                $"--smp: this topology needs APIC ids up to {topology.MaxApicId}, "
+                $"{OptionName.Smp}: this topology needs APIC ids up to {topology.MaxApicId}, "
                 + $"and this KVM takes vCPU ids below {Math.Max(ids, most)}");
         }
 
@@ -48,6 +48,6 @@ internal static class HostChecks
         }
 
         if (plan.Options.Pin.Distinct().Count() < plan.Options.Pin.Count)
-            warn($"--pin: several vCPUs share a host CPU; they take turns, and spin while the other holds a lock");
+            warn($"{OptionName.Pin}: several vCPUs share a host CPU; they take turns, and spin while the other holds a lock");
     }
 }

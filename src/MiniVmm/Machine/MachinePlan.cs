@@ -53,14 +53,14 @@ public sealed class MachinePlan : IDisposable
         List<IDisposable> files = [];
         try
         {
-            NativeBuffer kernel = InputFile.Read(options.Kernel, "--kernel");
+            NativeBuffer kernel = InputFile.Read(options.Kernel, OptionName.Kernel);
             files.Add(kernel);
             BootImage boot = BootLoader.Load(new BootRequest
             {
                 KernelName = options.Kernel,
                 Kernel = kernel.Memory,
-                Initrds = Read(options.Initrds, "--initrd", files),
-                Modules = Read(options.Modules, "--module", files),
+                Initrds = Read(options.Initrds, OptionName.Initrd, files),
+                Modules = Read(options.Modules, OptionName.Module, files),
                 CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
                 Firmware = new(cpus, [.. virtio.Select(slot => slot.Aml)]),
@@ -76,7 +76,7 @@ public sealed class MachinePlan : IDisposable
         }
     }
 
-    private static List<BootModule> Read(IEnumerable<BootFile> modules, string option, List<IDisposable> files)
+    private static List<BootModule> Read(IEnumerable<BootFile> modules, OptionName option, List<IDisposable> files)
     {
         List<BootModule> read = [];
         foreach (BootFile module in modules)

@@ -34,12 +34,15 @@ internal static class PhysicalAddresses
             return;
         const ulong Hole = MemoryLayout.HighRam - MemoryLayout.HoleStart;
         ulong most = limit > MemoryLayout.HighRam ? limit - Hole : Math.Min(limit, MemoryLayout.HoleStart);
-        string problem =
-            $"--mem {ByteSize.Format(memory.Size)}: RAM would end at 0x{end:x}, since {ByteSize.Format(Hole)} below 4 GiB is kept "
-            + $"for devices; {(ours < theirs ? $"--cpu {cpu}" : "this host")} has {bits} physical address bits, which end at "
-            + $"0x{limit:x}; give at most --mem {most / MemoryLayout.GiB}G";
+        OptionMessage whose = "this host";
+        if (ours < theirs)
+            whose = $"{OptionName.Cpu.With(cpu)}";
+        OptionMessage problem =
+            $"{OptionName.Mem.With(ByteSize.Format(memory.Size))}: RAM would end at 0x{end:x}, since {ByteSize.Format(Hole)} "
+            + $"below 4 GiB is kept for devices; {whose} has {bits} physical address bits, which end at 0x{limit:x}; give at "
+            + $"most {OptionName.Mem.With($"{most / MemoryLayout.GiB}G")}";
         throw ours < theirs
-            ? new BadInputException($"{problem}, or another --cpu")
+            ? new BadInputException($"{problem}, or another {OptionName.Cpu}")
             : new HostLimitException(problem);
     }
 }

@@ -9,7 +9,7 @@ namespace MiniVmm.Machine;
 /// </summary>
 /// <param name="core">Where registers, doorbells and interrupts go.</param>
 /// <param name="warn">Takes a line where a device fails.</param>
-internal sealed class VirtioBay(MachineCore core, Action<string> warn) : IDisposable
+internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : IDisposable
 {
     private readonly List<Bay> _bays = [];
 

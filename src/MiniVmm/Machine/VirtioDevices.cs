@@ -28,7 +28,7 @@ internal sealed class VirtioDevices : IDisposable
         GuestMemory memory,
         IPageRelease backing,
         IConsoleSink console,
-        Action<string> warn)
+        Action<OptionMessage> warn)
     {
         _bay = bay;
         _slots = new(plan.Virtio);

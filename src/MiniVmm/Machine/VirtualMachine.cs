@@ -28,7 +28,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
 
-    private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<string> warn)
+    private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
     {
         _kvm = kvm;
         _milestones = milestones;
@@ -100,7 +100,7 @@ public sealed class VirtualMachine : IDisposable
     /// <param name="warn">Takes one line for each thing that is not as asked, or hurts.</param>
     /// <exception cref="VmmException">The host cannot, or an option does not fit it.</exception>
     /// <exception cref="KvmException">KVM refused something.</exception>
-    public static VirtualMachine Create(MachinePlan plan, Milestones milestones, Action<string> warn)
+    public static VirtualMachine Create(MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
     {
         ArgumentNullException.ThrowIfNull(plan);
         return new VirtualMachine(KvmSystem.Open(), plan, milestones, warn);
@@ -159,16 +159,16 @@ public sealed class VirtualMachine : IDisposable
     /// What there is to say of the end, for people: lines without a prefix; null where the reason says it all. Only after
     /// <see cref="WaitForEnd"/>.
     /// </summary>
-    public string? ExplainEnd() => Lifecycle.Reason switch
+    public OptionMessage? ExplainEnd() => Lifecycle.Reason switch
     {
         { Kind: StopKind.Crash, Value: uint vcpu } =>
             CrashReport.Write(Vcpus[(int)vcpu], Memory) + EndReport.OfScreen(Memory, _console.Recent()),
         { Kind: StopKind.Timeout or StopKind.Interrupted } =>
             EndReport.OfVcpus(Vcpus, Memory, _kernel) + EndReport.OfScreen(Memory, _console.Recent()),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
-            Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress) + "\n",
+            (OptionMessage)$"{Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress)}\n",
         { Kind: StopKind.OutputClosed, IsHostLimit: true, Value: uint error } =>
-            $"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
+            (OptionMessage)$"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
         _ => null,
     };
 
@@ -182,14 +182,14 @@ public sealed class VirtualMachine : IDisposable
         _kvm.Dispose();
     }
 
-    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<string> warn)
+    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<OptionMessage> warn)
     {
         MachineOptions options = plan.Options;
         CpuidLeaf[] supported = CpuidEntries.Supported(kvm);
         bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
         CpuidTemplate template = CpuidBuilder.Build(supported, options.Cpu, options.Topology, tscDeadline);
         PhysicalAddresses.Check(plan.Memory, options.Cpu.Model.Name, template.ForVcpu(0), supported);
-        foreach (string warning in template.Warnings)
+        foreach (OptionMessage warning in template.Warnings)
             warn(warning);
         return template;
     }

@@ -27,13 +27,13 @@ public sealed class GuestMemoryMap
         if (size < MinimumSize)
         {
             throw new BadInputException(
-                $"--mem {ByteSize.Format(size)}: a guest needs at least {ByteSize.Format(MinimumSize)}");
+                $"{OptionName.Mem.With(ByteSize.Format(size))}: a guest needs at least {ByteSize.Format(MinimumSize)}");
         }
 
         if (size % (4 * MemoryLayout.KiB) != 0)
-            throw new BadInputException($"--mem {size}: not a whole number of 4 KiB pages");
+            throw new BadInputException($"{OptionName.Mem.With($"{size}")}: not a whole number of 4 KiB pages");
         if (size > ulong.MaxValue / 4)
-            throw new BadInputException($"--mem {ByteSize.Format(size)}: more than an x86 processor can address");
+            throw new BadInputException($"{OptionName.Mem.With(ByteSize.Format(size))}: more than an x86 processor can address");
         Size = size;
 
         ulong low = Math.Min(size, MemoryLayout.HoleStart);

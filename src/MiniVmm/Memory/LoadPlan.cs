@@ -165,13 +165,13 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     public void Note(string sentence) => _moves.Add(sentence);
 
     /// <summary>What follows "… is not in RAM": how much memory would be enough, if more memory would help.</summary>
-    public string MemoryAdvice(ulong end)
+    public OptionMessage MemoryAdvice(ulong end)
     {
         ulong low = Memory.LowRamEnd;
         if (end > low && end <= MemoryLayout.HoleStart)
         {
             ulong needed = (end + MemoryLayout.MiB - 1) / MemoryLayout.MiB;
-            return $": it needs at least {needed} MiB; --mem {ByteSize.Format(Memory.Size)} is too small";
+            return $": it needs at least {needed} MiB; {OptionName.Mem.With(ByteSize.Format(Memory.Size))} is too small";
         }
 
         return $" (RAM: {string.Join(", ", Memory.Ram)})";
@@ -183,7 +183,8 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
         FirstOverlap(usual) is { } other ? $", out of the way of {other.Name}" : "";
 
     private BadInputException NoRoom(string name, ulong size) =>
-        new($"{file}: the kernel leaves no RAM below 4 GiB for the {name} ({size} bytes); give the guest more with --mem");
+        new($"{file}: the kernel leaves no RAM below 4 GiB for the {name} ({size} bytes); give the guest more with "
+            + $"{OptionName.Mem}");
 
     private ulong? HighestFree(ulong size, ulong alignment, ulong floor, ulong limit)
     {

@@ -60,13 +60,14 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         if (!Directory.Exists(options.Path))
         {
             throw new BadInputException(
-                $"--mem-path {options.Path}: not a directory; name one, such as /dev/hugepages");
+                $"{OptionName.MemPath.With(options.Path)}: not a directory; name one, such as /dev/hugepages");
         }
 
         if (options.Merge)
         {
             throw new BadInputException(
-                $"--mem-merge with --mem-path {options.Path}: KSM merges anonymous pages only; leave one of them out");
+                $"{OptionName.MemMerge} with {OptionName.MemPath.With(options.Path)}: KSM merges anonymous pages only; leave "
+                + $"one of them out");
         }
 
         ulong page = HugePageSize(options.Path) ?? 4 * MemoryLayout.KiB;
@@ -122,17 +123,18 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     /// <summary>One line for a page that the host could not provide while the guest ran, and what to do.</summary>
     /// <param name="vcpu">The vCPU that reached it.</param>
     /// <param name="address">Guest-physical address, if KVM named one.</param>
-    public string ExplainMissingPage(int vcpu, ulong? address)
+    public OptionMessage ExplainMissingPage(int vcpu, ulong? address)
     {
-        string where = _options.Path is null
-            ? $"--mem {ByteSize.Format(_options.Size)}"
-            : $"--mem-path {_options.Path}";
         string page = address is { } known ? $"the page of guest RAM at 0x{known:x}" : "a page of guest RAM";
-        string remedy = _options.Path is null
-            ? "its memory is used up, or a cgroup's limit is reached; free some, or give the guest less --mem"
-            : "the file system or its huge pages are full, or a cgroup's limit is reached; make room there, or use "
-                + "--mem-prealloc to find out before the start";
-        return $"{where}: the host could not provide {page} that vCPU {vcpu} reached: {remedy}";
+        OptionMessage what = $"the host could not provide {page} that vCPU {vcpu} reached";
+        if (_options.Path is { } path)
+        {
+            return $"{OptionName.MemPath.With(path)}: {what}: the file system or its huge pages are full, or a cgroup's "
+                + $"limit is reached; make room there, or use {OptionName.MemPrealloc} to find out before the start";
+        }
+
+        return $"{OptionName.Mem.With(ByteSize.Format(_options.Size))}: {what}: its memory is used up, or a cgroup's limit "
+            + $"is reached; free some, or give the guest less {OptionName.Mem}";
     }
 
     /// <summary>Cuts the mapping into the slots of a memory map of the same size.</summary>
@@ -173,7 +175,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             // Refused if the kernel was built without it: the pages are small then, and nothing else changes.
             _ = madvise(aligned, (size_t)size, MADV_HUGEPAGE);
             if (options.Merge && madvise(aligned, (size_t)size, MADV_MERGEABLE) != 0)
-                throw new HostLimitException($"--mem-merge: {Failure("madvise")}; this kernel has no KSM (CONFIG_KSM)");
+                throw new HostLimitException($"{OptionName.MemMerge}: {Failure("madvise")}; this kernel has no KSM (CONFIG_KSM)");
             if (options.Prealloc)
                 Populate(options, aligned, size);
             return backing;
@@ -237,7 +239,11 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         {
             int fd = open((byte*)name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0x180 /* 0600 */);
             if (fd < 0)
-                throw new HostLimitException($"--mem-path {directory}: cannot create a file there: {Failure("open")}");
+            {
+                throw new HostLimitException(
+                    $"{OptionName.MemPath.With(directory)}: cannot create a file there: {Failure("open")}");
+            }
+
             _ = unlink((byte*)name);
             return fd;
         }
@@ -270,8 +276,9 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
 
     private static HostLimitException OverCgroupLimit(
         MemoryOptions options, ulong size, ulong page, HugePageCgroup limit) => new(
-            $"--mem-path {options.Path}: {size / page} huge pages of {ByteSize.Format(page)} wanted, but the cgroup "
-            + $"leaves {limit.Left / page} of {limit.Limit / page}; raise the limit in {limit.File}, or give less --mem");
+            $"{OptionName.MemPath.With(options.Path)}: {size / page} huge pages of {ByteSize.Format(page)} wanted, but the "
+            + $"cgroup leaves {limit.Left / page} of {limit.Limit / page}; raise the limit in {limit.File}, or give less "
+            + $"{OptionName.Mem}");
 
     private static HostLimitException NoHugePages(MemoryOptions options, ulong size, ulong page)
     {
@@ -284,13 +291,13 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         if (wanted <= available)
         {
             return new HostLimitException(
-                $"--mem-path {options.Path}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, but the "
-                + $"host does not give them: mmap: {Errno.Explain(error)}; look at the size= of the mount, at a limit of its "
-                + "NUMA policy (numactl --show), and at ulimit -v");
+                $"{OptionName.MemPath.With(options.Path)}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} "
+                + $"free, but the host does not give them: mmap: {Errno.Explain(error)}; look at the size= of the mount, at a limit of its "
+                + $"NUMA policy (numactl -s), and at ulimit -v");
         }
 
         return new HostLimitException(
-            $"--mem-path {options.Path}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, "
+            $"{OptionName.MemPath.With(options.Path)}: {wanted} huge pages of {ByteSize.Format(page)} wanted, {available} free, "
             + $"{wanted - available} missing; add them with: echo N > {pool}/nr_hugepages");
     }
 
@@ -321,7 +328,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     private static HostLimitException NotEnough(MemoryOptions options, string why) =>
-        new($"--mem {ByteSize.Format(options.Size)}{(options.Path is null ? "" : $" in {options.Path}")}: "
+        new($"{OptionName.Mem.With(ByteSize.Format(options.Size) + (options.Path is null ? "" : $" in {options.Path}"))}: "
             + $"the host cannot give that much: {why}");
 
     /// <summary>EFAULT stands for the SIGBUS that a write would have got (madvise(2)).</summary>

@@ -9,8 +9,8 @@ namespace MiniVmm.Network;
 /// An interface of the host's by its name, set up by the ioctls of netdevice(7) and of linux/if_bridge.h.
 /// </summary>
 /// <param name="name">As <c>ip link</c> shows it, at most 15 bytes.</param>
-/// <param name="option">What errors start with, as in "--net bridge=br0".</param>
-internal sealed unsafe class HostInterface(string name, string option)
+/// <param name="option">What errors start with, as in <c>bridge=br0</c>.</param>
+internal sealed unsafe class HostInterface(string name, NamedOption option)
 {
     private const uint SIOCGIFFLAGS = 0x8913;
     private const uint SIOCSIFFLAGS = 0x8914;
@@ -193,7 +193,7 @@ internal sealed unsafe class HostInterface(string name, string option)
         if (!Directory.Exists(SysPath))
         {
             throw new HostLimitException($"{option}: {name} is not in /sys/class/net, which shows another network "
-                + "namespace, or is not mounted; mount sysfs again, as `ip netns exec` does");
+                + $"namespace, or is not mounted; mount sysfs again, as `ip netns exec` does");
         }
     }
 
@@ -237,9 +237,13 @@ internal sealed unsafe class HostInterface(string name, string option)
     {
         if (error == 0)
             return;
-        string hint = error is Errno.EPERM or Errno.EACCES
-            ? "; run minivmm as root (CAP_NET_ADMIN), or use --net user, which needs no privileges"
-            : "";
+        OptionMessage hint = "";
+        if (error is Errno.EPERM or Errno.EACCES)
+        {
+            hint = $"; run minivmm as root (CAP_NET_ADMIN), or use {OptionName.Net.With("user")}, which needs no "
+                + $"privileges";
+        }
+
         throw new HostLimitException($"{option}: {name}: cannot {doing}: {Errno.Explain(error)}{hint}");
     }
 

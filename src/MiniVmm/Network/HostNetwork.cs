@@ -16,7 +16,7 @@ public static class HostNetwork
             NetMode.User => new UserNetwork(options.User, options.Mtu),
             NetMode.Tap => TapEndpoint.Open(options.Interface!, options.Queues, options.Mtu),
             NetMode.Bridge => TapEndpoint.OpenOnBridge(
-                options.Interface!, options.Queues, options.Mtu, $"--net bridge={options.Interface}"),
+                options.Interface!, options.Queues, options.Mtu, OptionName.Net.With($"bridge={options.Interface}")),
             NetMode.Nat => OpenNat(options),
             _ => throw new ArgumentException($"no end of a card for {options.Mode}", nameof(options)),
         };
@@ -49,7 +49,7 @@ public static class HostNetwork
 
     private static TapEndpoint OpenNat(NetOptions options)
     {
-        string option = options.Subnet is { } subnet ? $"--net nat={subnet}" : "--net nat";
+        NamedOption option = OptionName.Net.With(options.Subnet is { } subnet ? $"nat={subnet}" : "nat");
         NatNetwork network = NatNetwork.Join(options.Subnet, option);
         try
         {

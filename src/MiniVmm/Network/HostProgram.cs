@@ -12,17 +12,17 @@ internal sealed class HostProgram(string name, string package)
     private static readonly string[] Folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 
     /// <exception cref="HostLimitException">It is not installed.</exception>
-    public string Find(string option) =>
+    public string Find(NamedOption option) =>
         Folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
         ?? throw new HostLimitException(
-            $"{option}: needs the program {name}; install it (package {package}), or use --net user");
+            $"{option}: needs the program {name}; install it (package {package}), or use {OptionName.Net.With("user")}");
 
     /// <summary>Runs it and waits for it.</summary>
     /// <param name="option">What errors start with.</param>
     /// <param name="arguments">One each.</param>
     /// <param name="input">What it reads; may be empty.</param>
     /// <exception cref="HostLimitException">It is not installed, or fails.</exception>
-    public void Run(string option, IEnumerable<string> arguments, string input)
+    public void Run(NamedOption option, IEnumerable<string> arguments, string input)
     {
         string path = Find(option);
         ProcessStartInfo start = new(path, arguments)

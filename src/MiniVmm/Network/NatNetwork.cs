@@ -22,11 +22,11 @@ internal sealed class NatNetwork : IDisposable
     private static readonly HostProgram Dnsmasq = new("dnsmasq", "dnsmasq-base");
 
     private readonly string _root;
-    private readonly string _option;
+    private readonly NamedOption _option;
     private readonly HostInterface _bridge;
     private FileLock? _use;
 
-    private NatNetwork(string root, string bridge, string option)
+    private NatNetwork(string root, string bridge, NamedOption option)
     {
         _root = root;
         _option = option;
@@ -54,7 +54,7 @@ internal sealed class NatNetwork : IDisposable
     /// <param name="option">What errors start with.</param>
     /// <exception cref="BadInputException">The host has such addresses elsewhere.</exception>
     /// <exception cref="HostLimitException">Not root, or nft or dnsmasq is missing or refuses.</exception>
-    public static NatNetwork Join(Ipv4Network? subnet, string option)
+    public static NatNetwork Join(Ipv4Network? subnet, NamedOption option)
     {
         string root = FolderOfNamespace();
         Nft.Find(option);
@@ -73,7 +73,7 @@ internal sealed class NatNetwork : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new HostLimitException($"{option}: {e.Message}; run minivmm as root, or use --net user", e);
+            throw new HostLimitException($"{option}: {e.Message}; run minivmm as root, or use {OptionName.Net.With("user")}", e);
         }
     }
 
@@ -133,7 +133,7 @@ internal sealed class NatNetwork : IDisposable
     private static FileLock LockAll(string root) => FileLock.Take(Path.Combine(root, "lock"));
 
     /// <summary>Removes what nobody uses any more. Called under the lock of all networks.</summary>
-    private static void Sweep(string root, string option)
+    private static void Sweep(string root, NamedOption option)
     {
         string[] folders = Directory.GetDirectories(root, Prefix + "*");
         int left = folders.Length;
@@ -209,27 +209,28 @@ internal sealed class NatNetwork : IDisposable
         }
     }
 
-    private string[] DnsmasqArguments()
+    private IEnumerable<string> DnsmasqArguments()
     {
         Ipv4Address last = new(Subnet.Broadcast.Value - 1);
-        return
+        string[] options =
         [
             // Independent of the host's own dnsmasq, and on this interface only. It goes to the background once it is
             // ready, and outlives this machine if others stay.
-            "--conf-file=/dev/null",
-            $"--pid-file={PidFile}",
-            $"--dhcp-leasefile={Path.Combine(Folder, "leases")}",
-            $"--interface={Bridge}",
-            "--except-interface=lo",
-            "--bind-interfaces",
-            $"--dhcp-range={Subnet.Host(2)},{last},{Subnet.Mask},1h",
-            "--dhcp-authoritative",
-            "--dhcp-no-override",
-            "--no-ping",
-            "--no-hosts",
-            "--domain-needed",
-            "--bogus-priv",
+            "conf-file=/dev/null",
+            $"pid-file={PidFile}",
+            $"dhcp-leasefile={Path.Combine(Folder, "leases")}",
+            $"interface={Bridge}",
+            "except-interface=lo",
+            "bind-interfaces",
+            $"dhcp-range={Subnet.Host(2)},{last},{Subnet.Mask},1h",
+            "dhcp-authoritative",
+            "dhcp-no-override",
+            "no-ping",
+            "no-hosts",
+            "domain-needed",
+            "bogus-priv",
         ];
+        return options.Select(option => $"--{option}");
     }
 
     /// <summary>Undoes <see cref="Make"/>, as far as it got.</summary>

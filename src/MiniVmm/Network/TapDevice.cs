@@ -42,7 +42,7 @@ internal sealed unsafe class TapDevice : IDisposable
     /// <param name="multiQueue">Whether the tap is one for several queues.</param>
     /// <param name="option">What errors start with.</param>
     /// <exception cref="HostLimitException">No tun module, no permission, or the tap is in use.</exception>
-    public static TapDevice Open(string name, int queues, bool multiQueue, string option)
+    public static TapDevice Open(string name, int queues, bool multiQueue, NamedOption option)
     {
         int[] fds = new int[queues];
         Array.Fill(fds, -1);
@@ -86,14 +86,15 @@ internal sealed unsafe class TapDevice : IDisposable
 
     public void Dispose() => Close(_fds);
 
-    private static int OpenQueue(ref string name, bool multiQueue, string option)
+    private static int OpenQueue(ref string name, bool multiQueue, NamedOption option)
     {
         int fd = Open("/dev/net/tun"u8, out int error);
         if (fd < 0)
         {
-            throw new HostLimitException(error is Errno.ENOENT or Errno.ENODEV or Errno.ENXIO
-                ? $"{option}: no /dev/net/tun; load the module with `modprobe tun`, or use --net user"
-                : $"{option}: /dev/net/tun: {Errno.Explain(error)}; run minivmm as root, or use --net user");
+            string why = error is Errno.ENOENT or Errno.ENODEV or Errno.ENXIO
+                ? "no /dev/net/tun; load the module with `modprobe tun`"
+                : $"/dev/net/tun: {Errno.Explain(error)}; run minivmm as root";
+            throw new HostLimitException($"{option}: {why}, or use {OptionName.Net.With("user")}");
         }
 
         InterfaceRequest request = default;
@@ -115,7 +116,7 @@ internal sealed unsafe class TapDevice : IDisposable
     private static string Explain(int error) => error switch
     {
         Errno.EPERM or Errno.EACCES => $"{Errno.Explain(error)}; the tap must be yours (ip tuntap add … user NAME), "
-            + "or minivmm run as root (CAP_NET_ADMIN)",
+            + $"or minivmm run as root (CAP_NET_ADMIN)",
         Errno.EBUSY => $"{Errno.Explain(error)}; another process uses this tap; give each machine its own",
         Errno.E2BIG => $"{Errno.Explain(error)}; the tap has no more queues",
         _ => Errno.Explain(error),

@@ -42,17 +42,18 @@ public sealed class TapEndpoint : NetEndpoint
     /// <exception cref="HostLimitException">No permission, or another process has it.</exception>
     public static TapEndpoint Open(string name, int queues, ushort? mtu)
     {
-        string option = $"--net tap={name}";
+        NamedOption option = OptionName.Net.With($"tap={name}");
         HostInterface link = new(name, option);
         if (!link.Exists)
         {
             throw new BadInputException($"{option}: no such interface; create it with "
-                + $"`ip tuntap add dev {name} mode tap user $USER` and `ip link set {name} up`, or use --net bridge=");
+                + $"`ip tuntap add dev {name} mode tap user $USER` and `ip link set {name} up`, "
+                + $"or use {OptionName.Net.With("bridge=")}");
         }
 
         if (link.TunFlags is not { } flags || (flags & TapDevice.IFF_TAP) == 0)
             throw new BadInputException($"{option}: this interface is not a tap; to put guests on it, make it a port of "
-                + "a bridge and use --net bridge=");
+                + $"a bridge and use {OptionName.Net.With("bridge=")}");
         bool multiQueue = (flags & TapDevice.IFF_MULTI_QUEUE) != 0;
         if (queues > 1 && !multiQueue)
         {
@@ -88,7 +89,7 @@ public sealed class TapEndpoint : NetEndpoint
         string bridge,
         int queues,
         ushort? mtu,
-        string option,
+        NamedOption option,
         IDisposable? network = null,
         string? description = null)
     {
@@ -96,7 +97,7 @@ public sealed class TapEndpoint : NetEndpoint
         if (!host.Exists)
         {
             throw new BadInputException($"{option}: no such interface; create a bridge with "
-                + $"`ip link add {bridge} type bridge` and `ip link set {bridge} up`, or use --net nat");
+                + $"`ip link add {bridge} type bridge` and `ip link set {bridge} up`, or use {OptionName.Net.With("nat")}");
         }
 
         if (!host.IsBridge)

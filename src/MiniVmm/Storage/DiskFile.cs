@@ -17,7 +17,7 @@ public sealed unsafe class DiskFile : IDisposable
     private readonly FlushGroup _flushes;
     private bool _closed;
 
-    private DiskFile(int fd, string path, string subject, bool readOnly, DirectTransfer? direct, in statx_buffer status)
+    private DiskFile(int fd, string path, NamedOption subject, bool readOnly, DirectTransfer? direct, in statx_buffer status)
     {
         _fd = fd;
         _direct = direct;
@@ -31,8 +31,8 @@ public sealed unsafe class DiskFile : IDisposable
     /// <summary>As it was given.</summary>
     public string Path { get; }
 
-    /// <summary>What errors about it start with: "--disk foo.img".</summary>
-    public string Subject { get; }
+    /// <summary>What errors about it start with: the disk, by its file.</summary>
+    public NamedOption Subject { get; }
 
     public bool IsReadOnly { get; }
 
@@ -57,37 +57,37 @@ public sealed unsafe class DiskFile : IDisposable
         string path,
         bool readOnly,
         DiskCache cache,
-        string? subject = null,
+        NamedOption? subject = null,
         string missing = "`qemu-img create` or `truncate -s 1G FILE` makes one")
     {
         ArgumentNullException.ThrowIfNull(path);
-        subject ??= $"--disk {path}";
+        NamedOption disk = subject ?? OptionName.Disk.With(path);
 
         // Non-blocking only for the open: a pipe of that name would wait for its other end.
         int flags = (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
         int fd = FileCalls.Open(path, flags, 0);
         if (fd < 0)
-            throw Refused(subject, Marshal.GetLastPInvokeError(), readOnly, missing);
+            throw Refused(disk, Marshal.GetLastPInvokeError(), readOnly, missing);
         try
         {
             statx_buffer status = default;
             if (StatX(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_DIOALIGN, &status) != 0)
-                throw new BadInputException($"{subject}: {Errno.Explain(Marshal.GetLastPInvokeError())}");
+                throw new BadInputException($"{disk}: {Errno.Explain(Marshal.GetLastPInvokeError())}");
             int kind = status.stx_mode & S_IFMT;
             if (kind == S_IFDIR)
-                throw new BadInputException($"{subject}: is a directory; give a disk image or a block device");
+                throw new BadInputException($"{disk}: is a directory; give a disk image or a block device");
             if (kind is not (S_IFREG or S_IFBLK))
-                throw new BadInputException($"{subject}: is neither a file nor a block device");
+                throw new BadInputException($"{disk}: is neither a file nor a block device");
             DirectTransfer? direct = cache == DiskCache.None ? DirectTransfer.Of(fd, status) : null;
             if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0
                 || (cache == DiskCache.None && direct == null))
             {
-                throw new BadInputException($"{subject}: its file system lacks direct I/O; leave out cache=none "
-                    + "or put the image elsewhere");
+                throw new BadInputException($"{disk}: its file system lacks direct I/O; leave out cache=none "
+                    + $"or put the image elsewhere");
             }
 
-            ImageLock.Take(fd, subject, readOnly);
-            return new DiskFile(fd, path, subject, readOnly, direct, status)
+            ImageLock.Take(fd, disk, readOnly);
+            return new DiskFile(fd, path, disk, readOnly, direct, status)
             {
                 Cache = cache,
                 DiscardGranularity = readOnly ? 0 : Granularity(fd, kind, status),
@@ -256,14 +256,18 @@ public sealed unsafe class DiskFile : IDisposable
         return FAllocate(fd, Mode, end, status.stx_blksize) == 0 ? status.stx_blksize : 0;
     }
 
-    private static BadInputException Refused(string subject, int errno, bool readOnly, string missing) => new((errno, readOnly) switch
+    private static BadInputException Refused(NamedOption subject, int errno, bool readOnly, string missing)
     {
-        (Errno.ENOENT or Errno.ENOTDIR, _) => $"{subject}: no such file; {missing}",
-        (Errno.EISDIR, _) => $"{subject}: is a directory; give a disk image or a block device",
-        (Errno.EACCES or Errno.EROFS or Errno.EPERM, false) =>
-            $"{subject}: cannot be written: {Errno.Explain(errno)}; add ,ro to open it read-only",
-        _ => $"{subject}: cannot be opened: {Errno.Explain(errno)}",
-    });
+        string why = (errno, readOnly) switch
+        {
+            (Errno.ENOENT or Errno.ENOTDIR, _) => $"no such file; {missing}",
+            (Errno.EISDIR, _) => "is a directory; give a disk image or a block device",
+            (Errno.EACCES or Errno.EROFS or Errno.EPERM, false) =>
+                $"cannot be written: {Errno.Explain(errno)}; add ,ro to open it read-only",
+            _ => $"cannot be opened: {Errno.Explain(errno)}",
+        };
+        return new BadInputException($"{subject}: {why}");
+    }
 
     private int Synchronize()
     {

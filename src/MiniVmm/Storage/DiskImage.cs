@@ -11,7 +11,7 @@ public static class DiskImage
     /// <param name="warn">Receives a line for the user if an image turns out to be damaged.</param>
     /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted,
     /// corrupt.</exception>
-    public static IDiskImage Open(DiskOptions options, Action<string> warn)
+    public static IDiskImage Open(DiskOptions options, Action<OptionMessage> warn)
     {
         ArgumentNullException.ThrowIfNull(options);
         DiskFile file = DiskFile.Open(options.File, options.ReadOnly, options.Cache);

@@ -45,5 +45,5 @@ public sealed record DiskOptions
     public ulong BytesPerSecond { get; init; }
 
     /// <summary>What every error about this disk starts with.</summary>
-    public string Subject => $"--disk {File}";
+    public NamedOption Subject => OptionName.Disk.With(File);
 }

@@ -24,7 +24,7 @@ internal static unsafe class ImageLock
     /// <summary>Locks an open file: exclusively for writing, else shared with other readers.</summary>
     /// <remarks>On a file system without such locks the file is used without one, as QEMU does.</remarks>
     /// <exception cref="BadInputException">Another process holds it; named if it can be found.</exception>
-    public static void Take(int fd, string subject, bool readOnly)
+    public static void Take(int fd, NamedOption subject, bool readOnly)
     {
         // Lock first, then look: of two that start together at least one sees the other.
         bool free = TryHold(fd, Permission + ConsistentRead)

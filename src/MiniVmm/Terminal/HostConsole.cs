@@ -40,14 +40,14 @@ internal sealed unsafe class HostConsole : IDisposable
             _output = options.Console switch
             {
                 ConsoleKind.None => null,
-                ConsoleKind.File => Open(options.ConsolePath!, "--console"),
+                ConsoleKind.File => Open(options.ConsolePath!, OptionName.Console),
                 _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
             };
             _debugOutput = options.DebugConsole switch
             {
                 DebugConsoleKind.Stdio when !_takesInput => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
                 DebugConsoleKind.Stderr => new ConsoleOutput(StandardError, ownsFd: false, lifecycle),
-                DebugConsoleKind.File => Open(options.DebugConsolePath!, "--debugcon"),
+                DebugConsoleKind.File => Open(options.DebugConsolePath!, OptionName.Debugcon),
                 _ => null,
             };
         }
@@ -82,9 +82,9 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <summary>
     /// The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.
     /// </summary>
-    public string ClosedOption => _debugOutput?.IsClosed == true
-        ? $"--debugcon {_options.DebugConsolePath ?? Word(_options.DebugConsole)}"
-        : $"--console {_options.ConsolePath ?? Word(_options.Console)}";
+    public NamedOption ClosedOption => _debugOutput?.IsClosed == true
+        ? new(OptionName.Debugcon, _options.DebugConsolePath ?? Word(_options.DebugConsole))
+        : new(OptionName.Console, _options.ConsolePath ?? Word(_options.Console));
 
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
@@ -133,16 +133,16 @@ internal sealed unsafe class HostConsole : IDisposable
 
     private static string Word(Enum kind) => kind.ToString().ToLowerInvariant();
 
-    private ConsoleOutput Open(string path, string option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
+    private ConsoleOutput Open(string path, OptionName option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
 
-    private static int OpenFile(string path, string option)
+    private static int OpenFile(string path, OptionName option)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
             int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0x1a4 /* 0644 */);
             return fd >= 0
                 ? fd
-                : throw new BadInputException($"{option} {path}: cannot be written: {Errno.Explain(errno)}");
+                : throw new BadInputException($"{option.With(path)}: cannot be written: {Errno.Explain(errno)}");
         }
     }
 

@@ -3,6 +3,7 @@ using MiniVmm.Boot;
 using MiniVmm.Configuration;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 using MiniVmm.Tests.Firmware;
 
 namespace MiniVmm.Tests.Boot;
@@ -31,7 +32,7 @@ internal static class Requests
     /// <summary>The one line that a file is refused with.</summary>
     public static string Refusal(BootRequest request)
     {
-        string message = Assert.Throws<BadInputException>(() => BootLoader.Load(request)).Message;
+        string message = Assert.Throws<BadInputException>(() => BootLoader.Load(request)).OnCommandLine();
         Assert.DoesNotContain('\n', message);
         return message;
     }
@@ -58,7 +59,7 @@ internal static class Requests
         catch (BadInputException refusal)
         {
             // The file at fault comes first, and there are two.
-            Assert.Matches("^(kernel\\.bin|initrd\\.img|module\\.img)[^\n]*$", refusal.Message);
+            Assert.Matches("^(kernel\\.bin|initrd\\.img|module\\.img)[^\n]*$", refusal.OnCommandLine());
         }
     }
 

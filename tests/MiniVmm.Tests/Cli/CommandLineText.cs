@@ -10,4 +10,7 @@ internal static class CommandLineText
 
     /// <inheritdoc cref="OnCommandLine(VmmException)"/>
     public static string OnCommandLine(this OptionMessage message) => message.Spelled(OptionSpelling.Of);
+
+    /// <summary>For whoever is to have nothing to say.</summary>
+    public static void Fail(OptionMessage message) => Assert.Fail(message.OnCommandLine());
 }

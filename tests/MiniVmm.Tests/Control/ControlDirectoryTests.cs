@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.Versioning;
 using MiniVmm.Control;
 using MiniVmm.Control.Verbs;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Control;
 
@@ -37,8 +38,8 @@ public sealed class ControlDirectoryTests : IDisposable
         BadInputException refused =
             Assert.Throws<BadInputException>(() => ControlServer.Listen("web", new FakeMachine()));
 
-        Assert.StartsWith("--name web: ", refused.Message, StringComparison.Ordinal);
-        Assert.Contains($"process {Environment.ProcessId}", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("--name web: ", refused.OnCommandLine(), StringComparison.Ordinal);
+        Assert.Contains($"process {Environment.ProcessId}", refused.OnCommandLine(), StringComparison.Ordinal);
         Assert.Equal(["web"], RunningMachines.List());
     }
 
@@ -144,8 +145,8 @@ public sealed class ControlDirectoryTests : IDisposable
     private static string Refusal()
     {
         string atStart =
-            Assert.Throws<HostLimitException>(() => ControlServer.Listen("web", new FakeMachine())).Message;
-        Assert.Equal(atStart, Assert.Throws<HostLimitException>(RunningMachines.List).Message);
+            Assert.Throws<HostLimitException>(() => ControlServer.Listen("web", new FakeMachine())).OnCommandLine();
+        Assert.Equal(atStart, Assert.Throws<HostLimitException>(RunningMachines.List).OnCommandLine());
         return atStart;
     }
 

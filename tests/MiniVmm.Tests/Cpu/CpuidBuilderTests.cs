@@ -1,6 +1,7 @@
 using CsCheck;
 using MiniVmm.Configuration;
 using MiniVmm.Cpu;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Cpu;
 
@@ -116,10 +117,10 @@ public sealed class CpuidBuilderTests
     {
         Assert.Equal(
             ["--cpu kvm64: this host's KVM has no pni, avx, avx2; the guest runs without them"],
-            Build(SupportedCpuid.Sparse, "kvm64,+avx,+avx2").Warnings);
+            Build(SupportedCpuid.Sparse, "kvm64,+avx,+avx2").Warnings.Select(warning => warning.OnCommandLine()));
         Assert.Equal(
             ["--cpu host: this host's KVM has no avx; the guest runs without it"],
-            Build(SupportedCpuid.Sparse, "host,+avx,+x2apic,-aes").Warnings);
+            Build(SupportedCpuid.Sparse, "host,+avx,+x2apic,-aes").Warnings.Select(warning => warning.OnCommandLine()));
         Assert.Empty(Build(SupportedCpuid.Amd, "qemu64").Warnings);
         Assert.Empty(Build(SupportedCpuid.Amd, "host").Warnings);
     }
@@ -128,7 +129,7 @@ public sealed class CpuidBuilderTests
     public void A_feature_that_follows_the_topology_is_not_up_to_the_model() =>
         Assert.Equal(
             ["--cpu host,+ht: ht follows --smp, here 1 socket × 1 core × 1 thread = 1 vCPU"],
-            Build(SupportedCpuid.Intel, "host,+ht").Warnings);
+            Build(SupportedCpuid.Intel, "host,+ht").Warnings.Select(warning => warning.OnCommandLine()));
 
     [Fact]
     public void Threads_that_an_amd_guest_cannot_tell_from_cores_are_a_warning()
@@ -137,7 +138,7 @@ public sealed class CpuidBuilderTests
 
         Assert.Equal(
             ["--cpu kvm64: without topoext an AMD guest may take the 2 threads of a core for cores"],
-            Build(SupportedCpuid.Amd, "kvm64", topology: topology).Warnings);
+            Build(SupportedCpuid.Amd, "kvm64", topology: topology).Warnings.Select(warning => warning.OnCommandLine()));
         Assert.Empty(Build(SupportedCpuid.Amd, "host", topology: topology).Warnings);
         Assert.Empty(Build(SupportedCpuid.Intel, "kvm64", topology: topology).Warnings);
     }
@@ -149,7 +150,7 @@ public sealed class CpuidBuilderTests
 
         Assert.Equal(
             ["--cpu host,-x2apic: without x2apic a guest cannot start vCPUs of APIC ids over 254, here up to 299"],
-            Build(SupportedCpuid.Intel, "host,-x2apic", topology: many).Warnings);
+            Build(SupportedCpuid.Intel, "host,-x2apic", topology: many).Warnings.Select(warning => warning.OnCommandLine()));
         Assert.Empty(Build(SupportedCpuid.Intel, "host", topology: many).Warnings);
         Assert.Empty(Build(SupportedCpuid.Intel, "host,-x2apic", topology: new(255)).Warnings);
     }

@@ -5,6 +5,7 @@ using MiniVmm.Firmware;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Tests.Boot;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Machine;
 
@@ -138,7 +139,7 @@ public sealed class MachinePlanTests : IDisposable
 
     private static string Refusal(MachineOptions options)
     {
-        string message = Assert.Throws<BadInputException>(() => MachinePlan.Create(options)).Message;
+        string message = Assert.Throws<BadInputException>(() => MachinePlan.Create(options)).OnCommandLine();
         Assert.DoesNotContain('\n', message);
         return message;
     }

@@ -1,6 +1,7 @@
 using MiniVmm.Cpu;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Machine;
 
@@ -21,7 +22,7 @@ public sealed class MemoryLimitTests
         if (refusal is null)
             Check();
         else
-            Assert.Contains(refusal, Assert.ThrowsAny<VmmException>(Check).Message, StringComparison.Ordinal);
+            Assert.Contains(refusal, Assert.ThrowsAny<VmmException>(Check).OnCommandLine(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using CsCheck;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Memory;
 
@@ -98,7 +99,7 @@ public sealed class GuestMemoryMapTests
     [InlineData(1UL << 62, "more than an x86 processor can address")]
     public void A_size_that_no_guest_can_have_is_refused(ulong size, string why)
     {
-        string message = Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).Message;
+        string message = Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).OnCommandLine();
 
         Assert.StartsWith("--mem ", message, StringComparison.Ordinal);
         Assert.Contains(why, message, StringComparison.Ordinal);

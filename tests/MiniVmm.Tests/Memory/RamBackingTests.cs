@@ -1,5 +1,6 @@
 using System.Globalization;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Memory;
 
@@ -51,8 +52,8 @@ public sealed unsafe class RamBackingTests : IDisposable
 
         Assert.StartsWith(
             "--mem 2 MiB: the host could not provide a page of guest RAM that vCPU 1 reached: its memory is used up",
-            anonymous.ExplainMissingPage(1, null), StringComparison.Ordinal);
-        string line = file.ExplainMissingPage(0, 0x12_3000);
+            anonymous.ExplainMissingPage(1, null).OnCommandLine(), StringComparison.Ordinal);
+        string line = file.ExplainMissingPage(0, 0x12_3000).OnCommandLine();
         Assert.StartsWith(
             $"--mem-path {_directory}: the host could not provide the page of guest RAM at 0x123000 that vCPU 0 reached: ",
             line, StringComparison.Ordinal);
@@ -93,7 +94,7 @@ public sealed unsafe class RamBackingTests : IDisposable
         const ulong size = 1UL << 50;
 
         string message =
-            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, Prealloc: true), size)).Message;
+            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size, Prealloc: true), size)).OnCommandLine();
 
         Assert.Matches(@"^--mem 1024 TiB: .* 1024 TiB wanted, \d+ MiB available$", message);
     }
@@ -105,7 +106,7 @@ public sealed unsafe class RamBackingTests : IDisposable
 
         HostLimitException refusal = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size), size));
 
-        Assert.Contains("the host cannot give that much", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("the host cannot give that much", refusal.OnCommandLine(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -114,7 +115,7 @@ public sealed unsafe class RamBackingTests : IDisposable
         const ulong size = 1UL << 61;
 
         string message = Assert.Throws<HostLimitException>(
-            () => RamBacking.Allocate(new(size, _directory, Prealloc: true), size)).Message;
+            () => RamBacking.Allocate(new(size, _directory, Prealloc: true), size)).OnCommandLine();
 
         Assert.Contains($"in {_directory}", message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
@@ -124,7 +125,7 @@ public sealed unsafe class RamBackingTests : IDisposable
     public void A_directory_that_takes_no_files_is_the_hosts_limit()
     {
         string message =
-            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(2 * MiB, "/proc"), 2 * MiB)).Message;
+            Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(2 * MiB, "/proc"), 2 * MiB)).OnCommandLine();
 
         Assert.StartsWith("--mem-path /proc: cannot create a file there", message, StringComparison.Ordinal);
     }
@@ -137,7 +138,7 @@ public sealed unsafe class RamBackingTests : IDisposable
 
         foreach (string path in (string[])[file, Path.Combine(_directory, "missing"), ""])
         {
-            string message = Assert.Throws<BadInputException>(() => RamBacking.RoundedSize(new(2 * MiB, path))).Message;
+            string message = Assert.Throws<BadInputException>(() => RamBacking.RoundedSize(new(2 * MiB, path))).OnCommandLine();
             Assert.StartsWith($"--mem-path {path}: not a directory", message, StringComparison.Ordinal);
         }
     }
@@ -147,7 +148,7 @@ public sealed unsafe class RamBackingTests : IDisposable
         Assert.StartsWith(
             $"--mem-merge with --mem-path {_directory}",
             Assert.Throws<BadInputException>(
-                () => RamBacking.RoundedSize(new(2 * MiB, _directory, Merge: true))).Message,
+                () => RamBacking.RoundedSize(new(2 * MiB, _directory, Merge: true))).OnCommandLine(),
             StringComparison.Ordinal);
 
     [Theory]
@@ -162,7 +163,7 @@ public sealed unsafe class RamBackingTests : IDisposable
     {
         ulong size = RamBacking.RoundedSize(new(ulong.MaxValue - 1023, _directory));
 
-        string message = Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).Message;
+        string message = Assert.Throws<BadInputException>(() => new GuestMemoryMap(size)).OnCommandLine();
         Assert.DoesNotContain("--mem 0", message, StringComparison.Ordinal);
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MiniVmm.Host;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage;
 
@@ -153,13 +154,13 @@ public sealed unsafe class DiskImageTests : IDisposable
         {
             qemu.Run("create", "-q", "-f", format, format, "4M");
             DiskOptions options = new() { File = qemu.PathOf(format) };
-            string message = Assert.Throws<BadInputException>(() => DiskImage.Open(options, Assert.Fail)).Message;
+            string message = Assert.Throws<BadInputException>(() => DiskImage.Open(options, CommandLineText.Fail)).OnCommandLine();
             Assert.Contains($"-f {format} -O qcow2", message);
         }
 
         qemu.Run("create", "-q", "-f", "vpc", "-o", "subformat=fixed", "fixed", "4M");
         DiskOptions footer = new() { File = qemu.PathOf("fixed") };
-        Assert.Contains("-f vpc", Assert.Throws<BadInputException>(() => DiskImage.Open(footer, Assert.Fail)).Message);
+        Assert.Contains("-f vpc", Assert.Throws<BadInputException>(() => DiskImage.Open(footer, CommandLineText.Fail)).OnCommandLine());
     }
 
     [Fact]
@@ -173,7 +174,7 @@ public sealed unsafe class DiskImageTests : IDisposable
         Assert.Contains("is a directory", Refusal());
         Assert.Contains("is a directory", Refusal(readOnly: true));
         DiskOptions device = new() { File = "/dev/null" };
-        string message = Assert.Throws<BadInputException>(() => DiskImage.Open(device, Assert.Fail)).Message;
+        string message = Assert.Throws<BadInputException>(() => DiskImage.Open(device, CommandLineText.Fail)).OnCommandLine();
         Assert.Contains("neither a file nor a block device", message);
     }
 
@@ -270,11 +271,11 @@ public sealed unsafe class DiskImageTests : IDisposable
     private IDiskImage Open(bool readOnly = false, DiskCache cache = DiskCache.WriteBack, DiskFormat? format = null) =>
         DiskImage.Open(
             new DiskOptions { File = Name, ReadOnly = readOnly, Cache = cache, Format = format },
-            Assert.Fail);
+            CommandLineText.Fail);
 
     private string Refusal(bool readOnly = false)
     {
-        string message = Assert.Throws<BadInputException>(() => Open(readOnly)).Message;
+        string message = Assert.Throws<BadInputException>(() => Open(readOnly)).OnCommandLine();
         Assert.StartsWith($"--disk {Name}: ", message);
         return message;
     }

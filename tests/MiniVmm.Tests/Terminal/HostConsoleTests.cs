@@ -1,5 +1,6 @@
 using MiniVmm.Execution;
 using MiniVmm.Terminal;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Terminal;
 
@@ -34,7 +35,7 @@ public sealed class HostConsoleTests : IDisposable
     public void A_file_that_cannot_be_written_is_refused()
     {
         string message =
-            Assert.Throws<BadInputException>(() => Open(ConsoleKind.File, _directory)).Message;
+            Assert.Throws<BadInputException>(() => Open(ConsoleKind.File, _directory)).OnCommandLine();
 
         Assert.StartsWith($"--console {_directory}: cannot be written", message, StringComparison.Ordinal);
     }
@@ -79,7 +80,7 @@ public sealed class HostConsoleTests : IDisposable
     public void A_debug_file_that_cannot_be_written_is_refused_by_its_option()
     {
         string message = Assert.Throws<BadInputException>(
-            () => Open(ConsoleKind.None, null, DebugConsoleKind.File, _directory)).Message;
+            () => Open(ConsoleKind.None, null, DebugConsoleKind.File, _directory)).OnCommandLine();
 
         Assert.StartsWith($"--debugcon {_directory}: cannot be written", message, StringComparison.Ordinal);
     }

@@ -46,7 +46,7 @@ internal sealed class BalloonVerb : ControlVerb
     {
         IControlledMachine machine = call.Machine;
         if (machine.Balloon is null)
-            throw new BadInputException("this machine has no balloon; start it with --balloon");
+            throw new BadInputException("this machine has no balloon; it must be started with one");
         if (call.Arguments.TryGet(Size, out ulong bytes))
         {
             if (bytes > machine.Info.MemoryBytes)

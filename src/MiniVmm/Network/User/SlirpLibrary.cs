@@ -54,7 +54,7 @@ internal sealed unsafe class SlirpLibrary
     public static SlirpLibrary Load(string fileName = FileName)
     {
         if (!NativeLibrary.TryLoad(fileName, out nint library))
-            throw new HostLimitException($"--net user: {fileName} is not installed; apt-get install libslirp0");
+            throw new HostLimitException($"{UserNetwork.Subject}: {fileName} is not installed; apt-get install libslirp0");
         SlirpLibrary loaded = new(library);
         Silence();
         return loaded;
@@ -83,5 +83,5 @@ internal sealed unsafe class SlirpLibrary
         NativeLibrary.TryGetExport(library, function, out nint address)
             ? address
             : throw new HostLimitException(
-                $"--net user: the installed libslirp has no {function}; MiniVmm needs libslirp 4.1 or newer");
+                $"{UserNetwork.Subject}: the installed libslirp has no {function}; MiniVmm needs libslirp 4.1 or newer");
 }

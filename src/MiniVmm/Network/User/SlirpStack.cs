@@ -47,7 +47,7 @@ internal sealed unsafe class SlirpStack : IDisposable
         if (_slirp == 0)
         {
             Dispose();
-            throw new BadInputException("--net user: libslirp refuses this network");
+            throw new BadInputException($"{UserNetwork.Subject}: libslirp refuses this network");
         }
     }
 

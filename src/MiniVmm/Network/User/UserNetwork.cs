@@ -26,7 +26,10 @@ public sealed unsafe class UserNetwork : NetEndpoint
     private readonly Thread _thread;
     private bool _disposed;
 
-    /// <param name="options">What <c>--net user</c> was given.</param>
+    /// <summary>What errors about it start with.</summary>
+    internal static NamedOption Subject => OptionName.Net.With("user");
+
+    /// <param name="options">What it was given beyond what every network has.</param>
     /// <param name="mtu">In bytes, <see cref="NetOptions.LeastMtu"/> to <see cref="MostMtu"/>; null is
     /// <see cref="DefaultMtu"/>.</param>
     /// <exception cref="BadInputException">A port is taken, an address is not the host's, or the MTU is too
@@ -43,11 +46,11 @@ public sealed unsafe class UserNetwork : NetEndpoint
         ArgumentNullException.ThrowIfNull(options);
         Mtu = mtu ?? DefaultMtu;
         if (Mtu > MostMtu)
-            throw new BadInputException($"--net user: mtu={Mtu} is more than libslirp's {MostMtu}; use a smaller one");
+            throw new BadInputException($"{Subject}: mtu={Mtu} is more than libslirp's {MostMtu}; use a smaller one");
         if (DnsOf(options) == HostOf(options))
         {
             throw new BadInputException(
-                $"--net user: dns={DnsOf(options)} is the host's own address in the guest's network; use another");
+                $"{Subject}: dns={DnsOf(options)} is the host's own address in the guest's network; use another");
         }
 
         var library = SlirpLibrary.Load(libraryFile);
@@ -57,7 +60,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
         }
         catch (SystemCallException e)
         {
-            throw new HostLimitException($"--net user: {e.Message}", e);
+            throw new HostLimitException($"{Subject}: {e.Message}", e);
         }
 
         try
@@ -145,7 +148,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
         int error = _stack.AddHostForward(forward);
         if (error == 0)
             return;
-        string port = $"--net user: hostfwd: {(forward.IsUdp ? "UDP" : "TCP")} port {forward.HostPort} of the host";
+        OptionMessage port = $"{Subject}: hostfwd: {(forward.IsUdp ? "UDP" : "TCP")} port {forward.HostPort} of the host";
         string address = forward.HostAddress.ToString();
         throw error switch
         {
@@ -164,7 +167,7 @@ public sealed unsafe class UserNetwork : NetEndpoint
         }
         catch (Exception e) when (e is ThreadStartException or OutOfMemoryException)
         {
-            throw new HostLimitException("--net user: the host has no thread left for it");
+            throw new HostLimitException($"{Subject}: the host has no thread left for it");
         }
     }
 }

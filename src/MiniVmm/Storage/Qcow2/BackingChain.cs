@@ -33,12 +33,12 @@ internal sealed class BackingChain
     /// <param name="format">As the one above has it; null for none.</param>
     /// <param name="subject">What errors start with.</param>
     /// <exception cref="BadInputException">It cannot be opened, or must not be.</exception>
-    public IDiskImage Open(string name, string? format, string subject)
+    public IDiskImage Open(string name, string? format, NamedOption subject)
     {
         if (!_mayHaveBacking)
         {
             throw new BadInputException($"{subject}: has a backing file, although its own format is only guessed; "
-                + "state the format with `qemu-img rebase -u -F qcow2 -b FILE OVERLAY`");
+                + $"state the format with `qemu-img rebase -u -F qcow2 -b FILE OVERLAY`");
         }
 
         string path = Resolve(name, subject);
@@ -50,7 +50,7 @@ internal sealed class BackingChain
         _paths.Add(full);
         string above = _last;
         _last = path;
-        string below = $"{subject}, backing file {path}";
+        NamedOption below = subject with { Value = $"{subject.Value}, backing file {path}" };
         DiskFile file = DiskFile.Open(
             path,
             readOnly: true,
@@ -98,7 +98,7 @@ internal sealed class BackingChain
     /// Names are relative to the directory of the image that contains them, by the name that image was opened with: no
     /// link is followed for that, or QEMU would find another file. Anything but a plain file name is refused.
     /// </summary>
-    private string Resolve(string name, string subject)
+    private string Resolve(string name, NamedOption subject)
     {
         string plain = name.StartsWith("file:", StringComparison.Ordinal) ? name["file:".Length..] : name;
         int colon = plain.IndexOf(':', StringComparison.Ordinal);

@@ -9,7 +9,7 @@ namespace MiniVmm.Storage.Qcow2;
 internal interface IImageFile : IDisposable
 {
     /// <summary>What errors about it start with.</summary>
-    string Subject { get; }
+    NamedOption Subject { get; }
 
     bool IsReadOnly { get; }
 
@@ -39,7 +39,7 @@ internal sealed class HostImageFile(DiskFile file) : IImageFile
 {
     private ulong _end = file.Length;
 
-    public string Subject => file.Subject;
+    public NamedOption Subject => file.Subject;
 
     public bool IsReadOnly => file.IsReadOnly;
 

@@ -91,7 +91,7 @@ internal sealed record Qcow2Header
     /// <param name="fileLength">Bytes of the file.</param>
     /// <param name="subject">What errors start with.</param>
     /// <exception cref="BadInputException">Not such a file, damaged, or of a kind that is not supported.</exception>
-    public static Qcow2Header Parse(ReadOnlySpan<byte> start, ulong fileLength, string subject)
+    public static Qcow2Header Parse(ReadOnlySpan<byte> start, ulong fileLength, NamedOption subject)
     {
         if (!DiskImage.HasQcow2Magic(start))
             throw new BadInputException($"{subject}: is not a qcow2 image; use format=raw if it is a raw one");
@@ -120,7 +120,7 @@ internal sealed record Qcow2Header
         if (U32(start, 32) is not 0 and uint method)
         {
             throw new BadInputException($"{subject}: is encrypted ({(method == 1 ? "AES" : method == 2 ? "LUKS" : method)}), "
-                + "which is not supported; `qemu-img convert` makes a copy that is not");
+                + $"which is not supported; `qemu-img convert` makes a copy that is not");
         }
 
         uint compression = version == 3 && length > Version3Bytes ? start[Version3Bytes] : 0u;
@@ -152,10 +152,10 @@ internal sealed record Qcow2Header
     }
 
     /// <summary>The line for a damaged image.</summary>
-    public static BadInputException Damaged(string subject, string how) =>
+    public static BadInputException Damaged(NamedOption subject, string how) =>
         new($"{subject}: is damaged: it {how}; `qemu-img check -r all` repairs what can be repaired");
 
-    private static void RefuseFeatures(ulong incompatible, Func<int, string?> names, string subject)
+    private static void RefuseFeatures(ulong incompatible, Func<int, string?> names, NamedOption subject)
     {
         if ((incompatible & ExternalData) != 0)
             throw Unsupported(subject, "an external data file");
@@ -174,10 +174,10 @@ internal sealed record Qcow2Header
         throw new BadInputException($"{subject}: needs unsupported features: {string.Join(", ", list)}");
     }
 
-    private static BadInputException Unsupported(string subject, string what) =>
+    private static BadInputException Unsupported(NamedOption subject, string what) =>
         new($"{subject}: has {what}, which is not supported; `qemu-img convert -O qcow2` makes a copy without it");
 
-    private static string? BackingName(ReadOnlySpan<byte> start, int headerLength, ulong clusterSize, string subject)
+    private static string? BackingName(ReadOnlySpan<byte> start, int headerLength, ulong clusterSize, NamedOption subject)
     {
         ulong offset = U64(start, 8);
         uint length = U32(start, 16);
@@ -199,7 +199,7 @@ internal sealed record Qcow2Header
 
     private static ulong U64(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt64BigEndian(bytes[at..]);
 
-    private void Check(ulong fileLength, string subject)
+    private void Check(ulong fileLength, NamedOption subject)
     {
         ulong perTable = 1UL << L2Bits;
         if (RefcountOrder > 6)

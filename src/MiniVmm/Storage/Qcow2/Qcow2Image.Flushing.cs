@@ -146,7 +146,7 @@ public sealed unsafe partial class Qcow2Image
         if (!_hasLeaked)
         {
             _report?.Invoke($"{_file.Subject}: some freed clusters cannot be reused: their refcounts cannot be read or "
-                + "written; `qemu-img check -r leaks` recovers them");
+                + $"written; `qemu-img check -r leaks` recovers them");
         }
 
         _hasLeaked = true;

@@ -4,7 +4,7 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 /// <summary>Opens an image's backing file.</summary>
-internal delegate IDiskImage BackingOpener(string name, string? format, string subject);
+internal delegate IDiskImage BackingOpener(string name, string? format, NamedOption subject);
 
 /// <summary>
 /// A qcow2 image, version 2 or 3 (QEMU's docs/interop/qcow2.txt): backing files, compressed clusters, internal
@@ -40,13 +40,13 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
     private readonly BufferPool _scratch;
     private readonly UnpackedClusters _unpacked;
     private readonly ulong _fileLength;
-    private readonly Action<string>? _report;
+    private readonly Action<OptionMessage>? _report;
     private readonly object _update = new();
     private readonly Lock _tables = new();
     private volatile bool _isBroken;
     private bool _isDisposed;
 
-    private Qcow2Image(IImageFile file, Qcow2Header header, BackingOpener openBacking, Action<string>? report)
+    private Qcow2Image(IImageFile file, Qcow2Header header, BackingOpener openBacking, Action<OptionMessage>? report)
     {
         _file = file;
         _header = header;
@@ -106,14 +106,14 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
     /// <param name="report">Receives one line if the image is found to be damaged while it is used.</param>
     /// <exception cref="BadInputException">Damaged, or of a kind that is not supported; or a backing file
     /// is.</exception>
-    public static Qcow2Image Open(DiskFile file, Action<string>? report = null)
+    public static Qcow2Image Open(DiskFile file, Action<OptionMessage>? report = null)
     {
         ArgumentNullException.ThrowIfNull(file);
         return Open(new HostImageFile(file), new BackingChain(file.Path, file.Cache).Open, report);
     }
 
-    /// <inheritdoc cref="Open(DiskFile, Action{string})"/>
-    internal static Qcow2Image Open(IImageFile file, BackingOpener openBacking, Action<string>? report)
+    /// <inheritdoc cref="Open(DiskFile, Action{OptionMessage})"/>
+    internal static Qcow2Image Open(IImageFile file, BackingOpener openBacking, Action<OptionMessage>? report)
     {
         ulong length = file.Length;
         int start = (int)Math.Min(length, Qcow2Header.MaxBytes);
@@ -126,13 +126,13 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
         if (!file.IsReadOnly && (header.IncompatibleFeatures & Qcow2Header.Dirty) != 0)
         {
             throw new BadInputException($"{file.Subject}: was not closed properly and has lazy refcounts; "
-                + "`qemu-img check -r all` rebuilds them");
+                + $"`qemu-img check -r all` rebuilds them");
         }
 
         if (!file.IsReadOnly && (header.IncompatibleFeatures & Qcow2Header.CorruptBit) != 0)
         {
             throw new BadInputException($"{file.Subject}: is marked as corrupt; `qemu-img check -r all` repairs what can be "
-                + "repaired; ,ro opens it as it is");
+                + $"repaired; ,ro opens it as it is");
         }
 
         return new Qcow2Image(file, header, openBacking, report);
@@ -381,7 +381,7 @@ public sealed unsafe partial class Qcow2Image : IDiskImage
             if (_header.Version >= 3)
                 _ = WriteFeatures(Qcow2Header.IncompatibleField, _header.IncompatibleFeatures | Qcow2Header.CorruptBit);
             _report?.Invoke($"{_file.Subject}: is damaged: {how}; nothing more is written to it; "
-                + "`qemu-img check -r all` repairs what can be repaired");
+                + $"`qemu-img check -r all` repairs what can be repaired");
         }
 
         return Errno.EIO;

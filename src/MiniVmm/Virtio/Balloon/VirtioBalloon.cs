@@ -31,7 +31,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     private static readonly ushort[] Sizes = [128, 128, 128, 128, 128];
     private readonly BalloonOptions _options;
     private readonly BalloonPages _pages;
-    private readonly Action<string> _warn;
+    private readonly Action<OptionMessage> _warn;
     private readonly uint _mostPages;
     private readonly StatisticsQueue _statistics = new();
     private IVirtioInterrupt? _interrupt;
@@ -54,7 +54,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     /// <param name="host">Takes the pages back.</param>
     /// <param name="warn">Takes a line where pages cannot go back as one would think.</param>
     /// <exception cref="BadInputException">The guest has no such memory to give.</exception>
-    public VirtioBalloon(BalloonOptions options, GuestMemory memory, IPageRelease host, Action<string> warn)
+    public VirtioBalloon(BalloonOptions options, GuestMemory memory, IPageRelease host, Action<OptionMessage> warn)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(memory);
@@ -64,7 +64,8 @@ public sealed class VirtioBalloon : IVirtioDevice
         if (options.Size >= ram)
         {
             throw new BadInputException(
-                $"--balloon {ByteSize.Format(options.Size)}: the guest has {ByteSize.Format(ram)} in all; take less");
+                $"{OptionName.Balloon.With(ByteSize.Format(options.Size))}: the guest has {ByteSize.Format(ram)} in all; take "
+                + $"less");
         }
 
         _options = options;
@@ -74,8 +75,8 @@ public sealed class VirtioBalloon : IVirtioDevice
         _target = Pages(options.Size);
         if (_pages.Gathers)
         {
-            warn($"--balloon with --mem-path: guest RAM is in huge pages of {ByteSize.Format(host.ReleaseUnit)}, "
-                + "and only whole ones go back to the host");
+            warn($"{OptionName.Balloon} with {OptionName.MemPath}: guest RAM is in huge pages of "
+                + $"{ByteSize.Format(host.ReleaseUnit)}, and only whole ones go back to the host");
         }
     }
 
@@ -306,7 +307,7 @@ public sealed class VirtioBalloon : IVirtioDevice
         if (_warned || _pages.Error == 0)
             return;
         _warned = true;
-        _warn($"--balloon: the host does not take pages back: {Errno.Explain(_pages.Error)}");
+        _warn($"{OptionName.Balloon}: the host does not take pages back: {Errno.Explain(_pages.Error)}");
     }
 
     /// <summary>virtio 1.2, 5.5.3.</summary>

@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio.Block;
 /// </summary>
 /// <param name="subject">What the warnings start with.</param>
 /// <param name="warn">Takes a line; called by one thread at a time.</param>
-internal sealed class BlockWarnings(string subject, Action<string> warn)
+internal sealed class BlockWarnings(NamedOption subject, Action<OptionMessage> warn)
 {
     private const int Unexpected = -1; // no errno
     private readonly HashSet<(BlockOperation Operation, int Errno)> _told = [];

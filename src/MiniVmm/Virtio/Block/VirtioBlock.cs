@@ -60,7 +60,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     /// <param name="warn">
     /// Takes a line for the user when the host's disk fails, once a kind of failure; on any thread.
     /// </param>
-    public VirtioBlock(IDiskImage image, DiskOptions options, int queues, Action<string> warn)
+    public VirtioBlock(IDiskImage image, DiskOptions options, int queues, Action<OptionMessage> warn)
         : this(image, options, queues, warn, static () => Stopwatch.GetElapsedTime(0).Ticks * 100)
     {
     }
@@ -70,7 +70,7 @@ public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
         IDiskImage image,
         DiskOptions options,
         int queues,
-        Action<string> warn,
+        Action<OptionMessage> warn,
         Func<long> clock,
         int workers = MostWorkers)
     {

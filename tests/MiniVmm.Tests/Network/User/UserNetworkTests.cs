@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using MiniVmm.Network;
 using MiniVmm.Network.User;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Network.User;
 
@@ -296,7 +297,7 @@ public sealed class UserNetworkTests
 
         Assert.Equal(
             $"--net user: hostfwd: TCP port {port} of the host at 127.0.0.1 is in use; choose another, or end its user",
-            refused.Message);
+            refused.OnCommandLine());
     }
 
     [Fact]
@@ -309,7 +310,7 @@ public sealed class UserNetworkTests
 
         BadInputException refused = Assert.Throws<BadInputException>(() => new UserNetwork(options));
 
-        Assert.Contains("192.0.2.1 is not one of the host's addresses", refused.Message);
+        Assert.Contains("192.0.2.1 is not one of the host's addresses", refused.OnCommandLine());
     }
 
     [Fact]
@@ -318,7 +319,7 @@ public sealed class UserNetworkTests
         BadInputException refused = Assert.Throws<BadInputException>(
             () => new UserNetwork(new UserNetOptions { Dns = new Ipv4Address(GuestWire.Host) }));
 
-        Assert.StartsWith("--net user: dns=10.0.2.2 is the host's own address", refused.Message);
+        Assert.StartsWith("--net user: dns=10.0.2.2 is the host's own address", refused.OnCommandLine());
     }
 
     [Fact]
@@ -326,7 +327,7 @@ public sealed class UserNetworkTests
     {
         BadInputException refused = Assert.Throws<BadInputException>(() => new UserNetwork(new UserNetOptions(), 65522));
 
-        Assert.StartsWith("--net user: mtu=65522 is more than libslirp's 65521", refused.Message);
+        Assert.StartsWith("--net user: mtu=65522 is more than libslirp's 65521", refused.OnCommandLine());
     }
 
     [Theory]
@@ -346,7 +347,7 @@ public sealed class UserNetworkTests
             () => new UserNetwork(new UserNetOptions(), null, "libslirp-that-is-not-there.so.0"));
 
         Assert.Equal(
-            "--net user: libslirp-that-is-not-there.so.0 is not installed; apt-get install libslirp0", refused.Message);
+            "--net user: libslirp-that-is-not-there.so.0 is not installed; apt-get install libslirp0", refused.OnCommandLine());
     }
 
     [Fact]
@@ -356,7 +357,7 @@ public sealed class UserNetworkTests
             () => new UserNetwork(new UserNetOptions(), null, "libc.so.6"));
 
         Assert.Equal(
-            "--net user: the installed libslirp has no slirp_new; MiniVmm needs libslirp 4.1 or newer", refused.Message);
+            "--net user: the installed libslirp has no slirp_new; MiniVmm needs libslirp 4.1 or newer", refused.OnCommandLine());
     }
 
     /// <returns>Bytes that the network's loop allocated while it answered so many pings.</returns>

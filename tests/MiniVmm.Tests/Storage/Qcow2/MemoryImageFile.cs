@@ -15,7 +15,7 @@ internal sealed unsafe class MemoryImageFile(byte[] contents, bool readOnly = fa
     private byte[] _durable = [.. contents];
     private int _length = contents.Length;
 
-    public string Subject => "--disk test.qcow2";
+    public NamedOption Subject => OptionName.Disk.With("test.qcow2");
 
     public bool IsReadOnly => readOnly;
 

@@ -1,5 +1,6 @@
 using MiniVmm.Host;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -49,7 +50,7 @@ public sealed class Qcow2CompressedTests : IDisposable
     {
         (byte[] image, byte[] contents) = Make(options);
         using Qcow2Image disk = Qcow2Image.Open(
-            new MemoryImageFile(image), (_, _, _) => new ArrayDisk([]), Assert.Fail);
+            new MemoryImageFile(image), (_, _, _) => new ArrayDisk([]), CommandLineText.Fail);
 
         // Readers have the first three quarters of each cluster's sectors, writers the last, so that clusters are replaced.
         var failures = new List<string>();
@@ -90,7 +91,7 @@ public sealed class Qcow2CompressedTests : IDisposable
         ulong entry = FirstEntry(image);
         image.AsSpan((int)(entry & ((1UL << 54) - 1)), 64).Fill(0xff);
         using Qcow2Image disk = Qcow2Image.Open(
-            new MemoryImageFile(image, readOnly: true), (_, _, _) => new ArrayDisk([]), Assert.Fail);
+            new MemoryImageFile(image, readOnly: true), (_, _, _) => new ArrayDisk([]), CommandLineText.Fail);
         byte[] found = new byte[SectorSize];
         for (int i = 0; i < 100; i++)
         {

@@ -1,6 +1,7 @@
 using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -83,7 +84,7 @@ public sealed class Qcow2FaultTests
         // The host cannot read the counts at the moment when two clusters are given back.
         var lines = new List<string>();
         using var file = new StubbornImageFile(memory) { FailsRead = offset => offset == BlockAt };
-        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), lines.Add))
+        using (Qcow2Image disk = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), line => lines.Add(line.OnCommandLine())))
         {
             Assert.Equal(0, disk.Discard(Cluster, 2 * Cluster));
             Assert.Equal(0, disk.Flush());
@@ -241,7 +242,7 @@ public sealed class Qcow2FaultTests
     }
 
     private static Qcow2Image Open(MemoryImageFile file) =>
-        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), Assert.Fail);
+        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), CommandLineText.Fail);
 
     /// <summary>As a guest may: hundreds of pieces, nearly all of them in the first sector.</summary>
     private static unsafe int ReadInPieces(IDiskImage disk, byte[] into)

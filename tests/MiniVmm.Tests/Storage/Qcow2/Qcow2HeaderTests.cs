@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -120,5 +121,5 @@ public sealed class Qcow2HeaderTests
         new MemoryImageFile(image, readOnly), (_, _, _) => throw new InvalidOperationException(), null);
 
     private static string Refusal(byte[] image) =>
-        Assert.Throws<BadInputException>(() => Open(image, readOnly: false)).Message;
+        Assert.Throws<BadInputException>(() => Open(image, readOnly: false)).OnCommandLine();
 }

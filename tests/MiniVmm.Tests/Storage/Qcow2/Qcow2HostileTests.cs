@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using MiniVmm.Host;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -167,5 +168,5 @@ public sealed class Qcow2HostileTests
     }
 
     private static Qcow2Image Open(MemoryImageFile file, List<string> lines) =>
-        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), lines.Add);
+        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk([]), line => lines.Add(line.OnCommandLine()));
 }

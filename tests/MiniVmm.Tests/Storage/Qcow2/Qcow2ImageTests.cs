@@ -1,6 +1,7 @@
 using MiniVmm.Host;
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -233,7 +234,7 @@ public sealed class Qcow2ImageTests : IDisposable
         DiskFile file = DiskFile.Open(_qemu.PathOf("disk"), readOnly, cache);
         try
         {
-            return Qcow2Image.Open(file, line => Assert.Fail(line));
+            return Qcow2Image.Open(file, CommandLineText.Fail);
         }
         catch
         {

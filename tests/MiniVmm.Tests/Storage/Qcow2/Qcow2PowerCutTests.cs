@@ -1,4 +1,5 @@
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -109,7 +110,10 @@ public sealed class Qcow2PowerCutTests
     }
 
     private static Qcow2Image Open(MemoryImageFile file, byte[] below) =>
-        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk(below), line => Assert.DoesNotContain("damaged", line, StringComparison.Ordinal));
+        Qcow2Image.Open(
+            file,
+            (_, _, _) => new ArrayDisk(below),
+            line => Assert.DoesNotContain("damaged", line.OnCommandLine(), StringComparison.Ordinal));
 
     private static void Judge(byte[] left, byte[] below, List<byte[]> versions, HashSet<int> open, string what)
     {

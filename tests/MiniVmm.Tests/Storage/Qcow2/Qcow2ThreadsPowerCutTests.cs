@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -161,7 +162,7 @@ public sealed class Qcow2ThreadsPowerCutTests
     }
 
     private static Qcow2Image Open(MemoryImageFile file, List<string> lines) =>
-        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk(new byte[Size / 2]), lines.Add);
+        Qcow2Image.Open(file, (_, _, _) => new ArrayDisk(new byte[Size / 2]), line => lines.Add(line.OnCommandLine()));
 
     private enum Kind
     {

@@ -1,4 +1,5 @@
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -22,7 +23,7 @@ public sealed class Qcow2ThreadsTests
         below.CopyTo(expected, 0);
         var file = new MemoryImageFile(BlankImage.Create(Size, bits, 3, 4, hasBacking ? "below" : null));
         var failures = new List<string>();
-        using (var image = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk(below), failures.Add))
+        using (var image = Qcow2Image.Open(file, (_, _, _) => new ArrayDisk(below), line => failures.Add(line.OnCommandLine())))
         {
             var threads = new List<Thread>();
             for (int i = 0; i < ThreadCount; i++)

@@ -1,5 +1,6 @@
 using MiniVmm.Storage;
 using MiniVmm.Storage.Qcow2;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Storage.Qcow2;
 
@@ -97,7 +98,7 @@ public sealed class Qcow2TurnsTests : IDisposable
         DiskFile file = DiskFile.Open(_qemu.PathOf("disk"), readOnly: false, DiskCache.Unsafe);
         try
         {
-            return Qcow2Image.Open(file, line => Assert.Fail(line));
+            return Qcow2Image.Open(file, CommandLineText.Fail);
         }
         catch
         {

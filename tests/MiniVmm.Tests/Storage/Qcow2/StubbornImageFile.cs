@@ -23,7 +23,7 @@ internal sealed class StubbornImageFile(MemoryImageFile file) : IImageFile
     /// <summary>Since the file was opened.</summary>
     public int Reads => Volatile.Read(ref _reads);
 
-    public string Subject => file.Subject;
+    public NamedOption Subject => file.Subject;
 
     public bool IsReadOnly => file.IsReadOnly;
 

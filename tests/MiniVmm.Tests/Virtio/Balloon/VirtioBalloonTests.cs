@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
 
@@ -303,7 +304,7 @@ public sealed partial class VirtioBalloonTests : IDisposable
     private VirtioBalloon Make(BalloonOptions options, IPageRelease? host = null)
     {
         _balloon?.Dispose();
-        _balloon = new VirtioBalloon(options, _memory.Memory, host ?? _host, _warnings.Add);
+        _balloon = new VirtioBalloon(options, _memory.Memory, host ?? _host, line => _warnings.Add(line.OnCommandLine()));
         _balloon.Attach(_interrupt, [_loop]);
         return _balloon;
     }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Cli;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Block;
 
@@ -150,5 +151,5 @@ internal sealed class BlockFixture : IDisposable
         Memory.Dispose();
     }
 
-    private void Warned(string line) => Warnings.Add(line);
+    private void Warned(OptionMessage line) => Warnings.Add(line.OnCommandLine());
 }

@@ -1,5 +1,6 @@
 using MiniVmm.Host;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Cli;
 using MiniVmm.Virtio.Block;
 
 namespace MiniVmm.Tests.Virtio.Fuzz;
@@ -37,7 +38,8 @@ internal sealed unsafe class FuzzDisk : IDiskImage
             Iops = host.Input.Pick(0ul, 0ul, 0ul, 20ul),
         };
         host.MayKeep = _ => false;
-        return () => new VirtioBlock(disk, options, 2, host.Fail, () => now += 10_000_000, workers: 0);
+        return () => new VirtioBlock(
+            disk, options, 2, line => host.Fail(line.OnCommandLine()), () => now += 10_000_000, workers: 0);
     }
 
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces)
