@@ -47,7 +47,8 @@ internal sealed unsafe class ExitRig : IDisposable
             Ram.Load(new LoadSegment("exit loops", 0, guest.Image));
             _core.CreateInterruptControllers();
             _ = new Platform(
-                _core.Ports, map, new NoConsole(), new NoConsole(), new NoInterrupt(), _end, TimeProvider.System);
+                _core.Ports, map, new NoConsole(), new NoConsole(), new NoInterrupt(), new NoInterrupt(), _end,
+                TimeProvider.System);
             _core.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
             _core.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
             _core.Mmio.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);
@@ -398,8 +399,12 @@ internal sealed unsafe class ExitRig : IDisposable
         }
     }
 
-    private sealed class NoInterrupt : IInterruptTrigger
+    private sealed class NoInterrupt : IInterruptTrigger, ILevelInterrupt
     {
+        public void Set(bool asserted)
+        {
+        }
+
         public void Trigger()
         {
         }

@@ -4,8 +4,9 @@ using System.Diagnostics;
 namespace MiniVmm.Devices;
 
 /// <summary>
-/// ACPI fixed hardware (ACPI 6.5, 4.8.3): PM1 event and control registers and the PM timer. Always in ACPI
-/// mode, no fixed events; SLP_EN with the S5 type switches the machine off.
+/// ACPI fixed hardware (ACPI 6.5, 4.8.3): PM1 event and control registers and the PM timer. Always in ACPI mode: SCI_EN
+/// is 1, since there is no SMI_CMD port. The only event is the power button; SLP_EN with the S5 type switches the
+/// machine off.
 /// </summary>
 public sealed class AcpiPm : IBusDevice, ISuspendable
 {
@@ -15,31 +16,47 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     /// <summary>PM timer frequency in Hz (ACPI 6.5, 4.8.3.3).</summary>
     public const ulong TimerFrequency = 3_579_545;
 
+    /// <summary>PWRBTN_STS and PWRBTN_EN (tables 4.10 and 4.11).</summary>
+    private const ushort PowerButton = 1 << 8;
+
+    /// <summary>
+    /// TMR_EN, GBL_EN, PWRBTN_EN, SLPBTN_EN, RTC_EN. All can be set, although only the button's event comes: ACPICA
+    /// reports an error when an enable bit does not read back.
+    /// </summary>
+    private const ushort EnableBits = (1 << 0) | (1 << 5) | PowerButton | (1 << 9) | (1 << 10);
+
     private const ushort SciEnable = 1 << 0;
+    private const ushort BusMasterReload = 1 << 1;
     private const ushort SleepEnable = 1 << 13;
     private const int SleepTypeShift = 10;
+    private const ushort SleepType = 7 << SleepTypeShift;
+    private const ushort ControlBits = BusMasterReload | SleepType;
     private const long NanosecondsPerSecond = 1_000_000_000;
 
     // A century, far from what the arithmetic holds.
     private const long Longest = 100L * 366 * 24 * 3600 * NanosecondsPerSecond;
 
+    private readonly ILevelInterrupt _sci;
     private readonly IPowerControl _power;
     private readonly Func<long> _clock;
     private readonly DeviceLock _lock = new();
     private long _start;
+    private ushort _status;
     private ushort _enable;
     private ushort _control;
+    private bool _sciAsserted;
 
+    /// <param name="sci">Interrupts for the events that the guest has enabled.</param>
     /// <param name="power">Told when the guest switches off.</param>
-    public AcpiPm(IPowerControl power)
-        : this(power, Stopwatch.GetTimestamp)
+    public AcpiPm(ILevelInterrupt sci, IPowerControl power)
+        : this(sci, power, Stopwatch.GetTimestamp)
     {
     }
 
     /// <param name="clock">As <see cref="Stopwatch"/>'s.</param>
-    internal AcpiPm(IPowerControl power, Func<long> clock)
+    internal AcpiPm(ILevelInterrupt sci, IPowerControl power, Func<long> clock)
     {
-        (_power, _clock) = (power, clock);
+        (_sci, _power, _clock) = (sci, power, clock);
         _start = clock();
     }
 
@@ -52,6 +69,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
         ArgumentNullException.ThrowIfNull(writer);
         using (_lock.Hold())
         {
+            writer.WriteUInt16(_status);
             writer.WriteUInt16(_enable);
             writer.WriteUInt16(_control);
             writer.WriteInt64((long)((Int128)(_clock() - _start) * NanosecondsPerSecond / Stopwatch.Frequency));
@@ -61,15 +79,24 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     public void Restore(StateReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
+        bool sciChanged;
         using (_lock.Hold())
         {
+            _status = reader.ReadUInt16();
+            reader.Check((_status & ~PowerButton) == 0, $"status 0x{_status:x4}");
             _enable = reader.ReadUInt16();
+            reader.Check((_enable & ~EnableBits) == 0, $"enable 0x{_enable:x4}");
             _control = reader.ReadUInt16();
-            reader.Check((_control & SleepEnable) == 0, $"control 0x{_control:x4}");
+            reader.Check((_control & ~ControlBits) == 0, $"control 0x{_control:x4}");
             long nanoseconds = reader.ReadInt64();
             reader.Check(nanoseconds is >= 0 and <= Longest, $"a PM timer that has run for {nanoseconds} ns");
             _start = _clock() - (long)((Int128)nanoseconds * Stopwatch.Frequency / NanosecondsPerSecond);
+            sciChanged = UpdateSci();
         }
+
+        // The interrupt controllers' state has the pin's level, but KVM does not have who holds it up.
+        if (sciChanged)
+            DriveSci();
     }
 
     public void Read(ulong offset, Span<byte> data)
@@ -77,6 +104,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
         // The registers side by side, as a guest sees them; an access of any width cuts its bytes out.
         Span<byte> registers = stackalloc byte[16];
         registers.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(registers, Volatile.Read(ref _status));
         BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
         BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], (ushort)(_control | SciEnable));
         BinaryPrimitives.WriteUInt32LittleEndian(registers[8..], Ticks(_clock() - _start));
@@ -86,20 +114,50 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
         ushort control;
+        bool sciChanged;
         using (_lock.Hold())
         {
+            // The status register as zeros: a 1 clears, and bytes not written must clear nothing.
             Span<byte> registers = stackalloc byte[16];
             registers.Clear();
             BinaryPrimitives.WriteUInt16LittleEndian(registers[2..], _enable);
             BinaryPrimitives.WriteUInt16LittleEndian(registers[4..], _control);
             data.CopyTo(registers[(int)offset..]);
-            _enable = BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]);
+            _status &= (ushort)~BinaryPrimitives.ReadUInt16LittleEndian(registers);
+            _enable = (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(registers[2..]) & EnableBits);
             control = BinaryPrimitives.ReadUInt16LittleEndian(registers[4..]);
-            _control = (ushort)(control & ~SleepEnable);
+            _control = (ushort)(control & ControlBits);
+            sciChanged = UpdateSci();
         }
 
-        if ((control & SleepEnable) != 0 && ((control >> SleepTypeShift) & 7) == IoPorts.AcpiSleepTypeS5)
+        if (sciChanged)
+            DriveSci();
+        if ((control & SleepEnable) != 0 && (control & SleepType) >> SleepTypeShift == IoPorts.AcpiSleepTypeS5)
             _power.PowerOff();
+    }
+
+    /// <summary>
+    /// Presses the power button and lets it go. Any thread may call it. The press stays pending until the guest clears
+    /// it; a second one meanwhile is the same press.
+    /// </summary>
+    /// <returns>
+    /// Whether the guest has enabled the button's event. If not, it learns of the press when it enables the event without
+    /// clearing it first; Linux and FreeBSD clear it.
+    /// </returns>
+    public bool PressPowerButton()
+    {
+        bool enabled;
+        bool sciChanged;
+        using (_lock.Hold())
+        {
+            _status |= PowerButton;
+            enabled = (_enable & PowerButton) != 0;
+            sciChanged = UpdateSci();
+        }
+
+        if (sciChanged)
+            DriveSci();
+        return enabled;
     }
 
     /// <summary>
@@ -109,5 +167,30 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     {
         (ulong seconds, ulong rest) = Math.DivRem((ulong)elapsed, (ulong)Stopwatch.Frequency);
         return (uint)(seconds * TimerFrequency + rest * TimerFrequency / (ulong)Stopwatch.Frequency);
+    }
+
+    /// <summary>Works out the SCI's level from the registers, under the lock.</summary>
+    /// <returns>Whether it changed.</returns>
+    private bool UpdateSci()
+    {
+        bool asserted = (_status & _enable) != 0;
+        bool changed = asserted != _sciAsserted;
+        Volatile.Write(ref _sciAsserted, asserted);
+        return changed;
+    }
+
+    /// <summary>
+    /// Puts the SCI's level on the line. A press and the guest's clear may meet here in the wrong order, so each looks
+    /// again after its call: whoever calls last leaves the level of the registers.
+    /// </summary>
+    private void DriveSci()
+    {
+        bool asserted;
+        do
+        {
+            asserted = Volatile.Read(ref _sciAsserted);
+            _sci.Set(asserted);
+        }
+        while (asserted != Volatile.Read(ref _sciAsserted));
     }
 }

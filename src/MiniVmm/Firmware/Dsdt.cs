@@ -5,7 +5,7 @@ namespace MiniVmm.Firmware;
 
 /// <summary>
 /// Differentiated System Description Table: how to power off, the processors, and every device that has no
-/// bus of its own to be found on. There is no PCI root.
+/// bus of its own to be found on. There is no PCI root, and no power button: the FADT has it.
 /// </summary>
 internal static class Dsdt
 {

@@ -5,7 +5,7 @@ namespace MiniVmm.Firmware;
 
 /// <summary>
 /// Fixed ACPI Description Table and the FACS it points to (ACPI 6.5, 5.2.9 and 5.2.10): power-off, reset and
-/// the PM timer at fixed ports, ACPI mode from the start, no general-purpose events and no fixed buttons.
+/// the PM timer at fixed ports, ACPI mode from the start, a fixed power button, no general-purpose events.
 /// </summary>
 internal static class Fadt
 {
@@ -32,8 +32,7 @@ internal static class Fadt
     {
         Wbinvd = 1 << 0,
         C1OnAllProcessors = 1 << 2,
-        /// <summary>Buttons, were there any, would be devices: PM1 has no bits for them.</summary>
-        NoFixedPowerButton = 1 << 4,
+        // Not PWR_BUTTON, 1 << 4: clear, it says that the power button is in PM1 and not a device in the DSDT.
         NoFixedSleepButton = 1 << 5,
         NoFixedRtcWake = 1 << 6,
         PmTimerHas32Bits = 1 << 8,
@@ -68,9 +67,8 @@ internal static class Fadt
         U16(98, NoC3);
         table[108] = Rtc.CenturyIndex;
         U16(109, (ushort)(BootArchitecture.LegacyDevices | BootArchitecture.VgaNotPresent));
-        U32(112, (uint)(Features.Wbinvd | Features.C1OnAllProcessors | Features.NoFixedPowerButton
-            | Features.NoFixedSleepButton | Features.NoFixedRtcWake
-            | Features.PmTimerHas32Bits | Features.ResetRegister));
+        U32(112, (uint)(Features.Wbinvd | Features.C1OnAllProcessors | Features.NoFixedSleepButton
+            | Features.NoFixedRtcWake | Features.PmTimerHas32Bits | Features.ResetRegister));
         IoRegister(116, IoPorts.Reset, 1, AccessSize.Byte);
         table[128] = IoPorts.ResetValue;
         table[131] = MinorVersion;

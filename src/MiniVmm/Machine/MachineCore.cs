@@ -90,6 +90,9 @@ public sealed class MachineCore : IDisposable
     /// <exception cref="KvmException">KVM has no such line.</exception>
     public IInterruptTrigger ConnectEdge(uint gsi) => Own(new IrqFdTrigger(Vm, gsi));
 
+    /// <summary>A level-triggered line as devices take it, which no other device shares.</summary>
+    public ILevelInterrupt ConnectLevel(uint gsi) => new IrqLine(Vm, gsi);
+
     /// <summary>A vCPU with a thread of its own, which the machine runs and ends.</summary>
     /// <param name="apicId">Its local APIC's id.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>

@@ -11,6 +11,7 @@ public sealed class Platform
     /// <param name="console">Takes what the guest prints on the serial port.</param>
     /// <param name="debugConsole">Takes what it prints on port 0xe9.</param>
     /// <param name="serialInterrupt">The serial port's interrupt line.</param>
+    /// <param name="sci">ACPI's interrupt line.</param>
     /// <param name="power">Told when the guest switches off, resets or exits.</param>
     /// <param name="clock">The host's time.</param>
     public Platform(
@@ -19,6 +20,7 @@ public sealed class Platform
         IConsoleSink console,
         IConsoleSink debugConsole,
         IInterruptTrigger serialInterrupt,
+        ILevelInterrupt sci,
         IPowerControl power,
         TimeProvider clock)
     {
@@ -31,7 +33,8 @@ public sealed class Platform
         ports.Add(new I8042(power), "i8042", IoPorts.I8042Data, I8042.Length);
         ports.Add(new SystemControlPortA(power), "system control port A", IoPorts.SystemControlA, 1);
         ports.Add(new VgaCrtc(), "VGA CRT controller", IoPorts.VgaCrtc, VgaCrtc.Length);
-        ports.Add(new AcpiPm(power), "ACPI power management", IoPorts.AcpiPm, AcpiPm.Length);
+        Acpi = new AcpiPm(sci, power);
+        ports.Add(Acpi, "ACPI power management", IoPorts.AcpiPm, AcpiPm.Length);
         ports.Add(
             new PciConfiguration(power),
             "PCI configuration, reset control",
@@ -40,4 +43,6 @@ public sealed class Platform
     }
 
     public Serial16550 Serial { get; }
+
+    public AcpiPm Acpi { get; }
 }

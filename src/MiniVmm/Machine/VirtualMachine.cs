@@ -25,6 +25,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly string _kernel;
     private readonly HostConsole _console;
     private readonly Serial16550 _serial;
+    private readonly AcpiPm _acpi;
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
 
@@ -59,9 +60,10 @@ public sealed class VirtualMachine : IDisposable
             IInterruptTrigger serialInterrupt = _core.ConnectEdge(IoPorts.SerialIrq);
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
             Platform platform = new(
-                _core.Ports, plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt, _core.Lifecycle,
-                TimeProvider.System);
+                _core.Ports, plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt,
+                _core.ConnectLevel(IoPorts.AcpiSciIrq), _core.Lifecycle, TimeProvider.System);
             _serial = platform.Serial;
+            _acpi = platform.Acpi;
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(plan, new VirtioBay(_core, warn), Memory, Backing, _console.Sink, warn));
 
@@ -108,6 +110,15 @@ public sealed class VirtualMachine : IDisposable
 
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
     public void Stop(StopReason reason) => Lifecycle.Stop(reason);
+
+    /// <summary>
+    /// Presses the machine's ACPI power button, from any thread; a guest that listens shuts down by itself, when it likes.
+    /// </summary>
+    /// <returns>
+    /// Whether the guest listens. A press that it does not listen to stays pending, as on a PC, but most kernels drop it.
+    /// </returns>
+    /// <exception cref="ObjectDisposedException">The machine is disposed of, and its guest had been listening.</exception>
+    public bool PowerButton() => _acpi.PressPowerButton();
 
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>

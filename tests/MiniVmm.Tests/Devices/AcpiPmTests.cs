@@ -8,10 +8,12 @@ public sealed class AcpiPmTests
     private const ulong Enable = 2;
     private const ulong Control = 4;
     private const ulong Timer = 8;
+    private const ulong PowerButton = 0x100;
+    private readonly RecordingLevel _sci = new();
     private readonly RecordingPower _power = new();
     private readonly AcpiPm _pm;
 
-    public AcpiPmTests() => _pm = new(_power);
+    public AcpiPmTests() => _pm = new(_sci, _power);
 
     [Fact]
     public void At_first_ACPI_mode_is_on_and_nothing_is_pending()
@@ -72,21 +74,180 @@ public sealed class AcpiPmTests
     }
 
     [Fact]
-    public void Event_enable_bits_are_kept_and_status_bits_never_set()
+    public void The_enable_bits_of_the_five_fixed_events_are_kept_and_no_status_bit_is_set_by_a_write()
     {
         _pm.Out(0, 0xffff_ffff, 4);
 
-        Assert.Equal(0xffff_0000UL, _pm.In(0, 4));
+        Assert.Equal(0x0721_0000UL, _pm.In(0, 4));
         _pm.Out(3, 0x01);
-        Assert.Equal(0x01ffUL, _pm.In(Enable, 2));
+        Assert.Equal(0x0121UL, _pm.In(Enable, 2));
+        Assert.Empty(_sci.Calls);
+    }
+
+    [Fact]
+    public void The_release_bit_of_the_global_lock_and_reserved_control_bits_read_0()
+    {
+        _pm.Out(Control, 0xdfff, 2);
+
+        Assert.Equal(0x1c03UL, _pm.In(Control, 2));
+    }
+
+    [Fact]
+    public void A_press_that_the_guest_listens_for_asserts_the_interrupt_until_the_guest_clears_the_status()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+
+        Assert.True(_pm.PressPowerButton());
+
+        Assert.Equal(PowerButton, _pm.In(0, 2));
+        Assert.Equal([true], _sci.Calls);
+        _pm.Out(0, PowerButton, 2);
+        Assert.Equal(0UL, _pm.In(0, 2));
+        Assert.Equal([true, false], _sci.Calls);
+    }
+
+    [Fact]
+    public void A_press_without_a_listener_is_told_so_and_stays_pending_without_an_interrupt()
+    {
+        _pm.Out(Enable, 0x0621, 2); // every event but the button
+
+        Assert.False(_pm.PressPowerButton());
+
+        Assert.Equal(PowerButton, _pm.In(0, 2));
+        Assert.Empty(_sci.Calls);
+    }
+
+    [Fact]
+    public void A_press_before_the_event_is_enabled_interrupts_when_it_is()
+    {
+        _pm.PressPowerButton();
+
+        _pm.Out(Enable, PowerButton, 2);
+
+        Assert.Equal([true], _sci.Calls);
+    }
+
+    [Fact]
+    public void A_pending_press_that_is_cleared_before_the_event_is_enabled_does_not_interrupt()
+    {
+        _pm.PressPowerButton();
+
+        _pm.Out(0, PowerButton, 2);
+        _pm.Out(Enable, PowerButton, 2);
+
+        Assert.Empty(_sci.Calls);
+    }
+
+    [Fact]
+    public void A_restored_press_holds_the_interrupt_until_the_guest_clears_it()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _pm.PressPowerButton();
+        RecordingLevel sci = new();
+        AcpiPm other = new(sci, _power);
+
+        StateReader.Restore(other, StateWriter.Save(_pm));
+
+        Assert.Equal([true], sci.Calls);
+        other.Out(0, PowerButton, 2);
+        Assert.Equal([true, false], sci.Calls);
+    }
+
+    [Fact]
+    public void Disabling_the_event_takes_the_interrupt_back_and_enabling_it_brings_it_again()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _pm.PressPowerButton();
+
+        _pm.Out(Enable, 0, 2);
+        _pm.Out(Enable, PowerButton, 2);
+
+        Assert.Equal([true, false, true], _sci.Calls);
+        Assert.Equal(PowerButton, _pm.In(0, 2));
+    }
+
+    [Theory]
+    [InlineData(0, 2, 0x0000)] // zeros clear nothing
+    [InlineData(0, 2, 0xfeff)] // nor do the ones of other bits
+    [InlineData(0, 1, 0xff)]
+    [InlineData(1, 1, 0xfe)]
+    [InlineData(2, 2, 0x0100)] // nor what is written to other registers
+    [InlineData(2, 1, 0x21)]
+    [InlineData(3, 1, 0x01)]
+    [InlineData(4, 2, 0xdfff)]
+    [InlineData(8, 4, 0xffff_ffff)]
+    public void Only_a_1_in_its_own_bit_clears_a_press(ulong offset, int width, ulong value)
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _pm.PressPowerButton();
+
+        _pm.Out(offset, value, width);
+
+        Assert.Equal(PowerButton, _pm.In(0, 2));
+        Assert.Equal([true], _sci.Calls);
+    }
+
+    [Theory]
+    [InlineData(0, 2, 0x0100)]
+    [InlineData(1, 1, 0x01)]
+    [InlineData(0, 4, 0x0100_0100)]
+    [InlineData(0, 2, 0xffff)]
+    public void A_press_is_cleared_by_accesses_of_each_width(ulong offset, int width, ulong value)
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _pm.PressPowerButton();
+
+        _pm.Out(offset, value, width);
+
+        Assert.Equal(0UL, _pm.In(0, 2));
+        Assert.Equal(PowerButton, _pm.In(Enable, 2));
+        Assert.Equal([true, false], _sci.Calls);
+    }
+
+    [Fact]
+    public void A_second_press_before_the_first_is_cleared_is_the_same_one()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+
+        Assert.True(_pm.PressPowerButton());
+        Assert.True(_pm.PressPowerButton());
+
+        Assert.Equal([true], _sci.Calls);
+        _pm.Out(0, PowerButton, 2);
+        Assert.True(_pm.PressPowerButton());
+        Assert.Equal([true, false, true], _sci.Calls);
+    }
+
+    [Fact]
+    public void A_clear_that_overtakes_the_press_on_its_way_to_the_line_leaves_the_line_low()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _sci.Meanwhile = () => _pm.Out(0, PowerButton, 2);
+
+        _pm.PressPowerButton();
+
+        Assert.Equal([false, true, false], _sci.Calls);
+    }
+
+    [Fact]
+    public void A_press_that_overtakes_the_clear_on_its_way_to_the_line_leaves_the_line_high()
+    {
+        _pm.Out(Enable, PowerButton, 2);
+        _pm.PressPowerButton();
+        _sci.Meanwhile = () => _pm.PressPowerButton();
+
+        _pm.Out(0, PowerButton, 2);
+
+        Assert.Equal([true, true, false, true], _sci.Calls);
+        Assert.True(_sci.Asserted);
     }
 
     [Fact]
     public void An_access_of_any_width_that_fits_is_served_and_narrow_reads_agree_with_wide_ones()
     {
-        _pm.Out(Enable, 0xa5c3, 2);
+        _pm.Out(Enable, 0x0521, 2);
         _pm.Out(Control, 0x1402, 2);
-        byte[] registers = [0, 0, 0xc3, 0xa5, 0x03, 0x14, 0, 0];
+        byte[] registers = [0, 0, 0x21, 0x05, 0x03, 0x14, 0, 0];
         foreach (int width in (int[])[1, 2, 4, 8])
         {
             for (int offset = 0; offset + width <= AcpiPm.Length; offset++)
@@ -100,7 +261,7 @@ public sealed class AcpiPmTests
         }
 
         Assert.Empty(_power.Calls);
-        Assert.Equal(0xa5c3UL, _pm.In(Enable, 2));
+        Assert.Equal(0x0521UL, _pm.In(Enable, 2));
     }
 
     [Fact]

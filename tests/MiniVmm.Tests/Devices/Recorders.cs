@@ -31,6 +31,26 @@ internal sealed class RecordingInterrupt : IInterruptTrigger
     }
 }
 
+/// <summary>Keeps the levels that a device put on its interrupt line.</summary>
+internal sealed class RecordingLevel : ILevelInterrupt
+{
+    /// <summary>True for asserted, in order.</summary>
+    public List<bool> Calls { get; } = [];
+
+    public bool Asserted => Calls.Count > 0 && Calls[^1];
+
+    /// <summary>Runs once, in the next call, before its level is on the line.</summary>
+    public Action? Meanwhile { get; set; }
+
+    public void Set(bool asserted)
+    {
+        Action? meanwhile = Meanwhile;
+        Meanwhile = null;
+        meanwhile?.Invoke();
+        Calls.Add(asserted);
+    }
+}
+
 /// <summary>Keeps what devices asked of the machine.</summary>
 internal sealed class RecordingPower : IPowerControl
 {

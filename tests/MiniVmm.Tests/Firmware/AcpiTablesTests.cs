@@ -130,8 +130,8 @@ public sealed class AcpiTablesTests
         Assert.Equal((0x608u, 4), (guest.U32(fadt + 76), guest.U8(fadt + 91)));
         Assert.Equal("01080001F90C000000000000", Convert.ToHexString(guest.Bytes(fadt + 116, 12)));
         Assert.Equal(IoPorts.ResetValue, guest.U8(fadt + 128));
-        // Reset register, 32-bit timer; neither a fixed button nor reduced hardware.
-        Assert.Equal(0x575u, guest.U32(fadt + 112));
+        // Reset register, 32-bit timer, fixed power button; no fixed sleep button, no reduced hardware.
+        Assert.Equal(0x565u, guest.U32(fadt + 112));
         Assert.Equal(guest.U32(fadt + 40), guest.U64(fadt + 140));
     }
 

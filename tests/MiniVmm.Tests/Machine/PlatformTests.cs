@@ -9,12 +9,15 @@ public sealed class PlatformTests
 {
     private readonly RecordingSink _sink = new();
     private readonly RecordingSink _debugSink = new();
+    private readonly RecordingLevel _sci = new();
     private readonly RecordingPower _power = new();
     private readonly Bus _ports = new("port", 0xffff);
+    private readonly Platform _platform;
 
     public PlatformTests() =>
-        _ = new Platform(
-            _ports, new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, _debugSink, new RecordingInterrupt(), _power, TimeProvider.System);
+        _platform = new Platform(
+            _ports, new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, _debugSink, new RecordingInterrupt(), _sci, _power,
+            TimeProvider.System);
 
     [Theory]
     [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it
@@ -37,6 +40,17 @@ public sealed class PlatformTests
 
         Assert.Equal([(byte)'x'], _sink.Bytes);
         Assert.Equal([(byte)'y'], _debugSink.Bytes);
+    }
+
+    [Fact]
+    public void A_press_of_the_power_button_interrupts_a_guest_that_enabled_it_at_the_FADTs_port()
+    {
+        Assert.False(_platform.Acpi.PressPowerButton());
+        Assert.True(_ports.Write(0x602, [0x00, 0x01]));
+
+        Assert.True(_platform.Acpi.PressPowerButton());
+
+        Assert.Equal([true], _sci.Calls);
     }
 
     [Fact]

@@ -35,6 +35,8 @@ internal sealed class BusSubject(
 
     public RecordingInterrupt Line { get; } = new();
 
+    public RecordingLevel Sci { get; } = new();
+
     public RecordingPower Power { get; } = new();
 
     public ManualTime Clock { get; private init; } = new(new DateTime(2026, 2, 28, 23, 59, 50));
@@ -57,7 +59,7 @@ internal sealed class BusSubject(
             string text = string.Join(',', Sink.Bytes.Skip(sent));
             string power = string.Join(',', Power.Calls.Skip(calls));
             seen.Add(string.Create(
-                CultureInfo.InvariantCulture, $"{i}: {what}; {Line.Edges - edges} edges; [{text}]; {power}"));
+                CultureInfo.InvariantCulture, $"{i}: {what}; {Line.Edges - edges} edges; level {Sci.Asserted}; [{text}]; {power}"));
         }
 
         return seen;

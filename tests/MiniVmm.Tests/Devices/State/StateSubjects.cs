@@ -28,7 +28,10 @@ internal static class StateSubjects
         [typeof(I8042)] = () => new BusSubject(at => new I8042(at.Power), I8042.Length),
         [typeof(VgaCrtc)] = () => new BusSubject(_ => new VgaCrtc(), VgaCrtc.Length),
         [typeof(AcpiPm)] =
-            () => new BusSubject(at => new AcpiPm(at.Power, () => at.Clock.Utc.Ticks * 100), AcpiPm.Length),
+            () => new BusSubject(
+                at => new AcpiPm(at.Sci, at.Power, () => at.Clock.Utc.Ticks * 100),
+                AcpiPm.Length,
+                (device, _) => ((AcpiPm)device).PressPowerButton()),
         [typeof(ResetControl)] = () => new BusSubject(at => new ResetControl(at.Power), 1),
         [typeof(PciConfiguration)] =
             () => new BusSubject(at => new PciConfiguration(at.Power), PciConfiguration.Length),
