@@ -174,6 +174,12 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// <exception cref="KvmException">The host's counter is not stable.</exception>
     public int GetTscKhz() => KvmCall.Must("KVM_GET_TSC_KHZ", Fd, KvmIoctl.KVM_GET_TSC_KHZ, 0);
 
+    /// <summary>
+    /// Tells the guest, through its kvmclock, that it was paused, so that its watchdogs do not bark (KVM_KVMCLOCK_CTRL).
+    /// </summary>
+    /// <returns>False where the guest has no kvmclock.</returns>
+    public bool TryTellOfPause() => KvmCall.Try(Fd, KvmIoctl.KVM_KVMCLOCK_CTRL, 0) >= 0;
+
     /// <summary>Sends the vCPU a non-maskable interrupt.</summary>
     /// <exception cref="KvmException">The call failed.</exception>
     public void Nmi() => KvmCall.Must("KVM_NMI", Fd, KvmIoctl.KVM_NMI, 0);

@@ -220,6 +220,15 @@ public sealed unsafe class KvmVm : IDisposable
         return clock;
     }
 
+    /// <summary>Sets the guest's kvmclock, which goes on from there.</summary>
+    /// <param name="clock">From <see cref="GetClock"/>; of its flags only KVM_CLOCK_REALTIME counts.</param>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public void SetClock(in kvm_clock_data clock)
+    {
+        fixed (kvm_clock_data* p = &clock)
+            KvmCall.Must("KVM_SET_CLOCK", Fd, KvmIoctl.KVM_SET_CLOCK, p);
+    }
+
     /// <summary>State of one in-kernel interrupt controller, for a look at it.</summary>
     /// <param name="chip">KVM_IRQCHIP_*.</param>
     /// <exception cref="KvmException">No irqchip.</exception>

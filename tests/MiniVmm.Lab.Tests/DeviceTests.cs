@@ -61,7 +61,7 @@ public sealed class DevicesBoot : IAsyncLifetime
         Fetched = (await guest.RunAsync("sha256sum </tmp/file")).Split(' ')[0];
 
         await guest.RunAsync($"echo {Greeting} >/www/index.html && httpd -p 80 -h /www");
-        using HttpClient client = new() { Timeout = TimeSpan.FromSeconds(30) };
+        using HttpClient client = new() { Timeout = TimeSpan.FromMinutes(5) };
         Forwarded = await client.GetStringAsync(new Uri($"http://127.0.0.1:{port}/index.html"));
         await guest.PowerOffAsync();
     }

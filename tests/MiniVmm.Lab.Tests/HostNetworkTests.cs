@@ -138,7 +138,7 @@ public sealed partial class HostNetworks : IAsyncLifetime
         string sent = await second.RunAsync("sha256sum </www/file");
         Transfers.Add(("bridge to tap", sent, await FetchAsync(first, "http://10.77.0.12/file")));
         Transfers.Add(("nat to nat", sent, await FetchAsync(first, $"http://{NatAddresses[1]}/file")));
-        using HttpClient client = new() { Timeout = TimeSpan.FromSeconds(30) };
+        using HttpClient client = new() { Timeout = TimeSpan.FromMinutes(5) };
         byte[] file = await client.GetByteArrayAsync(new Uri("http://10.77.0.12/file"));
         Transfers.Add((
             "bridge to host", sent, $"{Convert.ToHexStringLower(SHA256.HashData(file))}  -"));

@@ -49,6 +49,19 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
             bay.Threads?.Start();
     }
 
+    /// <summary>Waits until no device's thread is at work, and keeps it so until <see cref="Resume"/>.</summary>
+    public void Park()
+    {
+        foreach (Bay bay in _bays)
+            bay.Threads?.Park();
+    }
+
+    public void Resume()
+    {
+        foreach (Bay bay in _bays)
+            bay.Threads?.Resume();
+    }
+
     /// <summary>
     /// Stops and closes the devices, the last first; no vCPU may run any more. What was asked of them is done, or was
     /// never begun.

@@ -61,6 +61,11 @@ internal sealed class VirtioDevices : IDisposable
     /// <summary>Starts the devices' threads.</summary>
     public void Start() => _bay.Start();
 
+    /// <inheritdoc cref="VirtioBay.Park"/>
+    public void Park() => _bay.Park();
+
+    public void Resume() => _bay.Resume();
+
     /// <summary>What the devices counted so far.</summary>
     public IReadOnlyList<DeviceCounters> ReadCounters() =>
         [.. _counting.Select(row => new DeviceCounters(row.Slot.Name, row.Device.Kind, row.Device.ReadCounters()))];

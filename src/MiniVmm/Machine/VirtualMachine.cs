@@ -15,7 +15,7 @@ namespace MiniVmm.Machine;
 /// A virtual machine, from a plan to its end. Built whole or not at all: whatever the host lacks is thrown
 /// before the first instruction of the guest.
 /// </summary>
-public sealed class VirtualMachine : IDisposable
+public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 {
     private const uint MtrrDefaultType = 0x2ff;
     private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
@@ -28,6 +28,11 @@ public sealed class VirtualMachine : IDisposable
     private readonly AcpiPm _acpi;
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
+    private readonly GuestTime _time;
+    private readonly Lock _pausing = new();
+    private bool _isLive; // between its start and its end
+    private bool _paused;
+    private Task<StopReason>? _run;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
     {
@@ -51,6 +56,7 @@ public sealed class VirtualMachine : IDisposable
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
             _core.Vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
             BiosInterrupts.SetUp(_core.Vm);
+            _time = new GuestTime(_core.Vm, hasTimer: true);
             milestones.Reach("VM created");
 
             LoadAll(plan, cpuid);
@@ -120,6 +126,48 @@ public sealed class VirtualMachine : IDisposable
     /// <exception cref="ObjectDisposedException">The machine is disposed of, and its guest had been listening.</exception>
     public bool PowerButton() => _acpi.PressPowerButton();
 
+    /// <summary>Whether the machine is paused, or will be as soon as it starts.</summary>
+    public bool IsPaused
+    {
+        get
+        {
+            lock (_pausing)
+                return _paused;
+        }
+    }
+
+    /// <summary>
+    /// Stops the guest's time: when this returns, no vCPU is in the guest, each has finished its instruction, and the
+    /// devices' threads rest; requests that they had begun are done. Before the start it holds the guest back. From any
+    /// thread but the machine's own; without effect on a machine that is paused or has ended.
+    /// </summary>
+    /// <exception cref="KvmException">KVM does not tell the guest's time; the machine runs on.</exception>
+    public void Pause()
+    {
+        lock (_pausing)
+        {
+            if (_paused)
+                return;
+            if (_isLive)
+                Freeze();
+            _paused = true;
+        }
+    }
+
+    /// <summary>Lets the guest go on; without effect on a machine that is not paused.</summary>
+    /// <exception cref="KvmException">KVM does not take the guest's time back.</exception>
+    public void Resume()
+    {
+        lock (_pausing)
+        {
+            if (!_paused)
+                return;
+            if (_isLive)
+                Thaw();
+            _paused = false;
+        }
+    }
+
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
@@ -148,12 +196,21 @@ public sealed class VirtualMachine : IDisposable
         }
 
         _milestones.Reach("vCPU threads ready");
-        _core.Vcpus.Resume();
+        lock (_pausing)
+        {
+            _isLive = true;
+            if (_paused)
+                Freeze();
+            else
+                _core.Vcpus.Resume();
+        }
 
         // While the guest begins: half of what this process has in memory was for its start.
         ProgramImage.ReleaseTouched();
         Lifecycle.Wait(timeout);
         _core.Vcpus.Join();
+        lock (_pausing)
+            _isLive = false;
         _control?.Dispose(); // nobody asks for figures of devices that are going
         _console.DetachInput(); // of keys that a device would get
         _devices?.Dispose(); // which may still have something to print
@@ -164,6 +221,55 @@ public sealed class VirtualMachine : IDisposable
             _milestones.Reach("first exit of a vCPU", first.Min());
         _milestones.Reach($"end: {Lifecycle.Reason.Kind}");
         return Lifecycle.Reason;
+    }
+
+    /// <summary>
+    /// Runs the machine to its end, on threads of its own: no thread of the caller's waits. The task gives the reason; it
+    /// fails only where the machine could not start.
+    /// </summary>
+    /// <param name="timeout">Longest run, or null for none.</param>
+    /// <param name="cancellation">Ends the machine, for <see cref="StopKind.Interrupted"/>.</param>
+    /// <exception cref="HostLimitException">The host has no thread left, or a vCPU's cannot be pinned.</exception>
+    public Task<StopReason> RunAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
+    {
+        TaskCompletionSource<StopReason> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Thread thread = new(Run, maxStackSize: 256 * 1024) { IsBackground = true, Name = "machine" };
+        try
+        {
+            thread.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HostLimitException(
+                "the host has no thread for the machine; look at ulimit -u and the cgroup's pids.max", e);
+        }
+
+        return _run = end.Task;
+
+        void Run()
+        {
+            try
+            {
+                using CancellationTokenRegistration cancel =
+                    cancellation.Register(() => Stop(new(StopKind.Interrupted)));
+                Start();
+                end.SetResult(WaitForEnd(timeout));
+            }
+#pragma warning disable CA1031 // whatever it is, the task has it
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                end.SetException(failure);
+            }
+        }
+    }
+
+    /// <summary>Ends the machine and waits for its end.</summary>
+    public async Task StopAsync()
+    {
+        Stop(new(StopKind.Interrupted));
+        if (_run is { } run)
+            await run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>
@@ -187,10 +293,40 @@ public sealed class VirtualMachine : IDisposable
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files
     /// are as before.
     /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        Dispose();
+    }
+
+    /// <inheritdoc cref="DisposeAsync"/>
     public void Dispose()
     {
         _core?.Dispose(); // not there where the host could not even make a VM
         _kvm.Dispose();
+    }
+
+    private void Freeze()
+    {
+        _core.Vcpus.Pause();
+        _devices?.Park();
+        try
+        {
+            _time.Stop();
+        }
+        catch
+        {
+            _devices?.Resume();
+            _core.Vcpus.Resume();
+            throw;
+        }
+    }
+
+    private void Thaw()
+    {
+        _time.GoOn(_core.Vcpus);
+        _devices?.Resume();
+        _core.Vcpus.Resume();
     }
 
     private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<OptionMessage> warn)
