@@ -46,9 +46,17 @@ internal sealed unsafe class ExitRig : IDisposable
             _core.MapRam(new(ExitGuest.RamSize, Prealloc: true), map);
             Ram.Load(new LoadSegment("exit loops", 0, guest.Image));
             _core.CreateInterruptControllers();
-            _ = new Platform(
-                _core.Ports, map, new NoConsole(), new NoConsole(), new NoInterrupt(), new NoInterrupt(), _end,
-                TimeProvider.System);
+            DeviceSetup surroundings = new()
+            {
+                Memory = Ram,
+                Map = map,
+                Power = _end,
+                Clock = TimeProvider.System,
+                Console = new NoConsole(),
+                DebugConsole = new NoConsole(),
+            };
+            _core.Own(new DeviceSet(
+                _core, surroundings, PcPlatform.Devices(PcDevices.All)));
             _core.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
             _core.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
             _core.Mmio.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);
@@ -395,17 +403,6 @@ internal sealed unsafe class ExitRig : IDisposable
     private sealed class NoConsole : IConsoleSink
     {
         public void Write(byte value)
-        {
-        }
-    }
-
-    private sealed class NoInterrupt : IInterruptTrigger, ILevelInterrupt
-    {
-        public void Set(bool asserted)
-        {
-        }
-
-        public void Trigger()
         {
         }
     }

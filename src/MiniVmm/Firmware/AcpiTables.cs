@@ -29,7 +29,7 @@ public static class AcpiTables
 
     /// <summary>The RSDP and the tables in one piece.</summary>
     /// <param name="cpus">All processors, present or only possible.</param>
-    /// <param name="devices">What the DSDT tells of besides processors, COM1 and the clock; names must differ.</param>
+    /// <param name="devices">What the DSDT tells of besides processors; names must differ.</param>
     /// <param name="address">Guest-physical address below 4 GiB, a multiple of <see cref="Alignment"/>.</param>
     /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
     /// <exception cref="BadInputException">So many processors or devices that the tables take over 64 KiB.</exception>

@@ -1,3 +1,5 @@
+using MiniVmm.Devices;
+
 namespace MiniVmm.Firmware;
 
 /// <summary>A device that a guest finds through ACPI alone, because no bus can be asked for it.</summary>
@@ -11,6 +13,32 @@ public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
 
     /// <summary>Whether it is there; a device that is not has a _STA of 0 (ACPI 6.5, 6.3.7).</summary>
     public bool Present { get; init; } = true;
+
+    /// <summary>What the guest is told of a device; null where that is nothing.</summary>
+    public static AmlDevice? Of(DeviceDescription device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        if (device.Acpi is not { } identity)
+            return null;
+        ResourceTemplate resources = new();
+        foreach (DeviceWindow window in (DeviceWindow[])[device.Window, .. identity.Reserved])
+        {
+            if (window.IsPort)
+                resources.Io((ushort)window.Start, (byte)window.Length);
+            else
+                resources.Memory32((uint)window.Start, (uint)window.Length);
+        }
+
+        if (identity.ListsInterrupt && device.Interrupt is { } gsi)
+        {
+            if (device is { Window.IsPort: true, IsLevelTriggered: false } && gsi < InterruptWiring.IsaIrqs)
+                resources.Irq(gsi);
+            else
+                resources.Interrupt(gsi, device.IsLevelTriggered ? TriggerMode.Level : TriggerMode.Edge);
+        }
+
+        return new(identity.Name, identity.HardwareId, identity.UniqueId) { Resources = resources };
+    }
 
     internal void Write(AmlWriter aml) => aml.Device(Name, device =>
     {

@@ -12,25 +12,6 @@ internal static class Dsdt
     /// <summary>Revision 2: AML integers have 64 bits.</summary>
     private const byte Revision = 2;
 
-    /// <summary>Ports of ACPI's own and the reset register, so that a guest gives them to nobody else.</summary>
-    private static AmlDevice Motherboard => new("MBRD", "PNP0C02", 0)
-    {
-        Resources = new ResourceTemplate()
-            .Io(IoPorts.AcpiPm, IoPorts.AcpiPmTimer + 4 - IoPorts.AcpiPm)
-            .Io(IoPorts.Reset, 1),
-    };
-
-    private static AmlDevice Com1 => new("COM1", "PNP0501", 1)
-    {
-        Resources = new ResourceTemplate().Io(IoPorts.Serial, 8).Irq(IoPorts.SerialIrq),
-    };
-
-    /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
-    private static AmlDevice Rtc => new("RTC", "PNP0B00", 0)
-    {
-        Resources = new ResourceTemplate().Io(IoPorts.Rtc, 2),
-    };
-
     public static byte[] Build(FirmwareCpus cpus, IEnumerable<AmlDevice> devices)
     {
         AmlWriter aml = new();
@@ -41,7 +22,7 @@ internal static class Dsdt
             // A guest drops the whole table when two devices have one name.
             HashSet<string> names = [];
             IEnumerable<AmlDevice> processors = cpus.All.Select((cpu, uid) => Processor(uid, cpu.Present));
-            foreach (AmlDevice device in processors.Concat([Motherboard, Com1, Rtc]).Concat(devices))
+            foreach (AmlDevice device in processors.Concat(devices))
             {
                 if (!names.Add(device.Name))
                     throw new ArgumentException($"two devices are named {device.Name}", nameof(devices));

@@ -12,7 +12,7 @@ public sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
 /// in the EBDA and the ROM window, where kernels search and nothing else is kept, or in RAM that is reported as reserved.
 /// </summary>
 /// <param name="cpus">All processors, present or only possible.</param>
-/// <param name="devices">What the DSDT tells of besides processors, COM1 and the clock.</param>
+/// <param name="devices">What the DSDT tells of besides processors.</param>
 public sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices)
 {
     private static readonly GuestRange RomArea =

@@ -1,6 +1,7 @@
 using MiniVmm.Boot;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
+using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Storage;
@@ -69,6 +70,12 @@ public sealed record MachineOptions
 
     /// <summary>Whether the guest gets random numbers from the host.</summary>
     public bool Rng { get; init; }
+
+    /// <summary>The PC's devices that the machine has.</summary>
+    public PcDevices PcDevices { get; init; } = PcDevices.All;
+
+    /// <summary>Devices of one's own.</summary>
+    public IReadOnlyList<DeviceDescription> Devices { get; init; } = [];
 
     /// <summary>Tell of virtio devices on the kernel's command line, too; Linux without ACPI is told anyway.</summary>
     public bool VirtioOnCommandLine { get; init; }

@@ -1,4 +1,5 @@
 using MiniVmm.Boot;
+using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
@@ -17,9 +18,11 @@ public sealed class MachinePlan : IDisposable
         MachineOptions options,
         BootImage boot,
         FirmwareCpus cpus,
+        IReadOnlyList<DeviceDescription> devices,
         IReadOnlyList<VirtioSlot> virtio,
         IReadOnlyList<IDisposable> files)
     {
+        Devices = devices;
         Options = options;
         Boot = boot;
         Cpus = cpus;
@@ -37,6 +40,9 @@ public sealed class MachinePlan : IDisposable
     /// <summary>The processors as the firmware tables list them.</summary>
     public FirmwareCpus Cpus { get; }
 
+    /// <summary>The devices on the buses: the PC's, and those of <see cref="MachineOptions.Devices"/>.</summary>
+    public IReadOnlyList<DeviceDescription> Devices { get; }
+
     /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
     public IReadOnlyList<VirtioSlot> Virtio { get; }
 
@@ -48,6 +54,10 @@ public sealed class MachinePlan : IDisposable
         PinList.RequireOneFor(options.Topology.Count, options.Pin);
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
+        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices);
+        DeviceConflicts.Check(pc, options.Devices, memory, virtio);
+        IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
+        IEnumerable<AmlDevice> aml = devices.Select(AmlDevice.Of).OfType<AmlDevice>();
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
             .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
         List<IDisposable> files = [];
@@ -63,11 +73,11 @@ public sealed class MachinePlan : IDisposable
                 Modules = Read(options.Modules, OptionName.Module, files),
                 CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
                 Memory = memory,
-                Firmware = new(cpus, [.. virtio.Select(slot => slot.Aml)]),
+                Firmware = new(cpus, [.. aml, .. virtio.Select(slot => slot.Aml)]),
                 Decompression = options.Decompression,
             });
             files.Add(boot);
-            return new MachinePlan(options, boot, cpus, virtio, files);
+            return new MachinePlan(options, boot, cpus, devices, virtio, files);
         }
         catch
         {

@@ -40,9 +40,11 @@ public sealed record VirtioSlot(int Index, string Name, byte Gsi)
         ArgumentNullException.ThrowIfNull(options);
         string[] names = [.. options.VirtioDevices];
         bool only8259 = Says(options, WithoutIoApic);
+        IEnumerable<byte> taken = options.Devices.Select(device => device.Interrupt).OfType<byte>();
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]
             : AreNamed(options) ? [.. InterruptWiring.FreeIsaLines, .. InterruptWiring.IoApicLines]
             : [.. InterruptWiring.IoApicLines, .. InterruptWiring.FreeIsaLines];
+        lines = [.. lines.Except(taken)];
         return names.Length <= lines.Length
             ? [.. names.Select((name, index) => new VirtioSlot(index, name, lines[index]))]
             : throw new BadInputException(

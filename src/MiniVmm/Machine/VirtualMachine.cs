@@ -24,8 +24,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly Milestones _milestones;
     private readonly string _kernel;
     private readonly HostConsole _console;
-    private readonly Serial16550 _serial;
-    private readonly AcpiPm _acpi;
+    private readonly Serial16550? _serial;
+    private readonly AcpiPm? _acpi;
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
@@ -62,14 +62,20 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             LoadAll(plan, cpuid);
             milestones.Reach("kernel and tables in place");
 
-            // The interrupt outlives the console, whose input raises it.
-            IInterruptTrigger serialInterrupt = _core.ConnectEdge(IoPorts.SerialIrq);
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
-            Platform platform = new(
-                _core.Ports, plan.Memory, _console.SerialSink, _console.DebugSink, serialInterrupt,
-                _core.ConnectLevel(IoPorts.AcpiSciIrq), _core.Lifecycle, TimeProvider.System);
-            _serial = platform.Serial;
-            _acpi = platform.Acpi;
+            DeviceSetup surroundings = new()
+            {
+                Memory = Memory,
+                Map = plan.Memory,
+                Power = Lifecycle,
+                Clock = TimeProvider.System,
+                Console = _console.SerialSink,
+                DebugConsole = _console.DebugSink,
+            };
+            DeviceSet devices = _core.Own(
+                new DeviceSet(_core, surroundings, plan.Devices));
+            _serial = devices.Find<Serial16550>();
+            _acpi = devices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(plan, new VirtioBay(_core, warn), Memory, Backing, _console.Sink, warn));
 
@@ -124,7 +130,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// Whether the guest listens. A press that it does not listen to stays pending, as on a PC, but most kernels drop it.
     /// </returns>
     /// <exception cref="ObjectDisposedException">The machine is disposed of, and its guest had been listening.</exception>
-    public bool PowerButton() => _acpi.PressPowerButton();
+    public bool PowerButton() => _acpi?.PressPowerButton() ?? false;
 
     /// <summary>Whether the machine is paused, or will be as soon as it starts.</summary>
     public bool IsPaused
@@ -190,7 +196,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _console.FollowSize(console.Resize);
             _console.AttachInput(console);
         }
-        else
+        else if (_serial is not null)
         {
             _console.AttachInput(_serial);
         }
@@ -302,6 +308,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="DisposeAsync"/>
     public void Dispose()
     {
+        _console?.DetachInput(); // it raises interrupts
         _core?.Dispose(); // not there where the host could not even make a VM
         _kvm.Dispose();
     }

@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
+using MiniVmm.Machine;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Tests.Firmware;
@@ -8,13 +9,15 @@ public sealed class AcpiTablesTests
 {
     private static readonly string[] AllTables = ["FACP", "APIC", "DSDT", "FACS"];
 
+    private static AmlDevice[] Pc => [.. PcPlatform.Devices(PcDevices.All).Select(AmlDevice.Of).OfType<AmlDevice>()];
+
     private static GuestView Build(FirmwareCpus cpus, params AmlDevice[] devices) =>
-        new(AcpiTables.Build(cpus, devices));
+        new(AcpiTables.Build(cpus, [.. Pc, .. devices]));
 
     [Fact]
     public void The_root_pointer_is_where_a_guest_searches_and_both_its_sums_are_zero()
     {
-        LoadSegment segment = AcpiTables.Build(Topologies.Present(0), []);
+        LoadSegment segment = AcpiTables.Build(Topologies.Present(0), Pc);
         GuestView guest = new(segment);
 
         Assert.Equal(MemoryLayout.Acpi, segment.Address);
@@ -31,7 +34,7 @@ public sealed class AcpiTablesTests
         const ulong rsdp = 0x9fc10;
         const ulong tables = 0x12_3400;
         FirmwareCpus cpus = Topologies.Present(0, 1);
-        (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, [], rsdp, tables);
+        (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, Pc, rsdp, tables);
         byte[] bytes = new byte[rest.End - rsdp];
         pointer.Data.CopyTo(bytes);
         rest.Data.CopyTo(bytes.AsMemory((int)(tables - rsdp)));
@@ -94,7 +97,7 @@ public sealed class AcpiTablesTests
     public void More_processors_than_the_tables_have_room_for_are_refused_in_words(int processors)
     {
         BadInputException error =
-            Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors), []));
+            Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors), Pc));
         Assert.Contains($"maxcpus={processors}", error.Message, StringComparison.Ordinal);
         Assert.Contains("use 1024 or fewer", error.Message, StringComparison.Ordinal);
     }
@@ -105,7 +108,7 @@ public sealed class AcpiTablesTests
         ResourceTemplate window = new ResourceTemplate().Memory32(0xd000_0000, 0x1000).Interrupt(5, TriggerMode.Edge);
         IEnumerable<AmlDevice> devices =
             Enumerable.Range(0, 200).Select(i => new AmlDevice($"V{i:X3}", "LNRO0005", (uint)i) { Resources = window });
-        LoadSegment segment = AcpiTables.Build(Topologies.Some(1, 1024), [.. devices]);
+        LoadSegment segment = AcpiTables.Build(Topologies.Some(1, 1024), [.. Pc, .. devices]);
         Assert.True(segment.End <= MemoryLayout.AcpiEnd);
     }
 
@@ -157,7 +160,7 @@ public sealed class AcpiTablesTests
             Resources = new ResourceTemplate()
                 .Memory32((uint)MemoryLayout.VirtioMmio, 0x1000).Interrupt(5, TriggerMode.Edge),
         };
-        LoadSegment segment = AcpiTables.Build(cpus, [disk]);
+        LoadSegment segment = AcpiTables.Build(cpus, [.. Pc, disk]);
         GuestView guest = new(segment);
 
         Iasl.Check("facp", guest.TableBytes("FACP"));

@@ -12,12 +12,9 @@ public sealed class PlatformTests
     private readonly RecordingLevel _sci = new();
     private readonly RecordingPower _power = new();
     private readonly Bus _ports = new("port", 0xffff);
-    private readonly Platform _platform;
+    private readonly DeviceSet _devices;
 
-    public PlatformTests() =>
-        _platform = new Platform(
-            _ports, new GuestMemoryMap(256 * MemoryLayout.MiB), _sink, _debugSink, new RecordingInterrupt(), _sci, _power,
-            TimeProvider.System);
+    public PlatformTests() => _devices = Make(PcPlatform.Devices(PcDevices.All));
 
     [Theory]
     [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it
@@ -45,10 +42,10 @@ public sealed class PlatformTests
     [Fact]
     public void A_press_of_the_power_button_interrupts_a_guest_that_enabled_it_at_the_FADTs_port()
     {
-        Assert.False(_platform.Acpi.PressPowerButton());
+        Assert.False(_devices.Find<AcpiPm>()!.PressPowerButton());
         Assert.True(_ports.Write(0x602, [0x00, 0x01]));
 
-        Assert.True(_platform.Acpi.PressPowerButton());
+        Assert.True(_devices.Find<AcpiPm>()!.PressPowerButton());
 
         Assert.Equal([true], _sci.Calls);
     }
@@ -100,5 +97,79 @@ public sealed class PlatformTests
     {
         foreach (ulong port in (ulong[])[0x20, 0x21, 0xa0, 0xa1, 0x40, 0x43, 0x4d0, 0x4d1])
             Assert.False(_ports.Read(port, new byte[1]));
+    }
+
+    [Theory]
+    [InlineData(PcDevices.Serial, 0x3f8)]
+    [InlineData(PcDevices.DebugConsole, 0xe9)]
+    [InlineData(PcDevices.DebugExit, 0xf4)]
+    [InlineData(PcDevices.Clock, 0x70)]
+    [InlineData(PcDevices.KeyboardController, 0x64)]
+    [InlineData(PcDevices.SystemControlA, 0x92)]
+    [InlineData(PcDevices.VgaCrtc, 0x3d4)]
+    public void Each_of_them_can_be_left_out_alone(PcDevices device, ulong port)
+    {
+        Bus without = new("port", 0xffff);
+        Make(PcPlatform.Devices(PcDevices.All & ~device), without);
+
+        Assert.True(_ports.Read(port, new byte[1]));
+        Assert.False(without.Read(port, new byte[1]));
+        Assert.Equal(_ports.Windows.Count() - 1, without.Windows.Count());
+    }
+
+    [Fact]
+    public void A_device_of_ones_own_gets_its_window_its_line_and_its_end()
+    {
+        Own own = new();
+        RecordingInterrupt line = new();
+        byte? connected = null;
+        DeviceDescription description = new("own", DeviceWindow.Ports(0x500, 4), setup =>
+        {
+            setup.Edge.Trigger();
+            return own;
+        })
+        {
+            Interrupt = 5,
+        };
+
+        Make([description], new("port", 0xffff), gsi =>
+        {
+            connected = gsi;
+            return line;
+        }).Dispose();
+
+        Assert.Equal((byte?)5, connected);
+        Assert.Equal(1, line.Edges);
+        Assert.True(own.IsDisposed);
+    }
+
+    private DeviceSet Make(
+        IEnumerable<DeviceDescription> devices, Bus? ports = null, Func<byte, IInterruptTrigger>? connect = null)
+    {
+        DeviceSetup surroundings = new()
+        {
+            Memory = new([]),
+            Map = new(256 * MemoryLayout.MiB),
+            Power = _power,
+            Clock = TimeProvider.System,
+            Console = _sink,
+            DebugConsole = _debugSink,
+        };
+        return new(
+            ports ?? _ports, new("memory", ulong.MaxValue), surroundings, connect ?? (_ => new RecordingInterrupt()),
+            _ => _sci, devices);
+    }
+
+    private sealed class Own : IBusDevice, IDisposable
+    {
+        public bool IsDisposed { get; private set; }
+
+        public void Read(ulong offset, Span<byte> data) => data.Clear();
+
+        public void Write(ulong offset, ReadOnlySpan<byte> data)
+        {
+        }
+
+        public void Dispose() => IsDisposed = true;
     }
 }

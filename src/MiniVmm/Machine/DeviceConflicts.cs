@@ -1,0 +1,83 @@
+using MiniVmm.Devices;
+using MiniVmm.Memory;
+using MiniVmm.Virtio;
+
+namespace MiniVmm.Machine;
+
+/// <summary>Whether a machine's devices leave each other, RAM and KVM's controllers alone.</summary>
+internal static class DeviceConflicts
+{
+    private const ulong PageSize = 4096;
+
+    /// <summary>What KVM serves itself in a machine like this.</summary>
+    private static readonly (DeviceWindow Window, string Name)[] InKernel =
+    [
+        (DeviceWindow.Ports(0x20, 2), "the first 8259"),
+        (DeviceWindow.Ports(0x40, 4), "the 8254"),
+        (DeviceWindow.Ports(0x61, 1), "port 0x61"),
+        (DeviceWindow.Ports(0xa0, 2), "the second 8259"),
+        (DeviceWindow.Ports(0x4d0, 2), "the 8259s' edge and level control"),
+        (DeviceWindow.Memory(MemoryLayout.IoApic, PageSize), "the I/O APIC"),
+        (DeviceWindow.Memory(MemoryLayout.LocalApic, PageSize), "the local APICs"),
+        (DeviceWindow.Memory(MemoryLayout.IdentityMap, MemoryLayout.Tss + (3 * PageSize) - MemoryLayout.IdentityMap), "KVM"),
+    ];
+
+    /// <summary>Lines that KVM's own devices or the wiring need: timer, cascade.</summary>
+    private static readonly byte[] InKernelLines = [0, 2];
+
+    /// <exception cref="BadInputException">Two want the same, or one wants what there is not.</exception>
+    /// <param name="pc">The PC's devices, which fit; the i8042's window has KVM's port 0x61 in it.</param>
+    /// <param name="own">Those of one's own.</param>
+    /// <param name="memory">Where RAM is.</param>
+    /// <param name="virtio">The slots of virtio devices.</param>
+    public static void Check(
+        IReadOnlyList<DeviceDescription> pc,
+        IReadOnlyList<DeviceDescription> own,
+        GuestMemoryMap memory,
+        IReadOnlyList<VirtioSlot> virtio)
+    {
+        List<(DeviceWindow Window, string Name)> windows = [.. pc.Select(device => (device.Window, device.Name)), .. InKernel];
+        windows.AddRange(memory.Ram.Select(ram => (DeviceWindow.Memory(ram.Start, ram.Length), "guest RAM")));
+        windows.AddRange(virtio.Select(slot => (DeviceWindow.Memory(slot.Address, VirtioMmio.Length), slot.Name)));
+        Dictionary<byte, string> lines = InKernelLines.ToDictionary(line => line, _ => "the PC's timer or second 8259");
+        foreach (VirtioSlot slot in virtio)
+            lines[slot.Gsi] = slot.Name;
+        foreach (DeviceDescription device in pc)
+        {
+            if (device.Interrupt is { } line)
+                lines[line] = device.Name;
+        }
+
+        foreach (DeviceDescription device in own)
+        {
+            CheckFits(device);
+            if (windows.Find(other => Overlap(other.Window, device.Window)) is { Name: { } owner })
+                throw new BadInputException($"{device.Name}: {device.Window} overlap those of {owner}");
+            windows.Add((device.Window, device.Name));
+            if (device.Interrupt is not { } gsi)
+                continue;
+            if (!lines.TryAdd(gsi, device.Name))
+                throw new BadInputException($"{device.Name}: interrupt line {gsi} is that of {lines[gsi]}");
+        }
+    }
+
+    private static void CheckFits(DeviceDescription device)
+    {
+        DeviceWindow window = device.Window;
+        ulong limit = window.IsPort ? ushort.MaxValue : ulong.MaxValue - 1;
+        if (window.Length == 0 || window.Start > limit || window.Length - 1 > limit - window.Start)
+            throw new BadInputException($"{device.Name}: {window.Length} {(window.IsPort ? "ports" : "bytes")} at "
+                + $"0x{window.Start:x} do not fit");
+        if (device.Interrupt >= InterruptRouter.IoApicPins)
+            throw new BadInputException($"{device.Name}: there is no interrupt line {device.Interrupt}; use 0 to 23");
+
+        // Of descriptors that ACPI has for it, ours hold a byte of ports and addresses below 4 GiB.
+        if (device.Acpi is not null && window is { IsPort: true, Length: > byte.MaxValue })
+            throw new BadInputException($"{device.Name}: ACPI can tell of 255 ports at most, not of {window.Length}");
+        if (device.Acpi is not null && !window.IsPort && window.Range.End > MemoryLayout.HighRam)
+            throw new BadInputException($"{device.Name}: ACPI tells of windows below 4 GiB only; {window} is not");
+    }
+
+    private static bool Overlap(DeviceWindow one, DeviceWindow other) =>
+        one.IsPort == other.IsPort && one.Range.Overlaps(other.Range);
+}

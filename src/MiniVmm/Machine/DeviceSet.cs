@@ -1,0 +1,63 @@
+using MiniVmm.Devices;
+
+namespace MiniVmm.Machine;
+
+/// <summary>The described devices of a machine, made and put on their buses; those that can be are disposed of with it.</summary>
+internal sealed class DeviceSet : IDisposable
+{
+    private readonly List<(DeviceDescription Description, IBusDevice Device)> _devices = [];
+
+    /// <summary>Makes the devices of a machine.</summary>
+    /// <param name="core">Where registers and interrupts go.</param>
+    /// <param name="surroundings">What all devices get; each gets its own line as well.</param>
+    /// <param name="devices">What to make.</param>
+    /// <exception cref="Kvm.KvmException">No more files for interrupt lines.</exception>
+    public DeviceSet(MachineCore core, DeviceSetup surroundings, IEnumerable<DeviceDescription> devices)
+        : this(core.Ports, core.Mmio, surroundings, gsi => core.ConnectEdge(gsi), gsi => core.ConnectLevel(gsi), devices)
+    {
+    }
+
+    internal DeviceSet(
+        Bus ports,
+        Bus memory,
+        DeviceSetup surroundings,
+        Func<byte, IInterruptTrigger> connectEdge,
+        Func<byte, ILevelInterrupt> connectLevel,
+        IEnumerable<DeviceDescription> devices)
+    {
+        try
+        {
+            foreach (DeviceDescription description in devices)
+            {
+                DeviceSetup setup = surroundings;
+                if (description.Interrupt is { } gsi)
+                {
+                    setup = description.IsLevelTriggered
+                        ? setup with { Level = connectLevel(gsi) }
+                        : setup with { Edge = connectEdge(gsi) };
+                }
+
+                IBusDevice device = description.Create(setup);
+                _devices.Add((description, device));
+                (description.Window.IsPort ? ports : memory).Add(
+                    device, description.Name, description.Window.Start, description.Window.Length);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The machine's device of a kind, or null.</summary>
+    public T? Find<T>()
+        where T : class, IBusDevice => _devices.Select(each => each.Device).OfType<T>().FirstOrDefault();
+
+    public void Dispose()
+    {
+        for (int i = _devices.Count - 1; i >= 0; i--)
+            (_devices[i].Device as IDisposable)?.Dispose();
+        _devices.Clear();
+    }
+}

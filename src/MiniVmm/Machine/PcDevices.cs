@@ -1,0 +1,114 @@
+using MiniVmm.Devices;
+
+namespace MiniVmm.Machine;
+
+/// <summary>The PC's devices that a machine can do without.</summary>
+[Flags]
+public enum PcDevices
+{
+    None = 0,
+
+    /// <summary>COM1, a 16550A at ports 0x3f8–0x3ff.</summary>
+    Serial = 1 << 0,
+
+    /// <summary>Text at port 0xe9.</summary>
+    DebugConsole = 1 << 1,
+
+    /// <summary>The end of the machine at port 0xf4.</summary>
+    DebugExit = 1 << 2,
+
+    /// <summary>The clock chip at ports 0x70 and 0x71.</summary>
+    Clock = 1 << 3,
+
+    /// <summary>The keyboard controller, without a keyboard, at ports 0x60 and 0x64.</summary>
+    KeyboardController = 1 << 4,
+
+    /// <summary>System control port A, 0x92.</summary>
+    SystemControlA = 1 << 5,
+
+    /// <summary>A VGA's CRT controller at ports 0x3d4 and 0x3d5.</summary>
+    VgaCrtc = 1 << 6,
+
+    All = (1 << 7) - 1,
+}
+
+/// <summary>
+/// The devices of a PC, each described in one place; those that KVM emulates itself are not here. ACPI's registers and the
+/// reset register are in every machine, since its tables promise them.
+/// </summary>
+internal static class PcPlatform
+{
+    public static DeviceDescription Serial { get; } = new(
+        "serial port COM1",
+        DeviceWindow.Ports(IoPorts.Serial, Serial16550.Length),
+        setup => new Serial16550(setup.Console, setup.Edge))
+    {
+        Interrupt = IoPorts.SerialIrq,
+        Acpi = new("COM1", "PNP0501", 1),
+    };
+
+    /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
+    public static DeviceDescription Clock { get; } = new(
+        "real-time clock", DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length), setup => new Rtc(setup.Map, setup.Clock))
+    {
+        Acpi = new("RTC", "PNP0B00", 0),
+    };
+
+    /// <summary>ACPI's own ports and the reset register, so that a guest gives them to nobody else.</summary>
+    public static DeviceDescription PowerManagement { get; } = new(
+        "ACPI power management",
+        DeviceWindow.Ports(IoPorts.AcpiPm, AcpiPm.Length),
+        setup => new AcpiPm(setup.Level, setup.Power))
+    {
+        Interrupt = IoPorts.AcpiSciIrq,
+        IsLevelTriggered = true,
+        Acpi = new("MBRD", "PNP0C02", 0)
+        {
+            Reserved = [DeviceWindow.Ports(IoPorts.Reset, 1)],
+            ListsInterrupt = false,
+        },
+    };
+
+    /// <summary>The devices of a machine, in the order that its DSDT lists them.</summary>
+    public static IReadOnlyList<DeviceDescription> Devices(PcDevices chosen)
+    {
+        List<DeviceDescription> devices = [PowerManagement];
+        if (chosen.HasFlag(PcDevices.Serial))
+            devices.Add(Serial);
+        if (chosen.HasFlag(PcDevices.Clock))
+            devices.Add(Clock);
+        if (chosen.HasFlag(PcDevices.DebugConsole))
+        {
+            devices.Add(new(
+                "debug console",
+                DeviceWindow.Ports(IoPorts.DebugConsole, 1),
+                setup => new DebugConsole(setup.DebugConsole)));
+        }
+
+        if (chosen.HasFlag(PcDevices.DebugExit))
+        {
+            devices.Add(new(
+                "debug exit",
+                DeviceWindow.Ports(IoPorts.DebugExit, DebugExit.Length),
+                setup => new DebugExit(setup.Power)));
+        }
+
+        if (chosen.HasFlag(PcDevices.KeyboardController))
+            devices.Add(new("i8042", DeviceWindow.Ports(IoPorts.I8042Data, I8042.Length), setup => new I8042(setup.Power)));
+        if (chosen.HasFlag(PcDevices.SystemControlA))
+        {
+            devices.Add(new(
+                "system control port A",
+                DeviceWindow.Ports(IoPorts.SystemControlA, 1),
+                setup => new SystemControlPortA(setup.Power)));
+        }
+
+        if (chosen.HasFlag(PcDevices.VgaCrtc))
+            devices.Add(new("VGA CRT controller", DeviceWindow.Ports(IoPorts.VgaCrtc, VgaCrtc.Length), _ => new VgaCrtc()));
+        devices.Add(new(
+            "PCI configuration, reset control",
+            DeviceWindow.Ports(IoPorts.PciConfigAddress, PciConfiguration.Length),
+            setup => new PciConfiguration(setup.Power)));
+        return devices;
+    }
+}
