@@ -51,6 +51,7 @@ public static unsafe class ExitDecoder
 
     private static ExitKind WithoutData(kvm_run* run) => run->exit_reason switch
     {
+        KvmExitReason.KVM_EXIT_HLT => ExitKind.Halt,
         KvmExitReason.KVM_EXIT_SHUTDOWN => ExitKind.TripleFault,
         KvmExitReason.KVM_EXIT_INTERNAL_ERROR => ExitKind.InternalError,
         KvmExitReason.KVM_EXIT_FAIL_ENTRY => ExitKind.FailedEntry,

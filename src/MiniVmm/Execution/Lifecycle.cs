@@ -16,6 +16,9 @@ public enum StopKind
     /// <summary>A write to the debug-exit port.</summary>
     DebugExit,
 
+    /// <summary>A vCPU halted in a machine without interrupt controllers, where nothing can wake it.</summary>
+    Halted,
+
     /// <summary>Triple fault, KVM internal error, failed entry, or an exit that nothing handles.</summary>
     Crash,
 
@@ -35,7 +38,7 @@ public enum StopKind
 /// <summary>The end of a virtual machine.</summary>
 /// <param name="Kind">Why.</param>
 /// <param name="Value">
-/// The value of a debug exit, the index of the vCPU that crashed or reached the page, or the errno of a closed output.
+/// The value of a debug exit, the index of the vCPU that halted, crashed or reached the page, or the errno of a closed output.
 /// </param>
 public readonly record struct StopReason(StopKind Kind, uint Value = 0)
 {
@@ -113,6 +116,46 @@ public sealed class Lifecycle : IPowerControl, IDisposable
         }
 
         return Reason;
+    }
+
+    /// <summary>
+    /// Has a machine's whole run done on a thread of its own, so that no thread of the caller's waits for the guest.
+    /// </summary>
+    /// <param name="run">Starts the machine, and returns at its end.</param>
+    /// <param name="cancellation">Ends it, for <see cref="StopKind.Interrupted"/>.</param>
+    /// <returns>What <paramref name="run"/> returns or throws.</returns>
+    /// <exception cref="HostLimitException">The host has no thread left.</exception>
+    internal Task<StopReason> RunAsync(Func<StopReason> run, CancellationToken cancellation)
+    {
+        TaskCompletionSource<StopReason> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Thread thread = new(Run, maxStackSize: 256 * 1024) { IsBackground = true, Name = "machine" };
+        try
+        {
+            thread.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new HostLimitException(
+                "the host has no thread for the machine; look at ulimit -u and the cgroup's pids.max", e);
+        }
+
+        return end.Task;
+
+        void Run()
+        {
+            try
+            {
+                using CancellationTokenRegistration cancel =
+                    cancellation.Register(() => Stop(new(StopKind.Interrupted)));
+                end.SetResult(run());
+            }
+#pragma warning disable CA1031 // whatever it is, the task has it
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                end.SetException(failure);
+            }
+        }
     }
 
     public void Dispose() => _ended.Dispose();

@@ -196,6 +196,9 @@ public sealed unsafe class RunLoop(
             case ExitKind.SystemReset:
                 lifecycle.Reset();
                 break;
+            case ExitKind.Halt:
+                lifecycle.Stop(new(StopKind.Halted, (uint)index));
+                break;
             case ExitKind.Nothing:
                 break;
             default:

@@ -10,6 +10,9 @@ public enum ExitKind
     MmioRead,
     MmioWrite,
 
+    /// <summary>KVM_EXIT_HLT: only where KVM has no interrupt controllers, which wait for the wake-up themselves.</summary>
+    Halt,
+
     /// <summary>KVM_EXIT_SHUTDOWN: a fault while delivering a double fault.</summary>
     TripleFault,
 

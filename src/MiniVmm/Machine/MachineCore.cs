@@ -7,7 +7,7 @@ namespace MiniVmm.Machine;
 
 /// <summary>
 /// What every machine has before it has a device: KVM's VM, guest RAM, the two buses, interrupt lines, vCPUs, and one end.
-/// Parts are added in the order of <see cref="MapRam"/>, <see cref="CreateInterruptControllers"/>, devices, vCPUs.
+/// Parts are added in this order: RAM, interrupt controllers where it has them, devices, vCPUs.
 /// </summary>
 public sealed class MachineCore : IDisposable
 {
@@ -69,6 +69,12 @@ public sealed class MachineCore : IDisposable
         return backing;
     }
 
+    /// <summary>Allocates anonymous guest RAM from address 0 and maps it; the machine frees it.</summary>
+    /// <param name="size">Bytes, whole pages, at least <see cref="GuestMemoryMap.MinimumSize"/>.</param>
+    /// <exception cref="BadInputException">It is no such size.</exception>
+    /// <exception cref="HostLimitException">The host cannot give that much.</exception>
+    public RamBacking MapRam(ulong size) => MapRam(new MemoryOptions(size), new GuestMemoryMap(size));
+
     /// <summary>Lets APIC ids have 32 bits, in routes and in messages; before the first vCPU.</summary>
     /// <exception cref="KvmException">This KVM cannot.</exception>
     public void EnableX2Apic() => Vm.EnableCapability(
@@ -105,6 +111,24 @@ public sealed class MachineCore : IDisposable
         Vcpus.Add(thread);
         return thread;
     }
+
+    /// <summary>
+    /// Runs all vCPUs to the machine's end, on threads of their own: no thread of the caller's waits.
+    /// </summary>
+    /// <param name="cancellation">Ends the machine, for <see cref="StopKind.Interrupted"/>.</param>
+    /// <returns>Why it ended; a vCPU that halts ends a machine without interrupt controllers.</returns>
+    /// <exception cref="HostLimitException">The host has no thread left, or a vCPU's cannot be pinned.</exception>
+    public Task<StopReason> RunAsync(CancellationToken cancellation = default) => Lifecycle.RunAsync(
+        () =>
+        {
+            Vcpus.Start();
+            Vcpus.WaitUntilOut();
+            Vcpus.Resume();
+            StopReason reason = Lifecycle.Wait(timeout: null);
+            Vcpus.Join();
+            return reason;
+        },
+        cancellation);
 
     /// <summary>Has the machine dispose of something at its end, the last first, after the vCPUs.</summary>
     public T Own<T>(T part)

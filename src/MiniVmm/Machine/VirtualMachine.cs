@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
@@ -120,6 +121,14 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         return new VirtualMachine(KvmSystem.Open(), plan, milestones, warn);
     }
 
+    /// <summary>Builds the machine; the plan can be disposed of afterwards.</summary>
+    /// <param name="plan">What to build.</param>
+    /// <param name="warn">Takes one line for each thing that is not as asked, or hurts; null for nobody.</param>
+    /// <exception cref="VmmException">The host cannot, or an option does not fit it.</exception>
+    /// <exception cref="KvmException">KVM refused something.</exception>
+    public static VirtualMachine Create(MachinePlan plan, Action<string>? warn = null) =>
+        Create(plan, new Milestones(), warn ?? (_ => { }));
+
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
     public void Stop(StopReason reason) => Lifecycle.Stop(reason);
 
@@ -230,6 +239,14 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
+    /// The guest's console of <see cref="ConsoleKind.Stream"/>: what it prints is read, what is written is typed. Ends with
+    /// the machine; a guest waits for a reader that does not read, and one that closes it ends the machine. Take it once.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The console is another kind, or was taken.</exception>
+    public Stream OpenConsole() =>
+        new NetworkStream(new Socket(new SafeSocketHandle(_console.TakeStream(), ownsHandle: true)), ownsSocket: true);
+
+    /// <summary>
     /// Runs the machine to its end, on threads of its own: no thread of the caller's waits. The task gives the reason; it
     /// fails only where the machine could not start.
     /// </summary>
@@ -238,36 +255,13 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <exception cref="HostLimitException">The host has no thread left, or a vCPU's cannot be pinned.</exception>
     public Task<StopReason> RunAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
     {
-        TaskCompletionSource<StopReason> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Thread thread = new(Run, maxStackSize: 256 * 1024) { IsBackground = true, Name = "machine" };
-        try
-        {
-            thread.Start();
-        }
-        catch (OutOfMemoryException e)
-        {
-            throw new HostLimitException(
-                "the host has no thread for the machine; look at ulimit -u and the cgroup's pids.max", e);
-        }
-
-        return _run = end.Task;
-
-        void Run()
-        {
-            try
+        return _run = Lifecycle.RunAsync(
+            () =>
             {
-                using CancellationTokenRegistration cancel =
-                    cancellation.Register(() => Stop(new(StopKind.Interrupted)));
                 Start();
-                end.SetResult(WaitForEnd(timeout));
-            }
-#pragma warning disable CA1031 // whatever it is, the task has it
-            catch (Exception failure)
-#pragma warning restore CA1031
-            {
-                end.SetException(failure);
-            }
-        }
+                return WaitForEnd(timeout);
+            },
+            cancellation);
     }
 
     /// <summary>Ends the machine and waits for its end.</summary>

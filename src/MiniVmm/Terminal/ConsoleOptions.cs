@@ -16,6 +16,9 @@ public enum ConsoleKind
     /// Standard input goes to the virtio console; its text and the serial port's both go to standard output.
     /// </summary>
     Virtio,
+
+    /// <summary>A stream of the program that runs the machine, both ways.</summary>
+    Stream,
 }
 
 /// <summary>Where the text of port 0xe9 goes.</summary>

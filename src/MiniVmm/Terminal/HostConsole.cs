@@ -25,6 +25,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private JobControl? _job;
     private ConsoleInput? _input;
     private TerminalSize? _size;
+    private StreamPair? _pair;
     private bool _disposed;
 
     /// <param name="options">Where the texts go.</param>
@@ -41,6 +42,7 @@ internal sealed unsafe class HostConsole : IDisposable
             {
                 ConsoleKind.None => null,
                 ConsoleKind.File => Open(options.ConsolePath!, OptionName.Console),
+                ConsoleKind.Stream => new ConsoleOutput((_pair = new StreamPair()).Fd, ownsFd: false, lifecycle),
                 _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
             };
             _debugOutput = options.DebugConsole switch
@@ -54,6 +56,7 @@ internal sealed unsafe class HostConsole : IDisposable
         catch
         {
             _output?.Dispose();
+            _pair?.Dispose();
             throw;
         }
 
@@ -86,12 +89,19 @@ internal sealed unsafe class HostConsole : IDisposable
         ? new(OptionName.Debugcon, _options.DebugConsolePath ?? Word(_options.DebugConsole))
         : new(OptionName.Console, _options.ConsolePath ?? Word(_options.Console));
 
+    /// <summary>The other end of <see cref="ConsoleKind.Stream"/>, once.</summary>
+    /// <exception cref="InvalidOperationException">The console is no stream, or it was taken.</exception>
+    public int TakeStream() =>
+        _pair?.TakePeer() ?? throw new InvalidOperationException("the machine's console is no stream, or was taken");
+
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
 
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
     public void AttachInput(IConsoleKeys console)
     {
+        if (_pair is not null)
+            _input = new ConsoleInput(_pair.Fd, console, _lifecycle, terminal: false);
         if (!_takesInput)
             return;
         if (TerminalMode.Of(StandardInput) is { } terminal)
@@ -127,6 +137,7 @@ internal sealed unsafe class HostConsole : IDisposable
         _merged?.Flush();
         _output?.Dispose();
         _debugOutput?.Dispose();
+        _pair?.Dispose();
         _job?.Dispose();
         _terminal?.Dispose();
     }
