@@ -9,23 +9,25 @@ OUT := out
 BINARY := $(OUT)/minivmm
 GUESTS := $(OUT)/guests
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
+LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm
+SAMPLES := add-two-numbers own-device boot-many
 SUITES := MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Guest.Tests MiniVmm.Lab.Tests
 
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
-.PHONY: build run test check bench format clean guests tools
+.PHONY: build run test check bench format clean guests tools pack samples
 
 build: $(BINARY) guests ## the binary out/minivmm and the test kernels in out/guests/
 
 run: build ## boot the bundled test kernel
 	$(BINARY) run --smp 2 --mem 256M $(GUESTS)/hello.elf
 
-test: build ## every suite, Linux in the lab included
+test: build samples ## every suite, Linux in the lab included
 	tests/run $(SUITES)
 
-check: build ## the suites that need no lab; without a usable /dev/kvm, those that need no KVM
+check: build samples ## the suites that need no lab; without a usable /dev/kvm, those that need no KVM
 	@if [[ -c /dev/kvm ]] && (exec 3<>/dev/kvm) 2>/dev/null; then tests/run $(filter-out MiniVmm.Lab.Tests,$(SUITES)); \
 	else echo 'not run: MiniVmm.Guest.Tests, for want of a usable /dev/kvm; make test runs them in the lab'; \
 	  tests/run MiniVmm.Kvm.Tests MiniVmm.Tests; fi
@@ -36,11 +38,19 @@ bench: build ## exits, start-up, memory and many machines, beside a C twin and Q
 	bench/compare-start
 	bench/many-machines
 
+pack: | tools ## the NuGet packages in out/packages
+	rm -rf $(OUT)/packages
+	for library in $(LIBRARIES); do dotnet pack src/$$library -c Release -o $(OUT)/packages -v quiet; done
+
+samples: pack ## the programs in samples/, from the packages alone
+	rm -rf $(OUT)/samples
+	for sample in $(SAMPLES); do dotnet build samples/$$sample -c Release -v quiet; done
+
 format: tools ## put the sources into the project's style
 	dotnet format MiniVmm.sln
 
 clean: ## all that make made, but for the lab's downloads
-	rm -rf $(BINARY) $(GUESTS) $(OUT)/publish $(OUT)/test-results
+	rm -rf $(BINARY) $(GUESTS) $(OUT)/publish $(OUT)/test-results $(OUT)/packages $(OUT)/samples
 	find src tests bench -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
 
 $(BINARY): $(SOURCES) | tools

@@ -269,7 +269,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     {
         Stop(new(StopKind.Interrupted));
         if (_run is { } run)
-            await run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)run).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>

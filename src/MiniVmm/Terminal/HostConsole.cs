@@ -25,7 +25,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private JobControl? _job;
     private ConsoleInput? _input;
     private TerminalSize? _size;
-    private StreamPair? _pair;
+    private readonly StreamPair? _pair;
     private bool _disposed;
 
     /// <param name="options">Where the texts go.</param>
