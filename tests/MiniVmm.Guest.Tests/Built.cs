@@ -11,10 +11,13 @@ internal static class Built
     /// <summary>A test kernel, by its file's name.</summary>
     public static string Guest(string name) => Existing(Path.Combine("guests", name));
 
+    /// <summary>A program of samples/, by its folder's name.</summary>
+    public static string Sample(string name) => Existing(Path.Combine("samples", "bin", name, "release", name));
+
     private static string Existing(string name)
     {
         string path = Path.Combine(Root, "out", name);
-        Assert.True(File.Exists(path), $"There is no {path}: run `make build` first.");
+        Assert.True(File.Exists(path), $"There is no {path}: run `make build samples` first.");
         return path;
     }
 

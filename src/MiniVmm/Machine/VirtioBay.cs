@@ -53,13 +53,13 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
     public void Park()
     {
         foreach (Bay bay in _bays)
-            bay.Threads?.Park();
+            bay.Transport?.Park();
     }
 
     public void Resume()
     {
         foreach (Bay bay in _bays)
-            bay.Threads?.Resume();
+            bay.Transport?.Resume();
     }
 
     /// <summary>

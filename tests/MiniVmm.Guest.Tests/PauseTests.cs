@@ -1,0 +1,147 @@
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>Machines of the library, paused and resumed, and work done on a vCPU's thread.</summary>
+public sealed class PauseTests : IClassFixture<UsableKvm>
+{
+    private const ulong Counter = 0x2000;
+
+    // again: inc dword ptr [Counter]; out 0x80, al; jmp again
+    private static readonly byte[] Counting = [0x66, 0xff, 0x06, 0x00, 0x20, 0xe6, 0x80, 0xeb, 0xf7];
+
+    [Fact]
+    public async Task A_paused_vCPU_does_nothing_and_goes_on_where_it_was()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using MachineCore machine = Bare(kvm);
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => Count(machine) > 100);
+
+        machine.Vcpus.Pause();
+        uint count = Count(machine);
+        long exits = machine.Vcpus[0].Statistics.Total;
+        Assert.Equal(VcpuState.Paused, machine.Vcpus[0].State);
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        Assert.Equal((count, exits), (Count(machine), machine.Vcpus[0].Statistics.Total));
+        machine.Vcpus.Resume();
+
+        await UntilAsync(() => Count(machine) > count + 100);
+        machine.Lifecycle.PowerOff();
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+    }
+
+    [Fact]
+    public async Task Work_for_a_vCPU_is_done_on_its_thread_between_two_entries_and_after_its_end_here()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using MachineCore machine = Bare(kvm);
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+        string? thread = null;
+        ulong rip = 0;
+        await UntilAsync(() => machine.Vcpus[0].State == VcpuState.Running);
+
+        machine.Vcpus[0].Invoke(vcpu => (thread, rip) = (Thread.CurrentThread.Name, vcpu.GetRegs().rip));
+
+        Assert.Equal("vcpu0", thread);
+        Assert.InRange(rip, 0x1000ul, 0x1009ul);
+        Assert.Throws<InvalidTimeZoneException>(() => machine.Vcpus[0].Invoke(_ => throw new InvalidTimeZoneException()));
+        machine.Vcpus.Pause();
+        machine.Vcpus[0].Invoke(vcpu => vcpu.SetRegs(vcpu.GetRegs() with { rbx = 42 }));
+        machine.Vcpus.Resume();
+        machine.Lifecycle.PowerOff();
+        await run;
+        machine.Vcpus[0].Invoke(vcpu => rip = vcpu.GetRegs().rbx);
+        Assert.Equal(42ul, rip);
+    }
+
+    [Fact]
+    public async Task A_machine_that_is_paused_before_its_start_waits_and_then_boots()
+    {
+        using MachinePlan plan = Plan("hello.elf");
+        await using VirtualMachine machine = VirtualMachine.Create(plan);
+        using StreamReader console = new(machine.OpenConsole());
+        machine.Pause();
+
+        Task<StopReason> run = machine.RunAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        Task<string> text = console.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => machine.Vcpus[0].State == VcpuState.Paused);
+        Assert.True(machine.IsPaused);
+        Assert.Equal(0, machine.Vcpus[0].Statistics.Total);
+        machine.Resume();
+
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+        Assert.EndsWith("hello: ok\n", (await text).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_machine_is_paused_and_resumed_a_hundred_times_and_boots_all_the_same()
+    {
+        using MachinePlan plan = Plan("smp.elf", 2);
+        await using VirtualMachine machine = VirtualMachine.Create(plan);
+        using StreamReader console = new(machine.OpenConsole());
+        Task<StopReason> run = machine.RunAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        Task<string> text = console.ReadToEndAsync(TestContext.Current.CancellationToken);
+
+        for (int i = 0; i < 100; i++)
+        {
+            machine.Pause();
+            machine.Pause();
+            machine.Resume();
+        }
+
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+        Assert.EndsWith("smp: ok\n", (await text).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        machine.Pause();
+        machine.Resume();
+    }
+
+    [Fact]
+    public async Task A_paused_machine_can_be_ended()
+    {
+        using MachinePlan plan = Plan("crash.elf", append: "hang");
+        await using VirtualMachine machine = VirtualMachine.Create(plan);
+        await using Stream console = machine.OpenConsole();
+        Task<StopReason> run = machine.RunAsync(cancellation: TestContext.Current.CancellationToken);
+        machine.Pause();
+
+        await machine.StopAsync();
+
+        Assert.Equal(StopKind.Interrupted, (await run).Kind);
+    }
+
+    private static MachinePlan Plan(string kernel, int processors = 1, string append = "") => MachinePlan.Create(new()
+    {
+        Kernel = Built.Guest(kernel),
+        CommandLine = append,
+        Topology = new(processors, 1, 1),
+        Memory = new MemoryOptions(32 * MemoryLayout.MiB),
+        Console = ConsoleKind.Stream,
+    });
+
+    private static MachineCore Bare(KvmSystem kvm)
+    {
+        MachineCore machine = new(kvm);
+        machine.MapRam(2 * MemoryLayout.MiB);
+        machine.Memory.Ram.Load(new LoadSegment("code", 0x1000, Counting));
+        KvmVcpu vcpu = machine.AddVcpu(0).Vcpu;
+        kvm_sregs sregs = vcpu.GetSregs();
+        sregs.cs = sregs.cs with { @base = 0, selector = 0 };
+        vcpu.SetSregs(sregs);
+        vcpu.SetRegs(new kvm_regs { rip = 0x1000, rflags = 2 });
+        return machine;
+    }
+
+    private static uint Count(MachineCore machine) =>
+        machine.Memory.Ram.TryRead(Counter, out uint count) ? count : throw new InvalidOperationException();
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        while (!condition())
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Diagnostics;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>The programs in samples/, which see the packages of MiniVmm alone, do what the README says.</summary>
+public sealed class SampleTests : IClassFixture<UsableKvm>
+{
+    [Fact]
+    public async Task A_bare_machine_adds_two_numbers() =>
+        Assert.Equal((0, "2 + 3 = 5\nthe machine has halted\n"), await RunAsync("add-two-numbers"));
+
+    [Fact]
+    public async Task A_kernel_works_with_a_device_of_ones_own()
+    {
+        (int status, string output) = await RunAsync("own-device", Built.Guest("squarer.elf"));
+
+        Assert.Equal(
+            [
+                "1 squared is 1", "2 squared is 4", "3 squared is 9", "5 squared is 25", "7 squared is 49",
+                "10 squared is 100", "squarer: ok", "the machine has ended: PowerOff",
+            ],
+            output.ReplaceLineEndings("\n").TrimEnd().Split('\n'));
+        Assert.Equal(0, status);
+    }
+
+    [Fact]
+    public async Task A_harness_boots_twenty_kernels_at_once_and_sees_the_one_that_fails()
+    {
+        string[] good = [.. Enumerable.Repeat(Built.Guest("hello.elf"), 19)];
+
+        (int status, string output) = await RunAsync("boot-many", [.. good, Built.Guest("exit-code.elf")]);
+
+        Assert.Equal(19, output.Split("hello.elf        PowerOff   hello: ok\n").Length - 1);
+        Assert.Contains("exit-code.elf    DebugExit  exit-code: ok\n", output, StringComparison.Ordinal);
+        Assert.Equal(1, status);
+    }
+
+    private static async Task<(int Status, string Output)> RunAsync(string sample, params string[] arguments)
+    {
+        ProcessStartInfo start = new(Built.Sample(sample), arguments) { RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, output);
+    }
+}
