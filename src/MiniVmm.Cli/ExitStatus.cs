@@ -34,7 +34,7 @@ internal static class ExitStatus
     /// <summary>What a machine's end is to the caller of <c>minivmm run</c>.</summary>
     public static int Of(StopReason reason) => reason.Kind switch
     {
-        StopKind.PowerOff or StopKind.Reset => Success,
+        StopKind.PowerOff or StopKind.Reset or StopKind.Halted => Success,
         StopKind.DebugExit => FromDebugExit(reason.Value),
         StopKind.Crash => GuestCrash,
         StopKind.Timeout => Timeout,

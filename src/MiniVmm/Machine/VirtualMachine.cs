@@ -126,7 +126,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <param name="warn">Takes one line for each thing that is not as asked, or hurts; null for nobody.</param>
     /// <exception cref="VmmException">The host cannot, or an option does not fit it.</exception>
     /// <exception cref="KvmException">KVM refused something.</exception>
-    public static VirtualMachine Create(MachinePlan plan, Action<string>? warn = null) =>
+    public static VirtualMachine Create(MachinePlan plan, Action<OptionMessage>? warn = null) =>
         Create(plan, new Milestones(), warn ?? (_ => { }));
 
     /// <summary>Ends the machine from outside, from any thread, before or while it runs.</summary>
