@@ -8,9 +8,16 @@ public static class SecondsText
     private const double Most = 1e9; // 31 years
 
     /// <exception cref="BadInputException">Not a number, 0, or more than a thousand million.</exception>
-    public static TimeSpan Parse(string text, OptionName option) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
-            && seconds is > 0 and <= Most
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new BadInputException($"{option.With(text)}: not a number of seconds; write one as in 10 or 0.5");
+    public static TimeSpan Parse(string text, OptionName option) => TryParse(text, out TimeSpan time)
+        ? time
+        : throw new BadInputException($"{option.With(text)}: not a number of seconds; write one as in 10 or 0.5");
+
+    /// <returns>False where it is not a number, 0, or more than a thousand million.</returns>
+    public static bool TryParse(string text, out TimeSpan time)
+    {
+        bool good = double.TryParse(
+            text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and <= Most;
+        time = good ? TimeSpan.FromSeconds(seconds) : default;
+        return good;
+    }
 }

@@ -4,6 +4,7 @@ using MiniVmm.Cli;
 using MiniVmm.Configuration;
 using MiniVmm.Execution;
 using MiniVmm.Host;
+using MiniVmm.Hosting;
 using MiniVmm.Kvm;
 using MiniVmm.Measurement;
 using MiniVmm.Tests.Cli;
@@ -20,6 +21,7 @@ public sealed partial class ArchitectureTests
         [typeof(RunLoop).Assembly] = ["Host", "Kvm"],
         [typeof(ExitReport).Assembly] = ["Host", "Kvm", ""],
         [typeof(OptionTexts).Assembly] = [""],
+        [typeof(RestartPolicy).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement"],
     };
 

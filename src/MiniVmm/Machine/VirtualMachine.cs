@@ -109,6 +109,12 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 
     private Lifecycle Lifecycle => _core.Lifecycle;
 
+    /// <summary>The balloon as it is now; null for a machine without one.</summary>
+    public BalloonState? Balloon => _devices?.Balloon is { } balloon ? new(balloon.Target, balloon.Actual) : null;
+
+    /// <summary>What disks, networks and whatever else counts have counted so far; at any time.</summary>
+    public IReadOnlyList<DeviceCounters> ReadDeviceCounters() => _devices?.ReadCounters() ?? [];
+
     /// <summary>Builds the machine; the plan can be disposed of afterwards.</summary>
     /// <param name="plan">What to build.</param>
     /// <param name="milestones">Notes the steps of the start.</param>

@@ -1,0 +1,101 @@
+using MiniVmm.Diagnostics;
+using MiniVmm.Execution;
+using MiniVmm.Kvm;
+using MiniVmm.Machine;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Hosting;
+
+/// <summary>Machines as they are.</summary>
+internal sealed class KvmMachines : IMachineFactory
+{
+    public IMachineRun Create(MachineOptions options, Action<string>? console, Action<OptionMessage> warn)
+    {
+        if (console is not null)
+            options = options with { Console = ConsoleKind.Stream };
+        using MachinePlan plan = MachinePlan.Create(options);
+        VirtualMachine machine = VirtualMachine.Create(plan, new Milestones(), warn);
+        return new Run(machine, console is null ? Task.CompletedTask : FollowAsync(machine.OpenConsole(), console));
+    }
+
+    private static async Task FollowAsync(Stream stream, Action<string> console)
+    {
+        await using (stream.ConfigureAwait(false))
+            await ConsoleLines.FollowAsync(stream, console).ConfigureAwait(false);
+    }
+
+    private sealed class Run(VirtualMachine machine, Task console) : IMachineRun
+    {
+        private KvmStats[]? _stats;
+
+        public VirtualMachine Machine => machine;
+
+        public Task<StopReason> RunAsync(TimeSpan? timeout) => machine.RunAsync(timeout);
+
+        public void Pause() => machine.Pause();
+
+        public void Resume() => machine.Resume();
+
+        public bool PressPowerButton()
+        {
+            try
+            {
+                return machine.PowerButton();
+            }
+            catch (ObjectDisposedException)
+            {
+                return true; // it has ended since
+            }
+        }
+
+        public void Stop() => machine.Stop(new(StopKind.Interrupted));
+
+        public OptionMessage? ExplainEnd() => machine.ExplainEnd();
+
+        public MachineFigures ReadFigures()
+        {
+            VcpuStatistics[] vcpus = [.. machine.Vcpus.Select(vcpu => vcpu.Statistics)];
+            TimeSpan inGuest = Sum(vcpus.Select(vcpu => vcpu.InGuest));
+            TimeSpan outside = Sum(vcpus.Select(vcpu => vcpu.Outside));
+            bool timed = inGuest > TimeSpan.Zero;
+            return new()
+            {
+                Exits = vcpus.SelectMany(vcpu => vcpu.ByReason).GroupBy(row => row.Reason)
+                    .ToDictionary(rows => rows.Key.ToString(), rows => rows.Sum(row => row.Count)),
+                InGuest = timed ? inGuest : null,
+                Outside = timed ? outside : null,
+                Devices = machine.ReadDeviceCounters()
+                    .SelectMany(device => device.Counters.Select(row => (Key: (device.Name, row.Key), row.Value)))
+                    .ToDictionary(row => row.Key, row => row.Value),
+                MemoryBytes = machine.Backing.Length,
+                Balloon = machine.Balloon,
+            };
+        }
+
+        public IReadOnlyList<VcpuProgress>? ReadProgress()
+        {
+            _stats ??= [.. machine.Vcpus.Select(vcpu => vcpu.Vcpu.OpenStats())];
+            List<VcpuProgress> progress = [];
+            foreach (KvmStats vcpu in _stats)
+            {
+                // "blocking" came with Linux 5.17; without it an idle guest looks like a hung one.
+                if (!vcpu.TryRead("exits", out ulong exits) || !vcpu.TryRead("irq_exits", out ulong interrupts)
+                    || !vcpu.TryRead("blocking", out ulong blocking))
+                    return null;
+                progress.Add(new(exits - interrupts, blocking != 0));
+            }
+
+            return progress;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (KvmStats vcpu in _stats ?? [])
+                vcpu.Dispose();
+            await machine.DisposeAsync().ConfigureAwait(false);
+            await console.ConfigureAwait(false); // to the last line: the machine has closed its end
+        }
+
+        private static TimeSpan Sum(IEnumerable<TimeSpan> times) => times.Aggregate(TimeSpan.Zero, (sum, time) => sum + time);
+    }
+}

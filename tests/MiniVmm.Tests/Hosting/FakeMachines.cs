@@ -1,0 +1,93 @@
+using System.Threading.Channels;
+using MiniVmm.Execution;
+using MiniVmm.Hosting;
+using MiniVmm.Machine;
+
+namespace MiniVmm.Tests.Hosting;
+
+/// <summary>Machines without a KVM, whose guests do what a test says.</summary>
+internal sealed class FakeMachines : IMachineFactory
+{
+    private readonly Channel<FakeRun> _made = Channel.CreateUnbounded<FakeRun>();
+
+    /// <summary>What the next machines cannot be built for.</summary>
+    public Queue<VmmException?> Problems { get; } = new();
+
+    /// <summary>Whether guests listen to their power buttons.</summary>
+    public bool Listens { get; set; } = true;
+
+    /// <summary>Each machine as it is built.</summary>
+    public ValueTask<FakeRun> NextAsync() => _made.Reader.ReadAsync(TestContext.Current.CancellationToken);
+
+    public bool TryNext() => _made.Reader.TryRead(out _);
+
+    public IMachineRun Create(MachineOptions options, Action<string>? console, Action<OptionMessage> warn)
+    {
+        if (Problems.TryDequeue(out VmmException? problem) && problem is not null)
+            throw problem;
+        FakeRun run = new(options, console, Listens);
+        _made.Writer.TryWrite(run);
+        return run;
+    }
+}
+
+internal sealed class FakeRun(MachineOptions options, Action<string>? console, bool listens) : IMachineRun
+{
+    private readonly TaskCompletionSource<StopReason> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public MachineOptions Options => options;
+
+    public Action<string>? Console => console;
+
+    public VirtualMachine? Machine => null;
+
+    public TimeSpan? Timeout { get; private set; }
+
+    public bool IsPaused { get; private set; }
+
+    public int Presses { get; private set; }
+
+    public bool IsDisposed { get; private set; }
+
+    public OptionMessage? Report { get; set; }
+
+    public MachineFigures Figures { get; set; } = MachineFigures.None;
+
+    public IReadOnlyList<VcpuProgress>? Progress { get; set; }
+
+    /// <summary>What the guest does when its button is pressed.</summary>
+    public Action<FakeRun> OnPress { get; set; } = _ => { };
+
+    public void End(StopKind kind, uint value = 0) => _end.TrySetResult(new(kind, value));
+
+    public Task<StopReason> RunAsync(TimeSpan? timeout)
+    {
+        Timeout = timeout;
+        return _end.Task;
+    }
+
+    public void Pause() => IsPaused = true;
+
+    public void Resume() => IsPaused = false;
+
+    public bool PressPowerButton()
+    {
+        Presses++;
+        OnPress(this);
+        return listens;
+    }
+
+    public void Stop() => End(StopKind.Interrupted);
+
+    public OptionMessage? ExplainEnd() => Report;
+
+    public MachineFigures ReadFigures() => Figures;
+
+    public IReadOnlyList<VcpuProgress>? ReadProgress() => Progress;
+
+    public ValueTask DisposeAsync()
+    {
+        IsDisposed = true;
+        return ValueTask.CompletedTask;
+    }
+}
