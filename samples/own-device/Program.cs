@@ -27,7 +27,7 @@ await using VirtualMachine machine = VirtualMachine.Create(plan);
 await using Stream console = machine.OpenConsole();
 Task<StopReason> run = machine.RunAsync(TimeSpan.FromMinutes(1));
 await console.CopyToAsync(Console.OpenStandardOutput());
-Console.WriteLine($"the machine has ended: {(await run).Kind}");
+Console.WriteLine($"the machine ended: {(await run).Kind}");
 
 /// <summary>Squares the number at offset 0; the result is at offset 4 when it interrupts.</summary>
 internal sealed class Squarer(IInterruptTrigger interrupt) : IBusDevice

@@ -115,7 +115,7 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     [Theory]
     [InlineData("mail", "stats", "running are: web")]
     [InlineData("../web", "stats", "not a name")]
-    [InlineData("web", "reboot", "info, stats, balloon or stop")]
+    [InlineData("web", "reboot", "info, stats, balloon, pause, resume or stop")]
     [InlineData("web", "balloon 96X", "not a size")]
     [InlineData("web", "stop now", "one word too many")]
     [InlineData("web", "stop now again", "one word too many")]

@@ -7,7 +7,7 @@ public sealed class SampleTests : IClassFixture<UsableKvm>
 {
     [Fact]
     public async Task A_bare_machine_adds_two_numbers() =>
-        Assert.Equal((0, "2 + 3 = 5\nthe machine has halted\n"), await RunAsync("add-two-numbers"));
+        Assert.Equal((0, "2 + 3 = 5\nthe machine ended: Halted\n"), await RunAsync("add-two-numbers"));
 
     [Fact]
     public async Task A_kernel_works_with_a_device_of_ones_own()
@@ -17,7 +17,7 @@ public sealed class SampleTests : IClassFixture<UsableKvm>
         Assert.Equal(
             [
                 "1 squared is 1", "2 squared is 4", "3 squared is 9", "5 squared is 25", "7 squared is 49",
-                "10 squared is 100", "squarer: ok", "the machine has ended: PowerOff",
+                "10 squared is 100", "squarer: ok", "the machine ended: PowerOff",
             ],
             output.ReplaceLineEndings("\n").TrimEnd().Split('\n'));
         Assert.Equal(0, status);

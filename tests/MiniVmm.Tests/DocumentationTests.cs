@@ -36,6 +36,15 @@ public sealed partial class DocumentationTests
         Assert.Contains(Links("README.md"), link => link == "LICENSE");
     }
 
+    [Fact]
+    public void The_readme_lists_the_smallest_sample_as_it_is()
+    {
+        string sample = File.ReadAllText(Path.Combine(Repository.Root, "samples/add-two-numbers/Program.cs"));
+
+        Assert.Contains($"```csharp\n{sample}```", File.ReadAllText(Path.Combine(Repository.Root, "README.md")), StringComparison.Ordinal);
+        Assert.InRange(sample.Split('\n').Length - 1, 1, 15);
+    }
+
     [Theory]
     [InlineData("docs/memory.md", null)]
     [InlineData("docs/memory.md#swap", null)]

@@ -13,10 +13,12 @@ public static class ControlVerbs
         new InfoVerb(),
         new StatsVerb(),
         new BalloonVerb(),
+        new PauseVerb(),
+        new ResumeVerb(),
         new StopVerb(),
     ];
 
-    /// <summary>"info, stats, balloon or stop".</summary>
+    /// <summary>"info, stats, balloon or stop", as an error has them.</summary>
     public static string Names(IReadOnlyList<ControlVerb> verbs)
     {
         string[] names = [.. verbs.Select(verb => verb.Name)];

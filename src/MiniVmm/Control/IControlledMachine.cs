@@ -18,6 +18,12 @@ public interface IControlledMachine
     /// <remarks>Only called where <see cref="Balloon"/> is not null.</remarks>
     void SetBalloon(ulong bytes);
 
+    /// <summary>Stops the guest's time; when it returns no vCPU is in the guest. Without effect on a paused machine.</summary>
+    void Pause();
+
+    /// <summary>Lets the guest go on; without effect on one that is not paused.</summary>
+    void Resume();
+
     /// <summary>Ends the machine, as SIGTERM does; returns at once.</summary>
     void Stop();
 }

@@ -27,6 +27,19 @@ public static class EntryRegisters
         rflags = Rflags,
     };
 
+    /// <summary>
+    /// Real mode with all segments at 0, so that RIP is the address of the first instruction, below 64 KiB. A processor
+    /// after its reset (SDM vol. 3, 10.1.4) differs in its code segment alone.
+    /// </summary>
+    /// <param name="reset">The registers of a new vCPU.</param>
+    public static kvm_sregs RealMode(kvm_sregs reset)
+    {
+        kvm_sregs sregs = reset;
+        sregs.cs.@base = 0;
+        sregs.cs.selector = 0;
+        return sregs;
+    }
+
     /// <summary>Segment and control registers at entry; what the mode does not say keeps its reset value.</summary>
     public static kvm_sregs Special(EntryState entry, kvm_sregs reset)
     {

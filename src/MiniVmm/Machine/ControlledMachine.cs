@@ -27,11 +27,15 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
                 vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
         ],
         Backing = machine.Backing.Description,
-        GuestMemory = _balloon?.RequestStatistics(Patience)?.ByName(),
+        GuestMemory = machine.IsPaused ? null : _balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer
         Devices = devices?.ReadCounters() ?? [],
     };
 
     public void SetBalloon(ulong bytes) => _balloon?.SetTarget(bytes);
+
+    public void Pause() => machine.Pause();
+
+    public void Resume() => machine.Resume();
 
     public void Stop() => machine.Stop(new(StopKind.Interrupted));
 }

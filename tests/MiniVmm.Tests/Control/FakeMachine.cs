@@ -27,7 +27,11 @@ internal sealed class FakeMachine : IControlledMachine
     public int Stops { get; private set; }
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {Stops} stops";
+    public string Said => $"{Balloon}, {Stops} stops, {Pauses} pauses, {Resumes} resumes";
+
+    public int Pauses { get; private set; }
+
+    public int Resumes { get; private set; }
 
     public Exception? Failure { get; init; }
 
@@ -46,6 +50,10 @@ internal sealed class FakeMachine : IControlledMachine
     public MachineStatistics ReadStatistics() => Failure is null ? Statistics : throw Failure;
 
     public void SetBalloon(ulong bytes) => _balloon = _balloon! with { TargetBytes = bytes };
+
+    public void Pause() => Pauses++;
+
+    public void Resume() => Resumes++;
 
     public void Stop() => Stops++;
 

@@ -1,0 +1,19 @@
+using System.Text.Json;
+
+namespace MiniVmm.Control.Verbs;
+
+/// <summary><c>resume</c>: a paused guest goes on.</summary>
+internal sealed class ResumeVerb : ControlVerb
+{
+    public override string Name => "resume";
+
+    public override string Help => "Let a paused guest go on";
+
+    public override bool ChangesMachine => true;
+
+    internal override Action<Utf8JsonWriter>? Execute(VerbCall call)
+    {
+        call.Machine.Resume();
+        return null;
+    }
+}
