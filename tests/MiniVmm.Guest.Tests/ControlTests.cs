@@ -68,6 +68,20 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task The_power_button_of_a_guest_without_a_driver_for_it_says_so_and_the_guest_runs_on()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web");
+
+        MinivmmResult press = await RunAsync("ctl", "web", "powerdown");
+
+        Assert.Contains(
+            "ctl web powerdown: the guest does not listen to its power button",
+            press.With(ExitStatus.HostLimit).Errors,
+            StringComparison.Ordinal);
+        Assert.Equal(["name", "web"], Names(await RunAsync("ps")));
+    }
+
+    [Fact]
     public async Task A_guest_that_ends_by_itself_takes_its_socket_with_it()
     {
         MinivmmResult run = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));
@@ -115,7 +129,7 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     [Theory]
     [InlineData("mail", "stats", "running are: web")]
     [InlineData("../web", "stats", "not a name")]
-    [InlineData("web", "reboot", "info, stats, balloon, pause, resume or stop")]
+    [InlineData("web", "reboot", "info, stats, balloon, pause, resume, powerdown or stop")]
     [InlineData("web", "balloon 96X", "not a size")]
     [InlineData("web", "stop now", "one word too many")]
     [InlineData("web", "stop now again", "one word too many")]

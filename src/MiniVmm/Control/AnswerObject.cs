@@ -21,6 +21,9 @@ internal readonly struct AnswerObject(JsonElement content)
         }
     }
 
+    public bool? Flag(string name) =>
+        Has(name, JsonValueKind.True, out _) ? true : Has(name, JsonValueKind.False, out _) ? false : null;
+
     public long? Number(string name) =>
         Has(name, JsonValueKind.Number, out JsonElement value) && value.TryGetInt64(out long number) ? number : null;
 

@@ -15,6 +15,7 @@ public static class ControlVerbs
         new BalloonVerb(),
         new PauseVerb(),
         new ResumeVerb(),
+        new PowerdownVerb(),
         new StopVerb(),
     ];
 

@@ -24,6 +24,10 @@ public interface IControlledMachine
     /// <summary>Lets the guest go on; without effect on one that is not paused.</summary>
     void Resume();
 
+    /// <summary>Presses the ACPI power button; returns at once, whatever the guest makes of it.</summary>
+    /// <returns>Whether the guest listens to it.</returns>
+    bool PressPowerButton();
+
     /// <summary>Ends the machine, as SIGTERM does; returns at once.</summary>
     void Stop();
 }

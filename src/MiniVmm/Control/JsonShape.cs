@@ -82,6 +82,12 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         },
         required: false);
 
+    public JsonShape<T> Flag(string member, Func<T, bool> get, string? about = null) => Add(
+        member,
+        about,
+        schema => schema.WriteString("type", "boolean"),
+        (writer, value) => writer.WriteBoolean(member, get(value)));
+
     public JsonShape<T> Time(string member, Func<T, DateTimeOffset> get, string? about = null) => Add(
         member,
         about,

@@ -37,5 +37,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public void Resume() => machine.Resume();
 
+    public bool PressPowerButton() => machine.PowerButton();
+
     public void Stop() => machine.Stop(new(StopKind.Interrupted));
 }

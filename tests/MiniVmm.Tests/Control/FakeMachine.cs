@@ -26,8 +26,13 @@ internal sealed class FakeMachine : IControlledMachine
 
     public int Stops { get; private set; }
 
+    public int Presses { get; private set; }
+
+    /// <summary>Whether the guest has a driver for its power button.</summary>
+    public bool ListensToButton { get; init; } = true;
+
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {Stops} stops, {Pauses} pauses, {Resumes} resumes";
+    public string Said => $"{Balloon}, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes";
 
     public int Pauses { get; private set; }
 
@@ -54,6 +59,12 @@ internal sealed class FakeMachine : IControlledMachine
     public void Pause() => Pauses++;
 
     public void Resume() => Resumes++;
+
+    public bool PressPowerButton()
+    {
+        Presses++;
+        return ListensToButton;
+    }
 
     public void Stop() => Stops++;
 

@@ -81,6 +81,22 @@ public sealed class VerbOutcomeTests : IDisposable
         Assert.Equal((set.Line, null), (shown.Line, shown.Shortfall));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_power_button_is_pressed_once_and_a_guest_that_does_not_listen_to_it_is_reported(bool listens)
+    {
+        FakeMachine machine = new() { ListensToButton = listens };
+
+        VerbOutcome outcome = Ask(new PowerdownVerb(), machine);
+
+        Assert.Equal(1, machine.Presses);
+        Assert.Equal(listens, outcome.Content.GetProperty("guestListens").GetBoolean());
+        Assert.Equal(listens, outcome.Shortfall is null);
+        if (!listens)
+            Assert.StartsWith("the guest does not listen to its power button", outcome.Shortfall, StringComparison.Ordinal);
+    }
+
     private static VerbOutcome Ask(ControlVerb verb, FakeMachine machine, VerbArguments? arguments = null)
     {
         using ControlServer server = ControlServer.Listen("web", machine);
