@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Tmds.Linux;
+using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Host;
 
@@ -19,6 +21,22 @@ public static unsafe partial class Linux
 
     /// <summary>timerfd_create: reads do not wait.</summary>
     public const int TFD_NONBLOCK = 0x800;
+
+    /// <summary>Waits until a descriptor is ready for <paramref name="events"/>, or broken; false after so long.</summary>
+    /// <param name="fd">What poll(2) takes; a signal on the way does not shorten the wait.</param>
+    /// <param name="events">POLLIN, POLLOUT.</param>
+    /// <param name="atMost">Up to 24 days; 0 looks only.</param>
+    public static bool Wait(int fd, short events, TimeSpan atMost)
+    {
+        long end = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
+        while (true)
+        {
+            pollfd ready = new() { fd = fd, events = events };
+            int count = poll(&ready, 1, (int)Math.Max(0, end - Environment.TickCount64));
+            if (count >= 0 || errno != EINTR)
+                return count > 0;
+        }
+    }
 
     /// <summary>
     /// ioctl(2) with the request as unsigned as it is: KVM's have bit 31 set. The error is in

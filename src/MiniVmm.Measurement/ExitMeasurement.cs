@@ -36,7 +36,7 @@ public sealed class ExitMeasurement
         _settings = settings;
         _progress = progress;
         _cancellation = cancellation;
-        Thread.Sleep(50); // for a frequency that is good to some parts in a million
+        _ = cancellation.WaitHandle.WaitOne(50); // for a frequency that is good to some parts in a million
         _hertz = _clock.Hertz;
         double tick = 1e9 / _hertz;
         _tallies = [.. settings.Loops.Select(loop => new LoopTally(loop, tick))];

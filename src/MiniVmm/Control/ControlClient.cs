@@ -1,25 +1,21 @@
 using System.Buffers;
 using System.Text.Json;
 using MiniVmm.Host;
-using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;
 
 /// <summary>The other side of a control socket: one request at a time, and its answer.</summary>
-public sealed unsafe class ControlClient : IDisposable
+public sealed class ControlClient : IDisposable
 {
     /// <summary>How long an answer may take: the machine waits a second for its guest's figures.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
-    /// <summary>pidfd_open(2), x86-64.</summary>
-    private const int SYS_pidfd_open = 434;
 
     private const int MaxAnswer = 1 << 20;
 
     private readonly UnixSocket _socket;
     private readonly byte[] _buffer = new byte[16 * 1024];
-    private readonly int _pidfd;
+    private readonly ProcessHandle? _process;
 
     private ControlClient(string name, UnixSocket socket)
     {
@@ -27,7 +23,7 @@ public sealed unsafe class ControlClient : IDisposable
         _socket = socket;
 
         // While it is connected the number is still that process; later another one may have it.
-        _pidfd = (int)(long)syscall(SYS_pidfd_open, socket.Peer.Pid, 0);
+        _process = ProcessHandle.TryOpen(socket.Peer.Pid);
     }
 
     public string Name { get; }
@@ -43,11 +39,7 @@ public sealed unsafe class ControlClient : IDisposable
         UnixSocket socket = UnixSocket.Create();
         try
         {
-            long end = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-            int error;
-            while ((error = socket.Connect(directory.Socket(name))) == -Errno.EAGAIN
-                && Environment.TickCount64 < end)
-                Thread.Sleep(10);
+            int error = socket.Connect(directory.Socket(name), Patience);
             return error switch
             {
                 0 => new ControlClient(name, socket),
@@ -82,19 +74,13 @@ public sealed unsafe class ControlClient : IDisposable
     }
 
     /// <summary>Waits until the machine's process has ended; false after so long.</summary>
-    public bool WaitForEnd(TimeSpan atMost)
-    {
-        if (_pidfd < 0)
-            return _socket.Wait(POLLIN, atMost); // closed with it
-        pollfd ended = new() { fd = _pidfd, events = POLLIN };
-        return poll(&ended, 1, (int)atMost.TotalMilliseconds) > 0;
-    }
+    public bool WaitForEnd(TimeSpan atMost) =>
+        _process?.WaitForEnd(atMost) ?? _socket.Wait(POLLIN, atMost); // an older kernel: the socket is closed with it
 
     public void Dispose()
     {
         _socket.Dispose();
-        if (_pidfd >= 0)
-            _ = close(_pidfd);
+        _process?.Dispose();
     }
 
     private static BadInputException Unknown(string name)

@@ -68,7 +68,7 @@ public sealed unsafe class ControlDirectory : IDisposable
         {
             if (Environment.TickCount64 > end)
                 throw new HostLimitException($"{Path}: locked by another process for {LongestLock / 1000} s");
-            Thread.Sleep(5);
+            Thread.Sleep(5); // flock(2) knows no limit, and a holder that was stopped by a signal may not hold up all others
         }
 
         return new DirectoryLock(_fd);

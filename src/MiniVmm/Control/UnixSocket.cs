@@ -5,7 +5,7 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;
 
-/// <summary>A stream socket of unix(7) that never waits. Calls give 0 or a count, or the errno negated.</summary>
+/// <summary>A stream socket of unix(7) that does not wait. Calls give 0 or a count, or the errno negated.</summary>
 /// <remarks>Not System.Net.Sockets, which would add its own thread and epoll, and a fifth to the binary.</remarks>
 internal sealed unsafe class UnixSocket : IDisposable
 {
@@ -55,6 +55,22 @@ internal sealed unsafe class UnixSocket : IDisposable
         return connect(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 ? 0 : -errno;
     }
 
+    /// <summary>The one call that waits: for its turn, where too many wait already.</summary>
+    /// <returns>As without <paramref name="patience"/>; -EAGAIN where that was not enough.</returns>
+    public int Connect(string path, TimeSpan patience)
+    {
+        long* limit = stackalloc long[] { (long)patience.TotalSeconds, patience.Milliseconds * 1000L }; // struct timeval
+        int flags = fcntl(Fd, F_GETFL);
+        if (setsockopt(Fd, SOL_SOCKET, SO_SNDTIMEO, limit, 2 * sizeof(long)) != 0
+            || fcntl(Fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
+            return -errno;
+        int error;
+        do
+            error = Connect(path);
+        while (error == -EINTR);
+        return fcntl(Fd, F_SETFL, flags) == 0 ? error : -errno;
+    }
+
     /// <returns>Null if there is nobody any more.</returns>
     public UnixSocket? Accept()
     {
@@ -89,18 +105,8 @@ internal sealed unsafe class UnixSocket : IDisposable
         }
     }
 
-    /// <summary>Waits until it is ready for <paramref name="events"/>, or broken; false after so long.</summary>
-    public bool Wait(short events, TimeSpan atMost)
-    {
-        long end = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
-        while (true)
-        {
-            pollfd ready = new() { fd = Fd, events = events };
-            int count = poll(&ready, 1, (int)Math.Max(0, end - Environment.TickCount64));
-            if (count >= 0 || errno != EINTR)
-                return count > 0;
-        }
-    }
+    /// <inheritdoc cref="Linux.Wait"/>
+    public bool Wait(short events, TimeSpan atMost) => Linux.Wait(Fd, events, atMost);
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniVmm.Host;
 using Tmds.Linux;
 
 namespace MiniVmm.Network;
@@ -17,6 +18,9 @@ internal sealed class NatNetwork : IDisposable
     private const string DefaultFolder = "/run/minivmm-nat";
     private const string Prefix = "nat-";
     private const string ForwardingSwitch = "/proc/sys/net/ipv4/ip_forward";
+
+    /// <summary>How long dnsmasq may take to end.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private static readonly HostProgram Nft = new("nft", "nftables");
     private static readonly HostProgram Dnsmasq = new("dnsmasq", "dnsmasq-base");
@@ -249,11 +253,17 @@ internal sealed class NatNetwork : IDisposable
         if (!File.Exists(PidFile) || !int.TryParse(
             File.ReadAllText(PidFile).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
             return;
-        for (int i = 0; i < 200 && IsOurs(pid); i++)
+        using ProcessHandle? dnsmasq = ProcessHandle.TryOpen(pid);
+        if (!IsOurs(pid))
+            return;
+        if (dnsmasq is null)
         {
-            _ = LibC.kill(pid, i < 100 ? LibC.SIGTERM : LibC.SIGKILL);
-            Thread.Sleep(10);
+            _ = LibC.kill(pid, LibC.SIGTERM); // an older kernel: nothing to wait by
+            return;
         }
+
+        if (dnsmasq.TrySignal(LibC.SIGTERM) && !dnsmasq.WaitForEnd(Patience) && dnsmasq.TrySignal(LibC.SIGKILL))
+            _ = dnsmasq.WaitForEnd(Patience);
     }
 
     /// <summary>Whether the process is this network's dnsmasq, not another that got its process id.</summary>

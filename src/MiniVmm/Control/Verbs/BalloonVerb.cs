@@ -14,6 +14,9 @@ internal sealed class BalloonVerb : ControlVerb
         .Bytes("targetBytes", state => state.TargetBytes, "What the host wants the balloon to hold.")
         .Bytes("actualBytes", state => state.ActualBytes, "What the guest has put into it so far.");
 
+    /// <summary>How soon to look again.</summary>
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
+
     private readonly TimeSpan _stall;
 
     public BalloonVerb()
@@ -87,7 +90,7 @@ internal sealed class BalloonVerb : ControlVerb
             && state.TargetBytes == target // else somebody else wants something else by now
             && Environment.TickCount64 - moved < _stall.TotalMilliseconds)
         {
-            Thread.Sleep(50);
+            _ = client.WaitForEnd(Step);
             content = client.Ask(this);
             BalloonState next = Read(client, content);
             if (next.ActualBytes != state.ActualBytes)
