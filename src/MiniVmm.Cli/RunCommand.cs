@@ -204,7 +204,9 @@ internal sealed class RunCommand : DocumentedCommand
         machine.Start();
         using StopSignals signals = early ?? new StopSignals();
         signals.Attach(machine);
-        StopReason reason = machine.WaitForEnd(timeout);
+
+        // While the guest begins: half of what this process has in memory was for its start.
+        StopReason reason = machine.WaitForEnd(timeout, ProgramImage.ReleaseTouched);
         explanation = machine.ExplainEnd();
         return reason;
     }

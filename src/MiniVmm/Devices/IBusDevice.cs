@@ -3,7 +3,7 @@ namespace MiniVmm.Devices;
 /// <summary>
 /// What sits on the port or memory bus. A device knows offsets into its own window, never where the window
 /// is, and never KVM. Calls come from any vCPU thread, several at once: each device guards its own state,
-/// allocates nothing, and holds no lock across a system call.
+/// allocates nothing, and holds no lock across a system call. It must not throw: nobody is there to catch it.
 /// </summary>
 public interface IBusDevice
 {

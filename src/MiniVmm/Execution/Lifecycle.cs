@@ -56,6 +56,7 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     private readonly EventFd _ended = new();
     private readonly Lock _watching = new();
     private Attention[] _vcpus = [];
+    private Thread? _runner;
     private long _reason; // kind and value in one, so that whoever sees a stop sees all of its reason
 
     /// <summary>Whether vCPU threads should leave their loops.</summary>
@@ -124,11 +125,14 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     /// <param name="run">Starts the machine, and returns at its end.</param>
     /// <param name="cancellation">Ends it, for <see cref="StopKind.Interrupted"/>.</param>
     /// <returns>What <paramref name="run"/> returns or throws.</returns>
+    /// <exception cref="InvalidOperationException">It runs already, or has run.</exception>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     internal Task<StopReason> RunAsync(Func<StopReason> run, CancellationToken cancellation)
     {
         TaskCompletionSource<StopReason> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Thread thread = new(Run, maxStackSize: 256 * 1024) { IsBackground = true, Name = "machine" };
+        if (Interlocked.CompareExchange(ref _runner, thread, null) is not null)
+            throw new InvalidOperationException("a machine runs once");
         try
         {
             thread.Start();
@@ -156,6 +160,13 @@ public sealed class Lifecycle : IPowerControl, IDisposable
                 end.SetException(failure);
             }
         }
+    }
+
+    /// <summary>Waits for the thread of <see cref="RunAsync"/>, if there is one; the machine must have been stopped.</summary>
+    internal void JoinRun()
+    {
+        if (_runner is { IsAlive: true } runner)
+            runner.Join();
     }
 
     public void Dispose() => _ended.Dispose();

@@ -5,8 +5,7 @@ namespace MiniVmm.Execution;
 /// <summary>
 /// The vCPUs of a machine, that start paused, all run or are all paused, and end together. Calls come from one thread at a time.
 /// </summary>
-/// <param name="lifecycle">Ends them.</param>
-public sealed class VcpuSet(Lifecycle lifecycle) : IReadOnlyList<VcpuThread>, IDisposable
+public sealed class VcpuSet : IReadOnlyList<VcpuThread>, IDisposable
 {
     private readonly List<VcpuThread> _vcpus = [];
 
@@ -57,12 +56,9 @@ public sealed class VcpuSet(Lifecycle lifecycle) : IReadOnlyList<VcpuThread>, ID
             vcpu.Join();
     }
 
-    /// <summary>Ends the threads if any still run, and closes the vCPUs.</summary>
+    /// <summary>Closes the vCPUs; their threads must have ended.</summary>
     public void Dispose()
     {
-        if (_vcpus.Count > 0)
-            lifecycle.Stop(new(StopKind.Interrupted));
-        Join();
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.Dispose();
     }

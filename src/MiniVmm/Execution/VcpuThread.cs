@@ -97,8 +97,11 @@ public sealed class VcpuThread : IDisposable
     {
         try
         {
-            _thread.Start();
-            _started = true;
+            lock (_orders)
+            {
+                _thread.Start();
+                _started = true;
+            }
         }
         catch (OutOfMemoryException e)
         {

@@ -46,20 +46,32 @@ public sealed class AddressSpace
 
     /// <summary>Maps RAM, in as many slots as it takes.</summary>
     /// <exception cref="ArgumentException">It overlaps what is there, is empty, or wraps.</exception>
-    /// <exception cref="HostLimitException">KVM does not take it; what came before it is mapped.</exception>
+    /// <exception cref="HostLimitException">KVM does not take it; none of it is mapped.</exception>
     public void Map(RamSlot ram)
     {
         Ram.CheckFits(ram);
-        foreach (RamSlot part in Split(ram))
+        List<int> numbers = [];
+        try
         {
-            int number = _slots.IndexOf(null);
-            if (number < 0)
-                number = _slots.Count;
-            Set(number, part);
-            if (number == _slots.Count)
-                _slots.Add(part);
-            else
+            foreach (RamSlot part in Split(ram))
+            {
+                int number = _slots.IndexOf(null);
+                if (number < 0)
+                {
+                    number = _slots.Count;
+                    _slots.Add(null);
+                }
+
+                Set(number, part);
                 _slots[number] = part;
+                numbers.Add(number);
+            }
+        }
+        catch
+        {
+            foreach (int number in numbers)
+                Clear(number);
+            throw;
         }
 
         Ram.Add(ram);
@@ -78,11 +90,7 @@ public sealed class AddressSpace
             listener.Unmapping(ram);
         Ram.Remove(ram);
         foreach (RamSlot part in Split(ram))
-        {
-            int number = _slots.IndexOf(part);
-            _setSlot((uint)number, new(part.Range.Start, 0), part.Host);
-            _slots[number] = null;
-        }
+            Clear(_slots.IndexOf(part));
     }
 
     /// <summary>Tells a listener of all RAM that is there and of all that comes and goes.</summary>
@@ -102,6 +110,13 @@ public sealed class AddressSpace
             ulong length = Math.Min(MaxSlotBytes, ram.Range.Length - done);
             yield return new(new(ram.Range.Start + done, length), ram.Host + (nint)done);
         }
+    }
+
+    private void Clear(int number)
+    {
+        if (_slots[number] is { } part)
+            _setSlot((uint)number, new(part.Range.Start, 0), part.Host);
+        _slots[number] = null;
     }
 
     private void Set(int number, RamSlot part)

@@ -36,6 +36,8 @@ internal static class DeviceConflicts
         GuestMemoryMap memory,
         IReadOnlyList<VirtioSlot> virtio)
     {
+        if (own.Count == 0)
+            return;
         List<(DeviceWindow Window, string Name)> windows = [.. pc.Select(device => (device.Window, device.Name)), .. InKernel];
         windows.AddRange(memory.Ram.Select(ram => (DeviceWindow.Memory(ram.Start, ram.Length), "guest RAM")));
         windows.AddRange(virtio.Select(slot => (DeviceWindow.Memory(slot.Address, VirtioMmio.Length), slot.Name)));

@@ -5,7 +5,7 @@ namespace MiniVmm.Machine;
 /// <summary>The described devices of a machine, made and put on their buses; those that can be are disposed of with it.</summary>
 internal sealed class DeviceSet : IDisposable
 {
-    private readonly List<(DeviceDescription Description, IBusDevice Device)> _devices = [];
+    private readonly List<IBusDevice> _devices = [];
 
     /// <summary>Makes the devices of a machine.</summary>
     /// <param name="core">Where registers and interrupts go.</param>
@@ -38,7 +38,7 @@ internal sealed class DeviceSet : IDisposable
                 }
 
                 IBusDevice device = description.Create(setup);
-                _devices.Add((description, device));
+                _devices.Add(device);
                 (description.Window.IsPort ? ports : memory).Add(
                     device, description.Name, description.Window.Start, description.Window.Length);
             }
@@ -52,12 +52,12 @@ internal sealed class DeviceSet : IDisposable
 
     /// <summary>The machine's device of a kind, or null.</summary>
     public T? Find<T>()
-        where T : class, IBusDevice => _devices.Select(each => each.Device).OfType<T>().FirstOrDefault();
+        where T : class, IBusDevice => _devices.Find(device => device is T) as T;
 
     public void Dispose()
     {
         for (int i = _devices.Count - 1; i >= 0; i--)
-            (_devices[i].Device as IDisposable)?.Dispose();
+            (_devices[i] as IDisposable)?.Dispose();
         _devices.Clear();
     }
 }

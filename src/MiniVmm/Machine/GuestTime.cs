@@ -7,9 +7,8 @@ namespace MiniVmm.Machine;
 /// The guest's time while it is paused: its kvmclock stands still, and the 8254 saves up no ticks, of which a guest would
 /// otherwise get thousands at once. The time-stamp counter runs on; a guest that counts by it alone sees the time that passed.
 /// </summary>
-/// <param name="vm">Its VM.</param>
-/// <param name="hasTimer">Whether it has an 8254.</param>
-internal sealed class GuestTime(KvmVm vm, bool hasTimer)
+/// <param name="vm">Its VM, with an 8254.</param>
+internal sealed class GuestTime(KvmVm vm)
 {
     private kvm_clock_data _clock;
     private kvm_pit_state2 _timer;
@@ -19,8 +18,7 @@ internal sealed class GuestTime(KvmVm vm, bool hasTimer)
     public void Stop()
     {
         _clock = vm.GetClock();
-        if (hasTimer)
-            _timer = vm.GetPit2();
+        _timer = vm.GetPit2();
     }
 
     /// <summary>Goes on from that time; no vCPU is in the guest yet.</summary>
@@ -29,9 +27,8 @@ internal sealed class GuestTime(KvmVm vm, bool hasTimer)
     {
         _clock.flags = 0; // as it stood, not as it would be now
         vm.SetClock(_clock);
-        if (hasTimer)
-            vm.SetPit2(_timer);
+        vm.SetPit2(_timer);
         foreach (VcpuThread vcpu in vcpus)
-            vcpu.Invoke(own => _ = own.TryTellOfPause());
+            _ = vcpu.Vcpu.TryTellOfPause();
     }
 }

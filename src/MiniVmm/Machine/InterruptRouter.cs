@@ -1,6 +1,4 @@
-using MiniVmm.Devices;
 using MiniVmm.Firmware;
-using MiniVmm.Host;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Machine;
@@ -17,7 +15,7 @@ public sealed class InterruptRouter
 
     private readonly SetRoutes _setRoutes;
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<uint, kvm_irq_routing_entry> _messages = [];
+    private kvm_irq_routing_entry[] _messages = []; // by GSI, ascending
 
     /// <summary>Sets the PC's routes; KVM's interrupt controllers must be there.</summary>
     /// <exception cref="KvmException">There are no controllers.</exception>
@@ -29,7 +27,7 @@ public sealed class InterruptRouter
     internal InterruptRouter(SetRoutes setRoutes)
     {
         _setRoutes = setRoutes;
-        Commit();
+        Commit([]);
     }
 
     internal delegate void SetRoutes(ReadOnlySpan<kvm_irq_routing_entry> routes);
@@ -43,10 +41,11 @@ public sealed class InterruptRouter
     {
         lock (_lock)
         {
-            uint gsi = IoApicPins;
-            while (_messages.ContainsKey(gsi))
-                gsi++;
-            Change(gsi, Message(gsi, address, data));
+            int at = 0;
+            while (at < _messages.Length && _messages[at].gsi == IoApicPins + at)
+                at++;
+            uint gsi = IoApicPins + (uint)at;
+            Commit([.. _messages[..at], Message(gsi, address, data), .. _messages[at..]]);
             return gsi;
         }
     }
@@ -58,19 +57,22 @@ public sealed class InterruptRouter
     {
         lock (_lock)
         {
-            if (!_messages.ContainsKey(gsi))
+            int at = Array.FindIndex(_messages, route => route.gsi == gsi);
+            if (at < 0)
                 throw new ArgumentException($"GSI {gsi} sends no messages", nameof(gsi));
-            Change(gsi, Message(gsi, address, data));
+            Commit([.. _messages[..at], Message(gsi, address, data), .. _messages[(at + 1)..]]);
         }
     }
 
     /// <summary>Takes a line of <see cref="AddMessage"/> back; without effect where it is gone.</summary>
+    /// <exception cref="KvmException">The call failed; the line is still there.</exception>
     public void RemoveMessage(uint gsi)
     {
         lock (_lock)
         {
-            if (_messages.Remove(gsi))
-                Commit();
+            kvm_irq_routing_entry[] rest = Array.FindAll(_messages, route => route.gsi != gsi);
+            if (rest.Length < _messages.Length)
+                Commit(rest);
         }
     }
 
@@ -111,36 +113,10 @@ public sealed class InterruptRouter
         return entry;
     }
 
-    private void Change(uint gsi, kvm_irq_routing_entry route)
+    /// <summary>The messages are those that KVM has: a table that it refuses changes nothing.</summary>
+    private void Commit(kvm_irq_routing_entry[] messages)
     {
-        bool existed = _messages.TryGetValue(gsi, out kvm_irq_routing_entry old);
-        _messages[gsi] = route;
-        try
-        {
-            Commit();
-        }
-        catch
-        {
-            if (existed)
-                _messages[gsi] = old;
-            else
-                _messages.Remove(gsi);
-            throw;
-        }
+        _setRoutes([.. Pins(), .. messages]);
+        _messages = messages;
     }
-
-    private void Commit() => _setRoutes([.. Pins(), .. _messages.Values]);
-}
-
-/// <summary>An interrupt line of KVM's in-kernel controllers, behind an eventfd: one write is one edge.</summary>
-internal sealed class IrqFdTrigger : IInterruptTrigger, IDisposable
-{
-    private readonly EventFd _event = new();
-
-    /// <exception cref="KvmException">KVM has no such line.</exception>
-    public IrqFdTrigger(KvmVm vm, uint gsi) => vm.AssignIrqFd(_event.Fd, gsi);
-
-    public void Trigger() => _event.Signal();
-
-    public void Dispose() => _event.Dispose();
 }

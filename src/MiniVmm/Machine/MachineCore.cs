@@ -21,7 +21,7 @@ public sealed class MachineCore : IDisposable
     {
         ArgumentNullException.ThrowIfNull(kvm);
         Lifecycle = Own(new Lifecycle());
-        Vcpus = new VcpuSet(Lifecycle);
+        Vcpus = new VcpuSet();
         try
         {
             Vm = Own(kvm.CreateVm());
@@ -117,7 +117,10 @@ public sealed class MachineCore : IDisposable
     /// </summary>
     /// <param name="cancellation">Ends the machine, for <see cref="StopKind.Interrupted"/>.</param>
     /// <returns>Why it ended; a vCPU that halts ends a machine without interrupt controllers.</returns>
-    /// <exception cref="HostLimitException">The host has no thread left, or a vCPU's cannot be pinned.</exception>
+    /// <exception cref="InvalidOperationException">It runs already, or has run.</exception>
+    /// <exception cref="HostLimitException">
+    /// The host has no thread left. By the task: a vCPU has none, or cannot be pinned.
+    /// </exception>
     public Task<StopReason> RunAsync(CancellationToken cancellation = default) => Lifecycle.RunAsync(
         () =>
         {
@@ -138,9 +141,18 @@ public sealed class MachineCore : IDisposable
         return part;
     }
 
-    /// <summary>Ends the vCPUs' threads if any still run, and closes everything.</summary>
+    /// <summary>Ends the machine, and waits until nobody runs it any more.</summary>
+    public void End()
+    {
+        Lifecycle.Stop(new(StopKind.Interrupted));
+        Lifecycle.JoinRun();
+        Vcpus.Join();
+    }
+
+    /// <summary>Ends the machine if it still runs, and closes everything.</summary>
     public void Dispose()
     {
+        End();
         Vcpus.Dispose();
         while (_owned.TryPop(out IDisposable? owned))
             owned.Dispose();

@@ -57,7 +57,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
             _core.Vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
             BiosInterrupts.SetUp(_core.Vm);
-            _time = new GuestTime(_core.Vm, hasTimer: true);
+            _time = new GuestTime(_core.Vm);
             milestones.Reach("VM created");
 
             LoadAll(plan, cpuid);
@@ -73,8 +73,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
                 Console = _console.SerialSink,
                 DebugConsole = _console.DebugSink,
             };
-            DeviceSet devices = _core.Own(
-                new DeviceSet(_core, surroundings, plan.Devices));
+            DeviceSet devices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = devices.Find<Serial16550>();
             _acpi = devices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
@@ -202,8 +201,9 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// The caller watches for the signals that would leave the terminal raw.
     /// </summary>
     /// <param name="timeout">Longest run, or null for none.</param>
+    /// <param name="begun">Called once the guest may run, for what can be done beside it; null for nothing.</param>
     /// <exception cref="HostLimitException">A vCPU's thread cannot be pinned; none has run.</exception>
-    public StopReason WaitForEnd(TimeSpan? timeout)
+    public StopReason WaitForEnd(TimeSpan? timeout, Action? begun = null)
     {
         _core.Vcpus.WaitUntilOut();
         if (_devices?.Console is { } console)
@@ -226,8 +226,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
                 _core.Vcpus.Resume();
         }
 
-        // While the guest begins: half of what this process has in memory was for its start.
-        ProgramImage.ReleaseTouched();
+        begun?.Invoke();
         Lifecycle.Wait(timeout);
         _core.Vcpus.Join();
         lock (_pausing)
@@ -258,17 +257,18 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// </summary>
     /// <param name="timeout">Longest run, or null for none.</param>
     /// <param name="cancellation">Ends the machine, for <see cref="StopKind.Interrupted"/>.</param>
-    /// <exception cref="HostLimitException">The host has no thread left, or a vCPU's cannot be pinned.</exception>
-    public Task<StopReason> RunAsync(TimeSpan? timeout = null, CancellationToken cancellation = default)
-    {
-        return _run = Lifecycle.RunAsync(
+    /// <exception cref="InvalidOperationException">It runs already, or has run.</exception>
+    /// <exception cref="HostLimitException">
+    /// The host has no thread left. By the task: a vCPU has none, or cannot be pinned.
+    /// </exception>
+    public Task<StopReason> RunAsync(TimeSpan? timeout = null, CancellationToken cancellation = default) =>
+        _run = Lifecycle.RunAsync(
             () =>
             {
                 Start();
                 return WaitForEnd(timeout);
             },
             cancellation);
-    }
 
     /// <summary>Ends the machine and waits for its end.</summary>
     public async Task StopAsync()
@@ -308,8 +308,10 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <inheritdoc cref="DisposeAsync"/>
     public void Dispose()
     {
+        // Not there where the host could not even make a VM.
+        _core?.End();
         _console?.DetachInput(); // it raises interrupts
-        _core?.Dispose(); // not there where the host could not even make a VM
+        _core?.Dispose();
         _kvm.Dispose();
     }
 

@@ -95,7 +95,7 @@ public sealed unsafe class GuestMemory
         segment.Data.Span.CopyTo(new Span<byte>(host, segment.Data.Length));
     }
 
-    /// <summary>Whether a slot could be added, by an exception.</summary>
+    /// <summary>Throws where a slot cannot be added.</summary>
     /// <exception cref="ArgumentException">It is empty, wraps, or overlaps another.</exception>
     internal void CheckFits(RamSlot slot)
     {
@@ -114,9 +114,10 @@ public sealed unsafe class GuestMemory
     internal void Add(RamSlot slot)
     {
         CheckFits(slot);
-        Volatile.Write(ref _slots, [.. _slots.Append(slot).OrderBy(each => each.Range.Start)]);
+        int at = Array.FindLastIndex(_slots, before => before.Range.Start < slot.Range.Start) + 1;
+        Volatile.Write(ref _slots, [.. _slots[..at], slot, .. _slots[at..]]);
     }
 
     /// <inheritdoc cref="Add"/>
-    internal void Remove(RamSlot slot) => Volatile.Write(ref _slots, [.. _slots.Where(each => each != slot)]);
+    internal void Remove(RamSlot slot) => Volatile.Write(ref _slots, Array.FindAll(_slots, each => each != slot));
 }

@@ -82,4 +82,37 @@ public sealed class LifecycleTests
             thread.Join();
         }
     }
+
+    [Fact]
+    public async Task A_run_ends_with_what_it_gives_or_throws_and_there_is_one()
+    {
+        using Lifecycle lifecycle = new();
+        using Lifecycle failing = new();
+        using CancellationTokenSource cancel = new();
+
+        Task<StopReason> run = lifecycle.RunAsync(() => lifecycle.Wait(null), cancel.Token);
+        Assert.Throws<InvalidOperationException>(() => { _ = lifecycle.RunAsync(() => default, default); });
+        await cancel.CancelAsync();
+
+        Assert.Equal(StopKind.Interrupted, (await run).Kind);
+        lifecycle.JoinRun();
+        await Assert.ThrowsAsync<HostLimitException>(
+            () => failing.RunAsync(() => throw new HostLimitException("no thread"), default));
+    }
+
+    [Fact]
+    public void A_loop_that_is_watched_is_asked_to_come_out_at_the_end_also_where_that_was_before()
+    {
+        using Lifecycle lifecycle = new();
+        Attention before = new();
+        Attention after = new();
+        lifecycle.Watch(before);
+        Assert.False(before.IsWanted);
+
+        lifecycle.PowerOff();
+        lifecycle.Watch(after);
+
+        Assert.True(before.IsWanted);
+        Assert.True(after.IsWanted);
+    }
 }

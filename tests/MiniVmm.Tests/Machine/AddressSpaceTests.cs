@@ -65,6 +65,24 @@ public sealed class AddressSpaceTests
     }
 
     [Fact]
+    public void Of_RAM_that_KVM_refuses_in_part_nothing_is_left()
+    {
+        AddressSpace space = new((slot, range, host) =>
+        {
+            if (slot == 1 && range.Length != 0)
+                throw new KvmException("KVM_SET_USER_MEMORY_REGION", Errno.ENOMEM, "slot 1");
+            Set(slot, range, host);
+        });
+
+        Assert.Throws<HostLimitException>(() => space.Map(new(new(4 * GiB, 2 * AddressSpace.MaxSlotBytes), 0x1000)));
+
+        Assert.Empty(_slots);
+        Assert.Empty(space.Ram.Slots);
+        space.Map(new(new(0, GiB), 0x1000));
+        Assert.Equal([0u], _slots.Keys);
+    }
+
+    [Fact]
     public void A_listener_hears_of_what_is_there_what_comes_and_what_goes_while_it_is_still_there()
     {
         RamSlot low = new(new(0, GiB), 0x1000);
