@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
 using MiniVmm.Machine;
@@ -57,6 +58,28 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         await run;
         machine.Vcpus[0].Invoke(vcpu => rip = vcpu.GetRegs().rbx);
         Assert.Equal(42ul, rip);
+    }
+
+    [Fact]
+    public async Task A_vCPU_that_a_device_holds_up_is_not_waited_for_without_end_and_goes_on()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using ManualResetEventSlim open = new();
+        using MachineCore machine = Bare(kvm);
+        machine.Ports.Add(new WriteOnlyDevice((_, _) => open.Wait()), "gate", 0x80, 1);
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => Count(machine) == 1);
+
+        HostLimitException refusal =
+            Assert.Throws<HostLimitException>(() => machine.Vcpus.Pause(TimeSpan.FromMilliseconds(50)));
+
+        Assert.Contains("vCPU 0 is held up by a device", refusal.Message, StringComparison.Ordinal);
+        open.Set();
+        await UntilAsync(() => Count(machine) > 100);
+        machine.Vcpus.Pause(TimeSpan.FromMinutes(1));
+        Assert.Equal(VcpuState.Paused, machine.Vcpus[0].State);
+        machine.Lifecycle.PowerOff();
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
     }
 
     [Fact]

@@ -29,15 +29,24 @@ public sealed class VcpuSet : IReadOnlyList<VcpuThread>, IDisposable
     public void WaitUntilOut()
     {
         foreach (VcpuThread vcpu in _vcpus)
-            vcpu.WaitUntilOut();
+            _ = vcpu.WaitUntilOut();
     }
 
     /// <summary>Has all vCPUs come out of the guest, and waits for it.</summary>
-    public void Pause()
+    /// <param name="atMost">How long each may be in a device; null for as long as it likes.</param>
+    /// <exception cref="HostLimitException">That was not enough for one; all run on.</exception>
+    public void Pause(TimeSpan? atMost = null)
     {
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.Pause();
-        WaitUntilOut();
+        foreach (VcpuThread vcpu in _vcpus)
+        {
+            if (vcpu.WaitUntilOut(atMost))
+                continue;
+            Resume();
+            throw new HostLimitException(
+                $"vCPU {vcpu.Index} is held up by a device, as by a console whose reader does not read; try again");
+        }
     }
 
     /// <summary>Lets all of them run.</summary>

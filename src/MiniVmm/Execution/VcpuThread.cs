@@ -123,15 +123,23 @@ public sealed class VcpuThread : IDisposable
     }
 
     /// <summary>Waits until the started thread is out of the guest, and its exits are served: paused, or ended.</summary>
+    /// <param name="atMost">How long; null for as long as it takes, which is up to the device that it is in.</param>
+    /// <returns>False where that was not enough.</returns>
     /// <exception cref="HostLimitException">It could not be pinned; says why.</exception>
-    public void WaitUntilOut()
+    public bool WaitUntilOut(TimeSpan? atMost = null)
     {
+        long end = atMost is { } limit ? Environment.TickCount64 + (long)limit.TotalMilliseconds : long.MaxValue;
         lock (_orders)
         {
             while (_state is VcpuState.Created or VcpuState.Running)
-                Monitor.Wait(_orders);
-            if (_failure is not null)
-                throw _failure;
+            {
+                long left = end - Environment.TickCount64;
+                if (left <= 0)
+                    return false;
+                _ = Monitor.Wait(_orders, (int)Math.Min(left, int.MaxValue));
+            }
+
+            return _failure is null ? true : throw _failure;
         }
     }
 
@@ -244,10 +252,10 @@ public sealed class VcpuThread : IDisposable
     /// <returns>False at the machine's end.</returns>
     private bool AwaitEntry()
     {
-        lock (_orders)
+        bool whole = !_entered;
+        while (true)
         {
-            bool whole = !_entered;
-            while (true)
+            lock (_orders)
             {
                 _loop.Attention.Clear();
                 if (_lifecycle.IsStopping)
@@ -258,21 +266,20 @@ public sealed class VcpuThread : IDisposable
                     return true;
                 }
 
-                if (!whole)
+                if (whole)
                 {
-                    // Devices may be called; whoever pauses waits for the lock only as long.
-                    _loop.Complete();
-                    whole = true;
+                    DoWork();
+                    if (!_paused)
+                        continue;
+                    _state = VcpuState.Paused;
+                    Monitor.PulseAll(_orders);
+                    Monitor.Wait(_orders);
                     continue;
                 }
-
-                DoWork();
-                if (!_paused)
-                    continue;
-                _state = VcpuState.Paused;
-                Monitor.PulseAll(_orders);
-                Monitor.Wait(_orders);
             }
+
+            _loop.Complete(); // without the lock: a device may hold it up
+            whole = true;
         }
     }
 

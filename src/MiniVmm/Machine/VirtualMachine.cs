@@ -18,6 +18,9 @@ namespace MiniVmm.Machine;
 /// </summary>
 public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 {
+    /// <summary>How long a pause waits for a vCPU that is in a device; less than <c>ctl</c> waits for its answer.</summary>
+    private static readonly TimeSpan LongestExit = TimeSpan.FromSeconds(3);
+
     private const uint MtrrDefaultType = 0x2ff;
     private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
     private readonly KvmSystem _kvm;
@@ -161,6 +164,9 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// devices' threads rest; requests that they had begun are done. Before the start it holds the guest back. From any
     /// thread but the machine's own; without effect on a machine that is paused or has ended.
     /// </summary>
+    /// <exception cref="HostLimitException">
+    /// A device has held up a vCPU for seconds, as a console whose reader does not read; the machine runs on.
+    /// </exception>
     /// <exception cref="KvmException">KVM does not tell the guest's time; the machine runs on.</exception>
     public void Pause()
     {
@@ -317,7 +323,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 
     private void Freeze()
     {
-        _core.Vcpus.Pause();
+        _core.Vcpus.Pause(LongestExit);
         _devices?.Park();
         try
         {
