@@ -10,6 +10,7 @@ public static class KvmConstants
     public const int KVM_API_VERSION = 12;
 
     // Sizes and places.
+    public const uint KVM_MAX_XCRS = 16;
     public const uint KVM_APIC_REG_SIZE = 0x400;
     public const uint KVM_IOAPIC_NUM_PINS = 24;
     public const uint KVM_NR_INTERRUPTS = 256;
@@ -93,6 +94,8 @@ public static class KvmConstants
     public const uint KVM_IRQFD_FLAG_RESAMPLE = 1 << 1;
     public const uint KVM_MSI_VALID_DEVID = 1 << 0;
     public const uint KVM_PIT_SPEAKER_DUMMY = 1;
+    public const uint KVM_PIT_FLAGS_HPET_LEGACY = 1;
+    public const uint KVM_PIT_FLAGS_SPEAKER_DATA_ON = 2;
     public const uint KVM_IOEVENTFD_FLAG_DATAMATCH = 1 << 0;
     public const uint KVM_IOEVENTFD_FLAG_PIO = 1 << 1;
     public const uint KVM_IOEVENTFD_FLAG_DEASSIGN = 1 << 2;

@@ -72,6 +72,11 @@ public static class KvmIoctl
     public static readonly uint KVM_SET_VCPU_EVENTS = Ioctl.IOW<kvm_vcpu_events>(KVMIO, 0xa0);
     public static readonly uint KVM_GET_DEBUGREGS = Ioctl.IOR<kvm_debugregs>(KVMIO, 0xa1);
     public static readonly uint KVM_SET_DEBUGREGS = Ioctl.IOW<kvm_debugregs>(KVMIO, 0xa2);
+    public static readonly uint KVM_GET_XSAVE = Ioctl.IOR<kvm_xsave>(KVMIO, 0xa4);
+    public static readonly uint KVM_SET_XSAVE = Ioctl.IOW<kvm_xsave>(KVMIO, 0xa5);
+    public static readonly uint KVM_GET_XSAVE2 = Ioctl.IOR<kvm_xsave>(KVMIO, 0xcf);
+    public static readonly uint KVM_GET_XCRS = Ioctl.IOR<kvm_xcrs>(KVMIO, 0xa6);
+    public static readonly uint KVM_SET_XCRS = Ioctl.IOW<kvm_xcrs>(KVMIO, 0xa7);
     public static readonly uint KVM_SET_GUEST_DEBUG = Ioctl.IOW<kvm_guest_debug>(KVMIO, 0x9b);
     public static readonly uint KVM_TRANSLATE = Ioctl.IOWR<kvm_translation>(KVMIO, 0x85);
     public const uint KVM_KVMCLOCK_CTRL = Io | 0xad;

@@ -114,50 +114,6 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public void SetGuestDebug(in kvm_guest_debug debug) =>
         Set("KVM_SET_GUEST_DEBUG", KvmIoctl.KVM_SET_GUEST_DEBUG, in debug);
 
-    /// <summary>Writes model-specific registers, in this order.</summary>
-    /// <exception cref="KvmException">
-    /// The message names the first MSR that was refused; those before it have been written.
-    /// </exception>
-    public void SetMsrs(ReadOnlySpan<kvm_msr_entry> entries)
-    {
-        kvm_msrs* list = AllocateMsrs(entries.Length);
-        try
-        {
-            entries.CopyTo(new Span<kvm_msr_entry>(list + 1, entries.Length));
-            int written = KvmCall.Must("KVM_SET_MSRS", Fd, KvmIoctl.KVM_SET_MSRS, list);
-            if (written < entries.Length)
-            {
-                kvm_msr_entry refused = entries[written];
-                throw KvmException.Unusable(
-                    "KVM_SET_MSRS",
-                    $"MSR 0x{refused.index:x} refused 0x{refused.data:x} (entry {written + 1} of {entries.Length})",
-                    "this KVM or the CPUID table lacks that MSR, or the value is not allowed");
-            }
-        }
-        finally
-        {
-            NativeMemory.Free(list);
-        }
-    }
-
-    /// <summary>Reads a model-specific register.</summary>
-    /// <returns>Its value; null if KVM does not have it.</returns>
-    /// <exception cref="KvmException">The call failed.</exception>
-    public ulong? GetMsr(uint index)
-    {
-        kvm_msrs* list = AllocateMsrs(1);
-        try
-        {
-            var entry = (kvm_msr_entry*)(list + 1);
-            entry->index = index;
-            return KvmCall.Must("KVM_GET_MSRS", Fd, KvmIoctl.KVM_GET_MSRS, list) == 1 ? entry->data : null;
-        }
-        finally
-        {
-            NativeMemory.Free(list);
-        }
-    }
-
     /// <summary>Walks the guest's page tables as the vCPU would now.</summary>
     /// <param name="linear">A linear address.</param>
     /// <returns>The physical address if <c>valid</c> is 1.</returns>
@@ -169,10 +125,6 @@ public sealed unsafe partial class KvmVcpu : IDisposable
         KvmCall.Must("KVM_TRANSLATE", Fd, KvmIoctl.KVM_TRANSLATE, &translation);
         return translation;
     }
-
-    /// <summary>Frequency of the guest's time-stamp counter, in kHz.</summary>
-    /// <exception cref="KvmException">The host's counter is not stable.</exception>
-    public int GetTscKhz() => KvmCall.Must("KVM_GET_TSC_KHZ", Fd, KvmIoctl.KVM_GET_TSC_KHZ, 0);
 
     /// <summary>
     /// Tells the guest, through its kvmclock, that it was paused, so that its watchdogs do not bark (KVM_KVMCLOCK_CTRL).
@@ -212,14 +164,6 @@ public sealed unsafe partial class KvmVcpu : IDisposable
 
         vcpu.Run = (kvm_run*)page;
         return vcpu;
-    }
-
-    private static kvm_msrs* AllocateMsrs(int count)
-    {
-        var list = (kvm_msrs*)NativeMemory.AllocZeroed(
-            (nuint)sizeof(kvm_msrs) + (nuint)count * (nuint)sizeof(kvm_msr_entry));
-        list->nmsrs = (uint)count;
-        return list;
     }
 
     private T Get<T>(string operation, uint request)

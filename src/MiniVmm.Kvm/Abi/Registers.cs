@@ -74,6 +74,29 @@ public unsafe struct kvm_fpu
     public uint pad2;
 }
 
+/// <summary>
+/// x87, SSE and extended state as XSAVE lays it out (api.rst, KVM_GET_XSAVE2; SDM vol. 1, 13.4): its first 4 KiB, behind
+/// which more may follow.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct kvm_xsave
+{
+    public fixed uint region[1024];
+}
+
+/// <summary>Extended control registers (api.rst, KVM_GET_XCRS).</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct kvm_xcrs
+{
+    /// <summary>How many of <see cref="xcrs"/> there are.</summary>
+    public uint nr_xcrs;
+    public uint flags;
+
+    /// <summary>Pairs of a register's number, in the low 32 bits, and its value.</summary>
+    public fixed ulong xcrs[2 * (int)KvmConstants.KVM_MAX_XCRS];
+    public fixed ulong padding[16];
+}
+
 /// <summary>Debug registers (api.rst, KVM_GET_DEBUGREGS).</summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct kvm_debugregs

@@ -1,8 +1,8 @@
 namespace MiniVmm.Devices;
 
 /// <summary>
-/// A device that gives its state and takes it back: what the guest could tell by, and nothing of the host's.
-/// docs/state-format.md has each device's fields.
+/// A device, of MiniVmm's or of KVM's, that gives its state and takes it back: what the guest could tell by, and nothing of
+/// the host's. docs/state-format.md has each device's fields.
 /// </summary>
 /// <remarks>
 /// Called while no vCPU runs and the device's threads are parked. Options are not state: a state goes into a new device

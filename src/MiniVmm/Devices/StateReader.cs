@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace MiniVmm.Devices;
@@ -115,6 +117,16 @@ public sealed class StateReader
     {
         uint length = ReadUInt32();
         return length <= (uint)most ? Take(length).Span : throw Impossible($"{length} bytes where {most} fit");
+    }
+
+    /// <summary>A structure of the kernel's ABI, behind its length.</summary>
+    public T ReadStructure<T>()
+        where T : unmanaged
+    {
+        ReadOnlySpan<byte> bytes = ReadBytes(int.MaxValue);
+        return bytes.Length == Unsafe.SizeOf<T>()
+            ? MemoryMarshal.Read<T>(bytes)
+            : throw Impossible($"a {typeof(T).Name} of {bytes.Length} bytes, and it has {Unsafe.SizeOf<T>()}");
     }
 
     private ReadOnlyMemory<byte> Take(uint count)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace MiniVmm.Devices;
@@ -69,6 +70,10 @@ public sealed class StateWriter
         WriteUInt32((uint)bytes.Length);
         _bytes.Write(bytes);
     }
+
+    /// <summary>A structure of the kernel's ABI, which is little-endian on x86, behind its length.</summary>
+    public void WriteStructure<T>(in T structure)
+        where T : unmanaged => WriteBytes(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in structure)));
 }
 
 /// <summary>What both ends know of a record: docs/state-format.md.</summary>

@@ -50,6 +50,9 @@ internal sealed class DeviceSet : IDisposable
         }
     }
 
+    /// <summary>Those that have a state, in the order in which they were made.</summary>
+    public IEnumerable<ISuspendable> Suspendable => _devices.OfType<ISuspendable>();
+
     /// <summary>The machine's device of a kind, or null.</summary>
     public T? Find<T>()
         where T : class, IBusDevice => _devices.Find(device => device is T) as T;

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Kvm;
 using MiniVmm.Virtio;
 
@@ -28,7 +29,8 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
             bay.Transport.NeedsReset();
         };
         device.Attach(bay.Transport, bay.Threads.Loops);
-        core.Mmio.Add(new VirtioMmio(bay.Transport), slot.Name, slot.Address, VirtioMmio.Length);
+        bay.Registers = new VirtioMmio(bay.Transport);
+        core.Mmio.Add(bay.Registers, slot.Name, slot.Address, VirtioMmio.Length);
 
         // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
         for (int queue = 0; queue < device.QueueSizes.Count; queue++)
@@ -41,6 +43,9 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
                 dataMatch: (ulong)queue);
         }
     }
+
+    /// <summary>The devices behind their registers, in the order of their slots.</summary>
+    public IEnumerable<ISuspendable> Suspendable => _bays.Select(bay => bay.Registers).OfType<ISuspendable>();
 
     /// <exception cref="HostLimitException">No more threads.</exception>
     public void Start()
@@ -80,6 +85,8 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
         public IrqFdTrigger? Interrupt { get; set; }
 
         public VirtioTransport? Transport { get; set; }
+
+        public VirtioMmio? Registers { get; set; }
 
         public void Dispose()
         {

@@ -66,6 +66,9 @@ internal sealed class VirtioDevices : IDisposable
 
     public void Resume() => _bay.Resume();
 
+    /// <inheritdoc cref="VirtioBay.Suspendable"/>
+    public IEnumerable<ISuspendable> Suspendable => _bay.Suspendable;
+
     /// <summary>What the devices counted so far.</summary>
     public IReadOnlyList<DeviceCounters> ReadCounters() =>
         [.. _counting.Select(row => new DeviceCounters(row.Slot.Name, row.Device.Kind, row.Device.ReadCounters()))];

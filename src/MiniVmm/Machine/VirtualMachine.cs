@@ -30,6 +30,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
     private readonly AcpiPm? _acpi;
+    private readonly DeviceSet _pcDevices;
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
@@ -76,9 +77,9 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
                 Console = _console.SerialSink,
                 DebugConsole = _console.DebugSink,
             };
-            DeviceSet devices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
-            _serial = devices.Find<Serial16550>();
-            _acpi = devices.Find<AcpiPm>();
+            _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
+            _serial = _pcDevices.Find<Serial16550>();
+            _acpi = _pcDevices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(plan, new VirtioBay(_core, warn), Memory, Backing, _console.Sink, warn));
 
@@ -107,7 +108,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <summary>The vCPUs and what they counted.</summary>
     public IReadOnlyList<VcpuThread> Vcpus => _core.Vcpus;
 
-    private GuestMemory Memory => _core.Memory.Ram;
+    internal GuestMemory Memory => _core.Memory.Ram;
 
     private Lifecycle Lifecycle => _core.Lifecycle;
 
@@ -194,6 +195,39 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         }
     }
 
+    /// <summary>What the guest could tell by, but for its RAM: docs/state-format.md. The machine is paused.</summary>
+    /// <exception cref="InvalidOperationException">It is not paused, or has ended.</exception>
+    /// <exception cref="KvmException">KVM does not say.</exception>
+    /// <exception cref="HostLimitException">The guest has state that cannot be saved.</exception>
+    internal byte[] SaveState()
+    {
+        lock (_pausing)
+        {
+            CheckPaused();
+            StateWriter writer = new();
+            foreach (ISuspendable part in Suspendable)
+                writer.WriteRecord(part);
+            return writer.ToArray();
+        }
+    }
+
+    /// <summary>
+    /// Takes on the state of a machine of the same plan; the machine is paused, and its RAM holds what that one's held.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is not paused, or has ended.</exception>
+    /// <exception cref="StateException">It cannot: the machine is good for nothing but to be disposed of.</exception>
+    internal void RestoreState(ReadOnlyMemory<byte> state)
+    {
+        lock (_pausing)
+        {
+            CheckPaused();
+            StateReader reader = new(state);
+            foreach (ISuspendable part in Suspendable)
+                reader.ReadRecord(part);
+            reader.End();
+        }
+    }
+
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
@@ -227,9 +261,14 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         {
             _isLive = true;
             if (_paused)
+            {
                 Freeze();
+            }
             else
+            {
+                _time.GoOn(_core.Vcpus); // a restored machine's
                 _core.Vcpus.Resume();
+            }
         }
 
         begun?.Invoke();
@@ -319,6 +358,22 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         _console?.DetachInput(); // it raises interrupts
         _core?.Dispose();
         _kvm.Dispose();
+    }
+
+    /// <summary>All that has a state. Interrupt controllers before what raises interrupts, vCPUs last.</summary>
+    private IEnumerable<ISuspendable> Suspendable =>
+    [
+        new InterruptControllers(_core.Vm),
+        _time,
+        .. _pcDevices.Suspendable,
+        .. _devices?.Suspendable ?? [],
+        .. Vcpus.Select(vcpu => new VcpuRegisters(_kvm, _core.Vm, vcpu)),
+    ];
+
+    private void CheckPaused()
+    {
+        if (!_paused || Lifecycle.IsStopping)
+            throw new InvalidOperationException("only a machine that is paused has a state");
     }
 
     private void Freeze()
