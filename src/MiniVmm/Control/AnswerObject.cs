@@ -4,22 +4,13 @@ using System.Text.Json;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// An object of an answer, read for people. It may be of an older or newer machine, or of something else altogether:
-/// what is not there, or of another type, is empty.
+/// An object of an answer that <see cref="JsonLine"/> has parsed, read for people. It may come from an older or newer machine,
+/// or from something else altogether: what is missing, or of another type, is empty.
 /// </summary>
 internal readonly struct AnswerObject(JsonElement content)
 {
-    public string Text(string name)
-    {
-        try
-        {
-            return Has(name, JsonValueKind.String, out JsonElement value) ? value.GetString()! : "";
-        }
-        catch (InvalidOperationException)
-        {
-            return ""; // half a surrogate pair, escaped
-        }
-    }
+    public string Text(string name) =>
+        Has(name, JsonValueKind.String, out JsonElement value) ? value.GetString()! : "";
 
     public bool? Flag(string name) =>
         Has(name, JsonValueKind.True, out _) ? true : Has(name, JsonValueKind.False, out _) ? false : null;

@@ -64,7 +64,12 @@ public sealed class ControlClient : IDisposable
         Send(verb, arguments);
         using JsonDocument answer = Parse(Receive());
         if (answer.RootElement.TryGetProperty("error", out JsonElement error))
-            throw TryGetText(error, out string? why) ? new BadInputException($"machine {Name}: {why}") : NotOurs();
+        {
+            throw error.ValueKind == JsonValueKind.String
+                ? new BadInputException($"machine {Name}: {error.GetString()}")
+                : NotOurs();
+        }
+
         if (verb.Answer is not { } shape)
             return default;
         return answer.RootElement.TryGetProperty(shape.Name!, out JsonElement content)
@@ -137,7 +142,7 @@ public sealed class ControlClient : IDisposable
     {
         try
         {
-            JsonDocument answer = JsonDocument.Parse(line);
+            JsonDocument answer = JsonLine.Parse(line);
             return answer.RootElement.ValueKind == JsonValueKind.Object ? answer : throw NotOurs();
         }
         catch (JsonException)
@@ -146,23 +151,8 @@ public sealed class ControlClient : IDisposable
         }
     }
 
-    private static bool TryGetText(JsonElement value, out string? text)
-    {
-        text = null;
-        try
-        {
-            text = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half a surrogate pair, escaped.
-        }
-
-        return text is not null;
-    }
-
     private HostLimitException Gone() => new($"machine {Name} has ended");
 
-    /// <summary>The other end is no machine, or one of a protocol that is not ours.</summary>
-    internal HostLimitException NotOurs() => new($"machine {Name} answers with something else than the protocol's JSON");
+    /// <summary>The other end is not a machine, or speaks another protocol.</summary>
+    internal HostLimitException NotOurs() => new($"machine {Name} sent a reply that is not protocol JSON");
 }

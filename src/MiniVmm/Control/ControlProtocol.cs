@@ -44,16 +44,8 @@ internal sealed class ControlProtocol(
     {
         if (!Utf8.IsValid(line.Span))
             return Refuse(ControlRefusal.NotUtf8);
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(line, Strict);
-            return Answer(document.RootElement, caller);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // The latter is half a surrogate pair, escaped.
-            return Refuse(ControlRefusal.NotJson);
-        }
+        using JsonDocument? request = TryParse(line);
+        return request is null ? Refuse(ControlRefusal.NotJson) : Answer(request.RootElement, caller);
     }
 
     public static byte[] Refuse(string error, JsonElement id = default) => Line(writer =>
@@ -61,6 +53,18 @@ internal sealed class ControlProtocol(
         WriteId(writer, id);
         writer.WriteString("error", error);
     });
+
+    private static JsonDocument? TryParse(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            return JsonLine.Parse(line, Strict);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     private byte[] Answer(JsonElement request, uint caller)
     {
@@ -123,6 +127,12 @@ internal sealed class ControlProtocol(
         {
             return Refuse(ControlRefusal.Ending, id);
         }
+#pragma warning disable CA1031 // a fault of ours in one verb must not end the guest
+        catch (Exception e)
+        {
+            return Refuse(ControlRefusal.Fault(verb, e), id);
+        }
+#pragma warning restore CA1031
     }
 
     private static bool IsId(JsonElement id) => id.ValueKind switch

@@ -35,5 +35,8 @@ internal static class ControlRefusal
 
     public static string Wrong(VerbArgument argument, string why) => $"{argument.Name}: {why}";
 
+    public static string Fault(ControlVerb verb, Exception fault) =>
+        $"{verb.Name}: a fault in MiniVmm; please report it: {fault.GetType().Name}: {HostFiles.Printable(fault.Message)}";
+
     public static string NotForYou(ControlVerb verb) => $"{verb.Name} is for {verb.Callers.Description} only";
 }

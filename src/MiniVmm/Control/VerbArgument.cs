@@ -106,7 +106,6 @@ public sealed class TextArgument(string name, string word, int maxLength) : Verb
 
     private protected override bool TryRead(JsonElement value, out string read)
     {
-        // Half a surrogate pair, escaped, throws: the protocol refuses the line for it.
         read = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
         return read.Length > 0 && read.Length <= maxLength;
     }

@@ -92,12 +92,26 @@ public sealed class ControlClientTests : IDisposable
     [InlineData("{\"error\":\"\\ud800\"}\n")]
     [InlineData("{\"ok\":true}\n")]
     [InlineData("{\"ok\":true,\"info\":[]}\n")]
+    [InlineData("{\"ok\":true,\"info\":{\"kernel\":\"\\ud800\"}}\n")]
+    [InlineData("{\"ok\":true,\"info\":{\"\\udc00\":1}}\n")]
+    [InlineData("{\"ok\":true,\"info\":{\"more\":[\"\\ud800\\u0041\"]}}\n")]
     public void A_server_that_speaks_something_else_is_the_hosts_trouble(string answer)
     {
         using Socket server = ServeOnce(answer);
         using ControlClient client = ControlClient.Connect("web");
 
-        Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb()));
+        Assert.Equal(
+            "machine web sent a reply that is not protocol JSON",
+            Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb())).Message);
+    }
+
+    [Fact]
+    public void A_whole_surrogate_pair_is_text()
+    {
+        using Socket server = ServeOnce("{\"ok\":true,\"info\":{\"kernel\":\"\\ud83d\\ude00\"}}\n");
+        using ControlClient client = ControlClient.Connect("web");
+
+        Assert.Equal("\U0001f600", client.Ask(new InfoVerb()).GetProperty("kernel").GetString());
     }
 
     [Fact]

@@ -120,6 +120,20 @@ public sealed class ControlProtocolTests
         Assert.Equal("""{"id":1,"error":"no memory for that"}""", answer);
     }
 
+    [Fact]
+    public void A_fault_in_a_verb_is_an_error_answer_and_the_machine_goes_on()
+    {
+        FakeMachine machine = new() { Failure = new InvalidOperationException("no\nsuch element") };
+
+        JsonNode answer = JsonNode.Parse(Answer("""{"command":"stats","id":1}""", machine, new HostFiles()))!;
+
+        Assert.Equal(1, (int)answer["id"]!);
+        Assert.Equal(
+            "stats: a fault in MiniVmm; please report it: InvalidOperationException: no\ufffdsuch element",
+            (string?)answer["error"]);
+        Assert.True((bool?)Ask("""{"command":"info"}""")["ok"]);
+    }
+
     [Theory]
     [InlineData("7")]
     [InlineData("-9223372036854775808")]

@@ -129,6 +129,10 @@ public sealed class CpuModelsTests
     [InlineData("{ \"models\": [{ \"name\": \"a\", \"extends\": \"host\" }] }",
         "mine.json: model 'a' cannot extend host; use --cpu host,+feature")]
     [InlineData("{ \"models\": [{ \"name\": \"a\", \"name\": \"b\" }] }", "mine.json, line 1: ")]
+    [InlineData("{ \"models\": [{ \"name\": \"\\ud800\" }] }", "mine.json, line 1: ")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"vendor\": \"\\ud800\" }] }", "mine.json, line 2: ")]
+    [InlineData("{ \"models\": [{ \"name\": \"a\",\n\"features\": [\"\\ud800\"] }] }", "mine.json, line 2: ")]
+    [InlineData("{ \"\\ud800\": [] }", "mine.json, line 1: ")]
     public void A_bad_file_is_refused_with_its_name_and_line(string json, string message)
     {
         string actual = Assert.Throws<BadInputException>(() => Parse(json)).OnCommandLine();
