@@ -5,22 +5,27 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;
 
-/// <summary>The other side of a control socket: one request at a time, and its answer.</summary>
+/// <summary>
+/// The client's end of a control socket: one request at a time, and its answer. A connection on which an answer is overdue or
+/// broken is closed, so that what still arrives is never taken for the answer to a later request.
+/// </summary>
 public sealed class ControlClient : IDisposable
 {
     /// <summary>How long an answer may take: the machine waits a second for its guest's figures.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(5);
 
     private const int MaxAnswer = 1 << 20;
 
     private readonly UnixSocket _socket;
+    private readonly TimeSpan _patience;
     private readonly byte[] _buffer = new byte[16 * 1024];
     private readonly ProcessHandle? _process;
 
-    private ControlClient(string name, UnixSocket socket)
+    private ControlClient(string name, UnixSocket socket, TimeSpan patience)
     {
         Name = name;
         _socket = socket;
+        _patience = patience;
 
         // While it is connected the number is still that process; later another one may have it.
         _process = ProcessHandle.TryOpen(socket.Peer.Pid);
@@ -30,7 +35,11 @@ public sealed class ControlClient : IDisposable
 
     /// <exception cref="BadInputException">No machine of that name runs; the message lists those that do.</exception>
     /// <exception cref="HostLimitException">It does not take connections.</exception>
-    public static ControlClient Connect(string name)
+    public static ControlClient Connect(string name) => Connect(name, DefaultPatience);
+
+    /// <inheritdoc cref="Connect(string)"/>
+    /// <param name="patience">How long the machine may take to accept, and for each answer.</param>
+    internal static ControlClient Connect(string name, TimeSpan patience)
     {
         MachineName.Check(name, "ctl");
         using ControlDirectory? directory = ControlDirectory.Open();
@@ -39,10 +48,10 @@ public sealed class ControlClient : IDisposable
         UnixSocket socket = UnixSocket.Create();
         try
         {
-            int error = socket.Connect(directory.Socket(name), Patience);
+            int error = socket.Connect(directory.Socket(name), patience);
             return error switch
             {
-                0 => new ControlClient(name, socket),
+                0 => new ControlClient(name, socket, patience),
                 -Errno.ENOENT or -Errno.ECONNREFUSED => throw Unknown(name),
                 _ => throw new HostLimitException($"machine {name} takes no connection: {Errno.Explain(-error)}"),
             };
@@ -61,8 +70,7 @@ public sealed class ControlClient : IDisposable
     public JsonElement Ask(ControlVerb verb, VerbArguments? arguments = null)
     {
         ArgumentNullException.ThrowIfNull(verb);
-        Send(verb, arguments);
-        using JsonDocument answer = Parse(Receive());
+        using JsonDocument answer = Exchange(verb, arguments);
         if (answer.RootElement.TryGetProperty("error", out JsonElement error))
         {
             throw error.ValueKind == JsonValueKind.String
@@ -97,6 +105,22 @@ public sealed class ControlClient : IDisposable
         return new BadInputException($"ctl {name}: no machine of that name runs; {others}");
     }
 
+    private JsonDocument Exchange(ControlVerb verb, VerbArguments? arguments)
+    {
+        if (_socket.Fd < 0)
+            throw new HostLimitException($"the connection to machine {Name} is closed; connect again");
+        try
+        {
+            Send(verb, arguments);
+            return Parse(Receive());
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
+
     private void Send(ControlVerb verb, VerbArguments? arguments)
     {
         ArrayBufferWriter<byte> line = new();
@@ -121,7 +145,7 @@ public sealed class ControlClient : IDisposable
         ArrayBufferWriter<byte> line = new();
         while (line.WrittenCount <= MaxAnswer)
         {
-            if (!_socket.Wait(POLLIN, Patience))
+            if (!_socket.Wait(POLLIN, _patience))
             {
                 throw new HostLimitException(
                     $"machine {Name} does not answer; it may be stopped, or its host too busy");

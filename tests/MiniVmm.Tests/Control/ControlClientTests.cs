@@ -126,8 +126,40 @@ public sealed class ControlClientTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_answer_that_comes_too_late_is_not_the_next_requests()
+    {
+        ManualResetEventSlim late = new(); // not disposed of: a thread may still wait for it
+        using Socket server = Serve(client =>
+        {
+            late.Wait();
+            client.Send("{\"ok\":true,\"info\":{\"name\":\"late\"}}\n"u8);
+        });
+        using ControlClient client = ControlClient.Connect("web", TimeSpan.FromMilliseconds(20));
+
+        Assert.Contains("does not answer", Refusal(), StringComparison.Ordinal);
+        late.Set();
+        Assert.Equal("the connection to machine web is closed; connect again", Refusal());
+
+        string Refusal() => Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb())).Message;
+    }
+
+    [Fact]
+    public void What_follows_a_broken_answer_is_not_the_next_requests()
+    {
+        using Socket server = ServeOnce(new string(' ', 1 << 21) + "\n{\"ok\":true,\"info\":{\"name\":\"late\"}}\n");
+        using ControlClient client = ControlClient.Connect("web");
+
+        Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb()));
+        Assert.Contains(
+            "is closed", Assert.Throws<HostLimitException>(() => client.Ask(new InfoVerb())).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Listens as "web", answers the first client with this and closes.</summary>
-    private Socket ServeOnce(string answer)
+    private Socket ServeOnce(string answer) => Serve(client => client.Send(Encoding.UTF8.GetBytes(answer)));
+
+    /// <summary>Listens as "web", does this once the first client has asked, and closes.</summary>
+    private Socket Serve(Action<Socket> answer)
     {
         _runtime.WithSockets();
         Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -137,7 +169,14 @@ public sealed class ControlClientTests : IDisposable
         {
             using Socket client = listener.Accept();
             client.Receive(new byte[1]);
-            client.Send(Encoding.UTF8.GetBytes(answer));
+            try
+            {
+                answer(client);
+            }
+            catch (SocketException)
+            {
+                // The client has closed.
+            }
         })
         { IsBackground = true }.Start();
         return listener;
