@@ -7,6 +7,9 @@ public interface IControlledMachine
 {
     MachineInfo Info { get; }
 
+    /// <summary>Whether the guest's time stands still.</summary>
+    bool IsPaused { get; }
+
     /// <summary>The balloon as it is now; null for a machine without one.</summary>
     BalloonState? Balloon { get; }
 

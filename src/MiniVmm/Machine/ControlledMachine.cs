@@ -16,6 +16,8 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     public MachineInfo Info { get; } =
         new(options.Kernel, options.Topology.Count, machine.Backing.Length, DateTimeOffset.UtcNow);
 
+    public bool IsPaused => machine.IsPaused;
+
     public BalloonState? Balloon => _balloon is null ? null : new(_balloon.Target, _balloon.Actual);
 
     public MachineStatistics ReadStatistics() => new()

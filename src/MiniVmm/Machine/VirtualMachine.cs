@@ -36,7 +36,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly GuestTime _time;
     private readonly Lock _pausing = new();
     private bool _isLive; // between its start and its end
-    private bool _paused;
+    private volatile bool _paused; // written under the lock
     private Task<StopReason>? _run;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
@@ -151,14 +151,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     public bool PowerButton() => _acpi?.PressPowerButton() ?? false;
 
     /// <summary>Whether the machine is paused, or will be as soon as it starts.</summary>
-    public bool IsPaused
-    {
-        get
-        {
-            lock (_pausing)
-                return _paused;
-        }
-    }
+    public bool IsPaused => _paused;
 
     /// <summary>
     /// Stops the guest's time: when this returns, no vCPU is in the guest, each has finished its instruction, and the

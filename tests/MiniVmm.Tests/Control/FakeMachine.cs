@@ -14,9 +14,23 @@ internal sealed class FakeMachine : IControlledMachine
     /// <summary>As last seen: with each look the guest moves it by <see cref="Step"/>.</summary>
     public BalloonState? Balloon
     {
-        get => _balloon is null ? null : _balloon = _balloon with { ActualBytes = Next(_balloon) };
+        get
+        {
+            Looks++;
+            BeforeLook?.Invoke(this);
+            return _balloon is null || IsPaused ? _balloon : _balloon = _balloon with { ActualBytes = Next(_balloon) };
+        }
+
         set => _balloon = value;
     }
+
+    /// <summary>What somebody else does to the machine before its balloon is looked at.</summary>
+    public Action<FakeMachine>? BeforeLook { get; set; }
+
+    /// <summary>How often the balloon was looked at; each request for it looks twice.</summary>
+    public int Looks { get; private set; }
+
+    public bool IsPaused { get; set; }
 
     /// <summary>How far the guest gets at a time.</summary>
     public ulong Step { get; init; } = ulong.MaxValue;
@@ -56,9 +70,17 @@ internal sealed class FakeMachine : IControlledMachine
 
     public void SetBalloon(ulong bytes) => _balloon = _balloon! with { TargetBytes = bytes };
 
-    public void Pause() => Pauses++;
+    public void Pause()
+    {
+        Pauses++;
+        IsPaused = true;
+    }
 
-    public void Resume() => Resumes++;
+    public void Resume()
+    {
+        Resumes++;
+        IsPaused = false;
+    }
 
     public bool PressPowerButton()
     {

@@ -16,14 +16,30 @@ public sealed class VerbOutcomeTests : IDisposable
 
     public void Dispose() => _runtime.Dispose();
 
-    [Fact]
-    public void Info_is_a_line_of_the_list_of_machines()
+    [Theory]
+    [InlineData(false, "running")]
+    [InlineData(true, "paused")]
+    public void Info_is_a_line_of_the_list_of_machines_and_the_machines_state(bool paused, string state)
     {
-        AnswerTable table = Assert.Single(Ask(new InfoVerb(), new FakeMachine()).Tables);
+        VerbOutcome outcome = Ask(new InfoVerb(), new FakeMachine { IsPaused = paused });
 
-        Assert.Equal(["name", "process", "vCPUs", "memory", "up", "kernel"], table.Columns.Select(column => column.Title));
+        AnswerTable table = Assert.Single(outcome.Tables);
+        Assert.Equal(
+            ["name", "process", "vCPUs", "memory", "up", "kernel", "state"], table.Columns.Select(column => column.Title));
         IReadOnlyList<string> row = Assert.Single(table.Rows);
-        Assert.Equal(["web", "2", "256 MiB", "kernels/vmlinuz"], [row[0], row[2], row[3], row[5]]);
+        Assert.Equal(["web", "2", "256 MiB", "kernels/vmlinuz", state], [row[0], row[2], row[3], row[5], row[6]]);
+        Assert.Equal(paused, outcome.Content.GetProperty("paused").GetBoolean());
+        AnswerTable list = InfoVerb.List([outcome.Content]);
+        Assert.Equal(row.SkipLast(1), Assert.Single(list.Rows));
+        Assert.Equal(list.Columns.Count, list.Rows[0].Count);
+    }
+
+    [Fact]
+    public void An_older_machine_does_not_say_whether_it_is_paused()
+    {
+        using JsonDocument older = JsonDocument.Parse("""{"name":"web"}""");
+
+        Assert.Equal(["web", "", "", "", "", ""], InfoVerb.List([older.RootElement]).Rows[0]);
     }
 
     [Fact]
@@ -76,8 +92,55 @@ public sealed class VerbOutcomeTests : IDisposable
         VerbOutcome shown = Ask(verb, hungry);
 
         Assert.Equal("balloon: 40 MiB of 96 MiB", set.Line);
-        Assert.Contains("given up 40 MiB of 96 MiB", set.Shortfall, StringComparison.Ordinal);
+        Assert.StartsWith("the guest has given up 40 MiB of 96 MiB", set.Shortfall, StringComparison.Ordinal);
         Assert.Equal((set.Line, null), (shown.Line, shown.Shortfall));
+    }
+
+    [Theory]
+    [InlineData(40, "40 MiB", "balloon: 40 MiB, shrinking to 32 MiB")]
+    [InlineData(32, "32 MiB", "balloon: 32 MiB")]
+    public void A_balloon_that_another_client_sets_meanwhile_is_reported_as_such(int step, string holds, string line)
+    {
+        FakeMachine shared = new()
+        {
+            Step = (ulong)step * FakeMachine.MiB,
+            BeforeLook = machine =>
+            {
+                if (machine.Looks == 4)
+                    machine.SetBalloon(32 * FakeMachine.MiB);
+            },
+        };
+
+        VerbOutcome set = Ask(new BalloonVerb(stall: TimeSpan.FromMinutes(1)), shared, BalloonVerb.Of(Large));
+
+        Assert.Equal($"another client has set the balloon to 32 MiB since; it holds {holds}", set.Shortfall);
+        Assert.Equal(line, set.Line);
+    }
+
+    [Fact]
+    public void A_paused_guests_balloon_is_not_waited_for_and_its_pause_is_the_reason()
+    {
+        FakeMachine paused = new() { IsPaused = true };
+
+        VerbOutcome set = Ask(new BalloonVerb(stall: TimeSpan.FromMinutes(1)), paused, BalloonVerb.Of(Large));
+
+        Assert.Equal(
+            "the guest is paused, so its balloon still holds 0 bytes; it gets to 96 MiB after a resume", set.Shortfall);
+        Assert.Equal(Large, set.Content.GetProperty("targetBytes").GetUInt64());
+    }
+
+    [Fact]
+    public void A_guest_that_is_paused_during_the_wait_is_reported_as_paused()
+    {
+        FakeMachine machine = new()
+        {
+            MostActual = 40 * FakeMachine.MiB,
+            BeforeLook = machine => machine.IsPaused = machine.Looks > 2,
+        };
+
+        VerbOutcome set = Ask(new BalloonVerb(stall: TimeSpan.FromMilliseconds(100)), machine, BalloonVerb.Of(Large));
+
+        Assert.StartsWith("the guest is paused, so its balloon still holds 40 MiB;", set.Shortfall, StringComparison.Ordinal);
     }
 
     [Theory]

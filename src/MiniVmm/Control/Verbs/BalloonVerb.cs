@@ -40,10 +40,15 @@ internal sealed class BalloonVerb : ControlVerb
     /// <summary>The request for a balloon of so many bytes.</summary>
     public static VerbArguments Of(ulong bytes) => new VerbArguments().Set(Size, bytes);
 
-    /// <summary>"96 MiB", or how far it is: "40 MiB of 96 MiB".</summary>
-    internal static string Describe(BalloonState state) => state.ActualBytes == state.TargetBytes
-        ? ByteSize.Format(state.ActualBytes)
-        : $"{ByteSize.Format(state.ActualBytes)} of {ByteSize.Format(state.TargetBytes)}";
+    /// <summary>"96 MiB", or how far it has got: "40 MiB of 96 MiB", "40 MiB, shrinking to 32 MiB".</summary>
+    internal static string Describe(BalloonState state)
+    {
+        string actual = ByteSize.Format(state.ActualBytes);
+        string target = ByteSize.Format(state.TargetBytes);
+        return state.ActualBytes == state.TargetBytes ? actual
+            : state.ActualBytes < state.TargetBytes ? $"{actual} of {target}"
+            : $"{actual}, shrinking to {target}";
+    }
 
     internal override Action<Utf8JsonWriter> Execute(VerbCall call)
     {
@@ -70,24 +75,27 @@ internal sealed class BalloonVerb : ControlVerb
         ArgumentNullException.ThrowIfNull(arguments);
         JsonElement content = client.Ask(this, arguments);
         BalloonState state = Read(client, content);
-        bool asked = arguments.Has(Size);
-        if (asked)
-            (content, state) = Wait(client, content, state);
-        return new VerbOutcome
+        string? shortfall = null;
+        if (arguments.Has(Size))
         {
-            Content = content,
-            Line = $"balloon: {Describe(state)}",
-            Shortfall = asked && state.ActualBytes != state.TargetBytes ? Shortfall(state) : null,
-        };
+            ulong target = state.TargetBytes; // in whole pages
+            bool paused = state.ActualBytes != target && InfoVerb.IsPaused(client);
+            if (!paused)
+                (content, state) = Wait(client, content, state);
+            if (state.ActualBytes != target || state.TargetBytes != target)
+                shortfall = Shortfall(target, state, paused || InfoVerb.IsPaused(client));
+        }
+
+        return new VerbOutcome { Content = content, Line = $"balloon: {Describe(state)}", Shortfall = shortfall };
     }
 
-    /// <summary>Until the guest has a balloon as large as it should be, or gets no further for so long.</summary>
+    /// <summary>Waits until the balloon has its size, another client sets another one, or the guest moves no page for so long.</summary>
     private (JsonElement Content, BalloonState State) Wait(ControlClient client, JsonElement content, BalloonState state)
     {
         ulong target = state.TargetBytes;
         long moved = Environment.TickCount64;
         while (state.ActualBytes != target
-            && state.TargetBytes == target // else somebody else wants something else by now
+            && state.TargetBytes == target
             && Environment.TickCount64 - moved < _stall.TotalMilliseconds)
         {
             _ = client.WaitForEnd(Step);
@@ -109,11 +117,17 @@ internal sealed class BalloonVerb : ControlVerb
             : throw client.NotOurs();
     }
 
-    private static string Shortfall(BalloonState state) => state.ActualBytes < state.TargetBytes
-        ? $"the guest has given up {Amount(state.ActualBytes)} of {Amount(state.TargetBytes)} and gets no further: it "
-            + "needs the rest, or has no balloon driver (yet)"
-        : $"the guest still keeps {Amount(state.ActualBytes)} in its balloon, not {Amount(state.TargetBytes)}; it gets no "
-            + "further";
-
-    private static string Amount(ulong bytes) => bytes == 0 ? "nothing" : ByteSize.Format(bytes);
+    private static string Shortfall(ulong target, BalloonState state, bool paused)
+    {
+        string actual = ByteSize.Format(state.ActualBytes);
+        string wanted = ByteSize.Format(target);
+        if (state.TargetBytes != target)
+            return $"another client has set the balloon to {ByteSize.Format(state.TargetBytes)} since; it holds {actual}";
+        if (paused)
+            return $"the guest is paused, so its balloon still holds {actual}; it gets to {wanted} after a resume";
+        return state.ActualBytes < target
+            ? $"the guest has given up {actual} of {wanted} and is making no progress: it needs the rest, or has no balloon "
+                + "driver (yet)"
+            : $"the guest still has {actual} in its balloon, not {wanted}, and is making no progress";
+    }
 }
