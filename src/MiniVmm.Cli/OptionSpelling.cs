@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using MiniVmm.Configuration;
 
 namespace MiniVmm.Cli;
 
@@ -59,12 +60,29 @@ internal static class OptionSpelling
             }
 
             string? value = equals < 0 ? null : word[(equals + 1)..];
-            if (value is null && i + 1 < arguments.Length && TakesNext(option, arguments[i + 1]))
+            string? next = i + 1 < arguments.Length ? arguments[i + 1] : null;
+            if (option.ValueType == typeof(bool))
+            {
+                words.Add(Switch(name, value, next));
+                continue;
+            }
+
+            if (value is null && next is not null && TakesNext(option, next))
                 value = arguments[++i];
             Add(words, name, value);
         }
 
         return words;
+    }
+
+    /// <summary>A switch as .NET has it. The parser takes a kernel called "true" for its value, if it has none of its own.</summary>
+    private static string Switch(string name, string? value, string? next)
+    {
+        if (value is null)
+            return bool.TryParse(next, out _) ? $"{name}=true" : name;
+        if (!SwitchText.TryParse(value, out bool on))
+            throw new BadInputException($"{name}{(value.Length > 0 ? $" {value}" : "=")}: {SwitchText.Problem}");
+        return on ? $"{name}=true" : $"{name}=false";
     }
 
     private static void Add(List<string> words, string name, string? value)
@@ -83,8 +101,7 @@ internal static class OptionSpelling
     {
         if (option.Arity.MinimumNumberOfValues > 0)
             return true;
-        bool isSwitch = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool);
-        return !isSwitch && next is not ['-', ..];
+        return option.Arity.MaximumNumberOfValues > 0 && next is not ['-', ..];
     }
 
     private static string ToOwn(string name) => Array.IndexOf(Qemu, name) < 0 ? name : "-" + name;

@@ -38,12 +38,9 @@ public static class BalloonText
         return options;
     }
 
-    private static bool Switch(string text, string part, string value) => value switch
-    {
-        "on" => true,
-        "off" => false,
-        _ => throw Bad(text, $"'{part}' is neither on nor off; {OptionName.Balloon} takes {Shape}"),
-    };
+    private static bool Switch(string text, string part, string value) => SwitchText.TryParse(value, out bool on)
+        ? on
+        : throw Bad(text, $"'{part}' is neither on nor off; {OptionName.Balloon} takes {Shape}");
 
     private static BadInputException Bad(string text, OptionMessage complaint) =>
         new($"{OptionName.Balloon.With(text)}: {complaint}");

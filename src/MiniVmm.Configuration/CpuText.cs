@@ -54,12 +54,8 @@ public static class CpuText
     private static CpuFeature Feature(string text, string name) =>
         CpuFeatures.TryFind(name, out CpuFeature feature) ? feature : throw Bad(text, CpuFeatures.Unknown(name));
 
-    private static bool Switch(string text, string part, string value) => value switch
-    {
-        "on" or "yes" or "true" => true,
-        "off" or "no" or "false" => false,
-        _ => throw Bad(text, $"'{part}' is neither on nor off"),
-    };
+    private static bool Switch(string text, string part, string value) =>
+        SwitchText.TryParse(value, out bool on) ? on : throw Bad(text, $"'{part}' is neither on nor off");
 
     private static CpuModel? WithProperty(string text, CpuModel model, string key, string value) => key switch
     {

@@ -200,12 +200,8 @@ public sealed class NetText
         ? address
         : throw Bad($"{key}: '{value}' is no IPv4 address; write one as in 10.0.2.15");
 
-    private bool Switch(string key, string value) => value switch
-    {
-        "on" or "yes" or "y" => true,
-        "off" or "no" or "n" => false,
-        _ => throw Bad($"{key}={value}; write {key}=on or {key}=off"),
-    };
+    private bool Switch(string key, string value) =>
+        SwitchText.TryParse(value, out bool on) ? on : throw Bad($"{key}={value}: {SwitchText.Problem}");
 
     private ulong ParseBandwidth(string value)
     {

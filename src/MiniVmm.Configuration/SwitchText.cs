@@ -1,17 +1,27 @@
 namespace MiniVmm.Configuration;
 
-/// <summary>A switch: on or off, yes or no, true or false.</summary>
+/// <summary>A switch, in the words that QEMU has for it, in either case: on, yes, true or y; off, no, false or n.</summary>
 public static class SwitchText
 {
-    /// <exception cref="BadInputException">None of them.</exception>
-    public static bool Parse(string text, OptionName option)
+    /// <summary>What is wrong with any other text.</summary>
+    public const string Problem = "write on or off";
+
+    /// <exception cref="BadInputException">Neither on nor off.</exception>
+    public static bool Parse(string text, OptionName option) => TryParse(text, out bool on)
+        ? on
+        : throw new BadInputException($"{option.With(text)}: {Problem}");
+
+    /// <returns>False where the text means neither on nor off.</returns>
+    public static bool TryParse(string text, out bool on)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return text.ToLowerInvariant() switch
+        bool? value = text.ToLowerInvariant() switch
         {
-            "on" or "yes" or "true" => true,
-            "off" or "no" or "false" => false,
-            _ => throw new BadInputException($"{option.With(text)}: write on or off"),
+            "on" or "yes" or "true" or "y" => true,
+            "off" or "no" or "false" or "n" => false,
+            _ => null,
         };
+        on = value ?? false;
+        return value is not null;
     }
 }

@@ -98,6 +98,45 @@ public sealed class OptionSpellingTests
         Assert.Equal("k", result.GetValue<string>("KERNEL"));
     }
 
+    [Theory]
+    [InlineData(true, "--rng")]
+    [InlineData(true, "--rng=on")]
+    [InlineData(true, "--rng=Yes")]
+    [InlineData(true, "--rng=true")]
+    [InlineData(false, "--rng=off")]
+    [InlineData(false, "--rng=no")]
+    [InlineData(true, "-mem-prealloc=on", "--mem-prealloc")]
+    [InlineData(false, "-mem-prealloc=off", "--mem-prealloc")]
+    public void A_switch_may_be_on_or_off(bool expected, string word, string option = "--rng")
+    {
+        ParseResult result = CommandLines.Parse("run", word, "k");
+
+        Assert.Equal(expected, result.GetValue<bool>(option));
+        Assert.Equal("k", result.GetValue<string>("KERNEL"));
+    }
+
+    [Theory]
+    [InlineData("--rng=perhaps", "--rng perhaps: write on or off")]
+    [InlineData("--dry-run=", "--dry-run=: write on or off")]
+    public void A_switch_has_no_other_value(string word, string error) =>
+        Assert.Equal(error, Assert.Throws<BadInputException>(() => CommandLines.Parse("run", word, "k")).Message);
+
+    [Theory]
+    [InlineData("true")]
+    [InlineData("false")]
+    [InlineData("on")]
+    public void What_stands_behind_a_switch_is_not_its_value(string kernel)
+    {
+        ParseResult result = CommandLines.Parse("run", "--rng", "--mem-merge", kernel);
+
+        Assert.Equal(kernel, result.GetValue<string>("KERNEL"));
+        Assert.True(result.GetValue<bool>("--rng") && result.GetValue<bool>("--mem-merge"));
+    }
+
+    [Fact]
+    public void A_switch_given_twice_is_on() =>
+        Assert.True(CommandLines.Parse("run", "--rng", "--rng", "k").GetValue<bool>("--rng"));
+
     [Fact]
     public void Nothing_behind_two_dashes_is_an_option() =>
         Assert.Equal("-smp", CommandLines.Parse("run", "--rng", "--", "-smp").GetValue<string>("KERNEL"));

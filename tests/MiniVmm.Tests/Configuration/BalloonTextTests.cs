@@ -13,6 +13,7 @@ public sealed class BalloonTextTests
     [InlineData("1G,deflate-on-oom=off", 1024, false, true)]
     [InlineData("reporting=off", 0, true, false)]
     [InlineData("32M,reporting=off,deflate-on-oom=on", 32, true, false)]
+    [InlineData("reporting=no,deflate-on-oom=FALSE", 0, false, false)]
     public void Size_and_switches_may_each_be_left_out(string text, int mib, bool deflateOnOom, bool reporting)
     {
         Assert.Equal(new BalloonOptions((ulong)mib << 20, deflateOnOom, reporting), BalloonText.Parse(text));
@@ -26,7 +27,8 @@ public sealed class BalloonTextTests
     [InlineData("64M,polling=on", "'polling=on' is not known")]
     [InlineData("reporting", "reporting")]
     [InlineData("64M,reporting", "'reporting' is neither on nor off")]
-    [InlineData("reporting=yes", "'reporting=yes' is neither on nor off")]
+    [InlineData("reporting=maybe", "'reporting=maybe' is neither on nor off")]
+    [InlineData("reporting=", "'reporting=' is neither on nor off")]
     [InlineData("=", "'=' is not known")]
     [InlineData("64M,reporting=on,reporting=off", "reporting is given twice")]
     public void Anything_else_is_refused_by_name(string text, string named)

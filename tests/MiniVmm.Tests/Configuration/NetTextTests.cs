@@ -101,7 +101,7 @@ public sealed class NetTextTests
     [InlineData("nat,bw=0K", "would pass nothing")]
     [InlineData("nat,bw=100", "has no unit")]
     [InlineData("nat,bw=xM", "not a size")]
-    [InlineData("user,restrict=maybe", "restrict=on")]
+    [InlineData("user,restrict=maybe", "restrict=maybe: write on or off")]
     [InlineData("user,hostname=a b", "no host's name")]
     [InlineData("user,hostname=a-name-of-thirty-three-letters-xx", "at most 32")]
     [InlineData("user,net=10.0.2.0/28", "/8 to /27")]
