@@ -5,20 +5,18 @@ using MiniVmm.Virtio.Balloon;
 namespace MiniVmm.Machine;
 
 /// <summary>What a control socket sees of a machine.</summary>
-internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions options, VirtioDevices? devices)
+internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions options, VirtioBalloon? balloon)
     : IControlledMachine
 {
     /// <summary>How long the guest may take to say how its memory is used.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-
-    private readonly VirtioBalloon? _balloon = devices?.Balloon;
 
     public MachineInfo Info { get; } =
         new(options.Kernel, options.Topology.Count, machine.Backing.Length, DateTimeOffset.UtcNow);
 
     public bool IsPaused => machine.IsPaused;
 
-    public BalloonState? Balloon => _balloon is null ? null : new(_balloon.Target, _balloon.Actual);
+    public BalloonState? Balloon => machine.Balloon;
 
     public MachineStatistics ReadStatistics() => new()
     {
@@ -29,11 +27,11 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
                 vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
         ],
         Backing = machine.Backing.Description,
-        GuestMemory = machine.IsPaused ? null : _balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer
-        Devices = devices?.ReadCounters() ?? [],
+        GuestMemory = machine.IsPaused ? null : balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer
+        Devices = machine.ReadDeviceCounters(),
     };
 
-    public void SetBalloon(ulong bytes) => _balloon?.SetTarget(bytes);
+    public void SetBalloon(ulong bytes) => balloon?.SetTarget(bytes);
 
     public void Pause() => machine.Pause();
 

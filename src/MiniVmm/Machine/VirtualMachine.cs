@@ -93,7 +93,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 
             // Last, so that whoever asks finds a whole machine.
             if (options.Name is { } name)
-                _control = _core.Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices)));
+                _control = _core.Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices?.Balloon)));
         }
         catch
         {
