@@ -24,22 +24,6 @@ public static class BootFileText
         ArgumentNullException.ThrowIfNull(exists);
         if (!text.Contains(',', StringComparison.Ordinal) || exists(text))
             return [Parse(text, exists)];
-        List<BootFile> modules = [];
-        int start = 0;
-        for (int at = 0; at <= text.Length; at++)
-        {
-            if (at < text.Length && text[at] != ',')
-                continue;
-            if (at + 1 < text.Length && text[at + 1] == ',')
-            {
-                at++;
-                continue;
-            }
-
-            modules.Add(Parse(text[start..at].Replace(",,", ",", StringComparison.Ordinal), exists));
-            start = at + 1;
-        }
-
-        return modules;
+        return [.. CommaList.Split(text).Select(entry => Parse(entry, exists))];
     }
 }

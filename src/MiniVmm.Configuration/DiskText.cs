@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using MiniVmm.Storage;
 
 namespace MiniVmm.Configuration;
@@ -18,7 +17,7 @@ public static class DiskText
         DiskOptions options = new() { File = "" };
         var seen = new HashSet<string>();
         bool first = true;
-        foreach (string part in Split(text))
+        foreach (string part in CommaList.Split(text))
         {
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string key = equals < 0 ? part : part[..equals];
@@ -47,31 +46,6 @@ public static class DiskText
     private static bool IsKey(string key) => key is "file" or "ro" or "serial" or "cache" or "format" or "iops" or "bw";
 
     private static BadInputException Wrong(string text, string what) => new($"{OptionName.Disk.With(text)}: {what}");
-
-    /// <summary>The parts between single commas; a double one is a comma.</summary>
-    private static IEnumerable<string> Split(string text)
-    {
-        var part = new StringBuilder();
-        for (int i = 0; i < text.Length; i++)
-        {
-            if (text[i] != ',')
-            {
-                part.Append(text[i]);
-            }
-            else if (i + 1 < text.Length && text[i + 1] == ',')
-            {
-                part.Append(',');
-                i++;
-            }
-            else
-            {
-                yield return part.ToString();
-                part.Clear();
-            }
-        }
-
-        yield return part.ToString();
-    }
 
     private static string CheckSerial(string text, string? serial)
     {
