@@ -38,7 +38,7 @@ public sealed partial class ArchitectureTests
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
         ["Diagnostics"] = ["Memory", "Boot", "Execution"],
-        ["Control"] = [],
+        ["Control"] = ["Virtio"],
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [

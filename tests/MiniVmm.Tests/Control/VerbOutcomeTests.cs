@@ -2,6 +2,7 @@ using System.Runtime.Versioning;
 using System.Text.Json;
 using MiniVmm.Control;
 using MiniVmm.Control.Verbs;
+using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Tests.Control;
 
@@ -66,6 +67,40 @@ public sealed class VerbOutcomeTests : IDisposable
         IReadOnlyList<AnswerTable> tables = StatsTables.Of(new AnswerObject(document.RootElement));
 
         Assert.All(tables, table => Assert.All(table.Rows, row => Assert.Equal(table.Columns.Count, row.Count)));
+    }
+
+    [Theory]
+    [InlineData("""{"ramBytes":1048576}""", "guest RAM: 1 MiB")]
+    [InlineData("""{"ramBytes":1048576,"backing":""}""", "guest RAM: 1 MiB")]
+    [InlineData("""{"ramBytes":1048576,"backing":"anonymous"}""", "guest RAM: 1 MiB, anonymous")]
+    [InlineData("""{"backing":"anonymous"}""")]
+    [InlineData("""{"residentBytes":null,"hugetlbBytes":0}""")]
+    [InlineData("""{"residentBytes":2097152,"hugetlbBytes":2097152}""", "resident: 2.0 MiB", "on hugetlbfs: 2.0 MiB")]
+    [InlineData("""{"balloon":{}}""")]
+    [InlineData("""{"balloon":{"targetBytes":0,"actualBytes":0}}""", "balloon: 0 bytes")]
+    [InlineData("""{"ksm":{"host":{"run":0}}}""", "KSM of the host: off (echo 1 > /sys/kernel/mm/ksm/run)")]
+    public void A_row_has_what_the_machine_tells_and_no_more(string memory, params string[] rows)
+    {
+        using JsonDocument document = JsonDocument.Parse($"{{\"memory\":{memory}}}");
+
+        AnswerTable table = Assert.Single(StatsTables.Of(new AnswerObject(document.RootElement)));
+
+        Assert.Equal(rows, table.Rows.Select(row => string.Join(": ", row)));
+    }
+
+    [Fact]
+    public void Of_the_guests_figures_sizes_are_shown_as_sizes()
+    {
+        string[] sizes = ["swapIn", "swapOut", "freeMemory", "totalMemory", "availableMemory", "diskCaches"];
+        BalloonStatistics all = new([.. Enumerable.Repeat<ulong?>(1 << 20, BalloonStatistics.Tags)]);
+        FakeMachine machine = new();
+        machine.Statistics = machine.Statistics with { GuestMemory = all.ByName() };
+
+        IEnumerable<IReadOnlyList<string>> rows = Ask(new StatsVerb(), machine).Tables[0].Rows
+            .Where(row => row[0].StartsWith("  guest's ", StringComparison.Ordinal));
+
+        Assert.Equal(BalloonStatistics.Tags, rows.Count());
+        Assert.All(rows, row => Assert.Equal(sizes.Contains(row[0].Split(' ')[^1]) ? "1.0 MiB" : "1,048,576", row[1]));
     }
 
     [Fact]

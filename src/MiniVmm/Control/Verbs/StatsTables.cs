@@ -1,3 +1,4 @@
+using MiniVmm.Virtio.Balloon;
 using static MiniVmm.Control.AnswerObject;
 
 namespace MiniVmm.Control.Verbs;
@@ -23,17 +24,21 @@ internal static class StatsTables
     {
         AnswerTable table = new([new("memory"), new("")]);
         if (memory.Size("ramBytes") is { } ram)
-            table.Add("guest RAM", $"{ByteSize.Format(ram)}, {memory.Text("backing")}");
+        {
+            string backing = memory.Text("backing");
+            table.Add("guest RAM", ByteSize.Format(ram) + (backing.Length > 0 ? $", {backing}" : ""));
+        }
+
         AddSize("resident", memory.Number("residentBytes"));
         AddSize("swapped out", memory.Number("swappedBytes"));
         if (memory.Number("hugetlbBytes") is > 0 and { } huge)
             AddSize("on hugetlbfs", huge);
         if (memory.Object("balloon") is { } balloon)
         {
-            BalloonState state = new(balloon.Size("targetBytes") ?? 0, balloon.Size("actualBytes") ?? 0);
-            table.Add("balloon", BalloonVerb.Describe(state));
+            if (balloon.Size("targetBytes") is { } target && balloon.Size("actualBytes") is { } actual)
+                table.Add("balloon", BalloonVerb.Describe(new(target, actual)));
             foreach ((string name, long value) in balloon.Numbers("guest"))
-                table.Add($"  guest's {name}", IsSize(name) ? Mebibytes(value) : Count(value));
+                table.Add($"  guest's {name}", BalloonStatistics.IsSize(name) ? Mebibytes(value) : Count(value));
         }
 
         if (memory.Object("ksm") is { } ksm)
@@ -93,8 +98,4 @@ internal static class StatsTables
         table.Add(["all", .. vcpus.Select(vcpu => Count(vcpu.Number("exits") ?? 0))]);
         return table;
     }
-
-    /// <summary>Which of the guest's figures are bytes (docs/control.md).</summary>
-    private static bool IsSize(string name) =>
-        name is "swapIn" or "swapOut" or "freeMemory" or "totalMemory" or "availableMemory" or "diskCaches";
 }

@@ -17,11 +17,12 @@ public sealed class BalloonStatistics
     // A driver has one entry for each tag; how long a list is looked at.
     private const int MostEntries = 64;
 
-    private static readonly string[] Names =
+    private static readonly (string Name, bool IsBytes)[] Figures =
     [
-        "swapIn", "swapOut", "majorFaults", "minorFaults", "freeMemory", "totalMemory", "availableMemory", "diskCaches",
-        "hugePageAllocations", "hugePageFailures", "oomKills", "allocationStalls", "asyncScans", "directScans",
-        "asyncReclaims", "directReclaims",
+        ("swapIn", true), ("swapOut", true), ("majorFaults", false), ("minorFaults", false), ("freeMemory", true),
+        ("totalMemory", true), ("availableMemory", true), ("diskCaches", true), ("hugePageAllocations", false),
+        ("hugePageFailures", false), ("oomKills", false), ("allocationStalls", false), ("asyncScans", false),
+        ("directScans", false), ("asyncReclaims", false), ("directReclaims", false),
     ];
 
     private readonly ulong?[] _values;
@@ -84,11 +85,14 @@ public sealed class BalloonStatistics
         for (int i = 0; i < Tags; i++)
         {
             if (_values[i] is { } value)
-                said.Add(Names[i], (long)Math.Min(value, long.MaxValue));
+                said.Add(Figures[i].Name, (long)Math.Min(value, long.MaxValue));
         }
 
         return said;
     }
+
+    /// <summary>Whether the figure of that name is a size in bytes; the others are counts.</summary>
+    internal static bool IsSize(string name) => Array.IndexOf(Figures, (name, true)) >= 0;
 
     /// <summary>Reads entries until the list ends, or the last is not whole; passes over tags that are not known.</summary>
     internal static void Read(IoCursor entries, Span<ulong?> values)
