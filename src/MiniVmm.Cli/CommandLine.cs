@@ -17,8 +17,8 @@ internal static class CommandLine
     private static readonly ParserConfiguration Configuration =
         new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
-    /// <summary>All commands.</summary>
-    public static RootCommand Commands(Milestones milestones)
+    /// <summary>The commands; the hidden one only if the command line names it.</summary>
+    public static RootCommand Commands(Milestones milestones, ReadOnlySpan<string> args)
     {
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
@@ -28,8 +28,9 @@ internal static class CommandLine
             new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
             new CompletionCommand(),
             new ManCommand(),
-            new SchemaCommand(),
         };
+        if (args is [SchemaCommand.Word, ..])
+            root.Add(new SchemaCommand());
         root.Options.Clear();
         root.Options.Add(new HelpOption("--help", "-h", "-?")
         {
@@ -53,7 +54,7 @@ internal static class CommandLine
         try
         {
             StandardDescriptors.Complete();
-            ParseResult result = Parse(Commands(milestones), args);
+            ParseResult result = Parse(Commands(milestones, args), args);
             if (Problem(result) is { } problem)
                 throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");
             return result.Invoke(new InvocationConfiguration

@@ -9,8 +9,8 @@ namespace MiniVmm.Configuration;
 public sealed class NetText
 {
     private static readonly string[] Modes = ["user", "tap", "bridge", "nat", "none"];
-    private static readonly string[] EveryKey = ["mac", "mtu", "bw"];
-    private static readonly string[] UserKeys = ["hostfwd", "net", "hostname", "dns", "restrict"];
+    private static readonly string[] UserKeys = ["mac", "mtu", "bw", "hostfwd", "net", "hostname", "dns", "restrict"];
+    private static readonly string[] TapKeys = ["mac", "mtu", "bw", "queues"];
 
     private readonly string _text;
     private readonly HashSet<string> _given = new(StringComparer.Ordinal);
@@ -63,19 +63,17 @@ public sealed class NetText
         if (part.Length == 0)
             throw Bad("nothing between two commas");
         (string key, string? given) = Divide(part);
-        string[] known = _options.Mode switch
-        {
-            NetMode.User => [.. EveryKey, .. UserKeys],
-            NetMode.None => [],
-            _ => [.. EveryKey, "queues"],
-        };
-        string mode = _text.Split(',', '=')[0];
-        if (known.Length == 0)
+        if (_options.Mode == NetMode.None)
             throw Bad($"none takes nothing more, and here is '{key}'");
         if (key is "queues" && _options.Mode == NetMode.User)
             throw Bad("queues is for taps; user has one pair of queues");
-        if (!known.Contains(key))
+        string[] known = _options.Mode == NetMode.User ? UserKeys : TapKeys;
+        if (Array.IndexOf(known, key) < 0)
+        {
+            string mode = _text[.._text.AsSpan().IndexOfAny(',', '=')];
             throw Bad($"{mode} has no key '{key}'{DidYouMean(key, known)}; there are {string.Join(", ", known)}");
+        }
+
         if (string.IsNullOrEmpty(given))
             throw Bad($"{key} has no value; write {key}=…");
         if (key != "hostfwd" && !_given.Add(key))

@@ -45,7 +45,7 @@ public static class OptionTexts
                 : options,
             OptionName.Rng => options with { Rng = SwitchText.Parse(text, name) },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
-            OptionName.Name => options with { Name = MachineName.Check(text, $"{OptionName.Name}") },
+            OptionName.Name => options with { Name = MachineName.Check(text) },
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),
         };

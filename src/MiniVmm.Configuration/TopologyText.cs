@@ -74,19 +74,20 @@ public sealed class TopologyText
             ? Arrange(total, maxCpus is null ? "vCPU" : "possible vCPU")
             : (Given("sockets") ?? 1, Given("cores") ?? 1, Given("threads") ?? 1);
 
-        string shape = CpuTopology.Shape(sockets, cores, threads);
         long product = CpuTopology.Product(sockets, cores, threads);
         if (places is int expected && product != expected)
         {
             string origin = maxCpus is null ? "" : " (maxcpus)";
-            throw Bad($"{shape} = {product}, not {CpuTopology.Plural(expected, "vCPU")}{origin}");
+            throw Bad($"{Shape()} = {product}, not {CpuTopology.Plural(expected, "vCPU")}{origin}");
         }
 
         if (product > CpuTopology.Limit)
-            throw Bad($"{shape} = {product} vCPUs is too many; at most {CpuTopology.Limit}");
+            throw Bad($"{Shape()} = {product} vCPUs is too many; at most {CpuTopology.Limit}");
         if (cpus > product)
             throw Bad($"{CpuTopology.Plural(cpus.Value, "vCPU")} present is more than maxcpus={product}");
         return new(sockets, cores, threads, cpus);
+
+        string Shape() => CpuTopology.Shape(sockets, cores, threads);
     }
 
     /// <summary>Works out what is left out: sockets take the rest first, then cores, then threads.</summary>
@@ -95,38 +96,35 @@ public sealed class TopologyText
         int? sockets = Given("sockets");
         int? cores = Given("cores");
         int? threads = Given("threads");
-        string vcpus = CpuTopology.Plural(total, noun);
-
         if (sockets is not int s)
         {
             int c = cores ?? 1;
             int t = threads ?? 1;
-            string complaint = $"{vcpus} cannot be divided into sockets of {Of(c, "core", t, "thread")}";
-            return (Divide(total, (long)c * t, complaint), c, t);
+            long by = (long)c * t;
+            return (Quotient(total, by) ?? throw Indivisible("into sockets of", c, "core", t, "thread", "", by), c, t);
         }
 
         if (cores is not int givenCores)
         {
             int t = threads ?? 1;
-            string complaint = $"{vcpus} cannot be divided over {Of(s, "socket", t, "thread")} a core";
-            return (s, Divide(total, (long)s * t, complaint), t);
+            long by = (long)s * t;
+            return (s, Quotient(total, by) ?? throw Indivisible("over", s, "socket", t, "thread", " a core", by), t);
         }
 
         if (threads is not int givenThreads)
         {
-            string complaint = $"{vcpus} cannot be divided over {Of(s, "socket", givenCores, "core")}";
-            return (s, givenCores, Divide(total, (long)s * givenCores, complaint));
+            long by = (long)s * givenCores;
+            return (s, givenCores, Quotient(total, by) ?? throw Indivisible("over", s, "socket", givenCores, "core", "", by));
         }
 
         return (s, givenCores, givenThreads);
+
+        BadInputException Indivisible(string over, int a, string aNoun, int b, string bNoun, string of, long by) => Bad(
+            $"{CpuTopology.Plural(total, noun)} cannot be divided {over} {CpuTopology.Plural(a, aNoun)} × "
+            + $"{CpuTopology.Plural(b, bNoun)}{of} ({total} / {by} is not a whole number)");
     }
 
-    private static string Of(int a, string aNoun, int b, string bNoun) =>
-        $"{CpuTopology.Plural(a, aNoun)} × {CpuTopology.Plural(b, bNoun)}";
-
-    private int Divide(int total, long by, string complaint) => total % by == 0
-        ? (int)(total / by)
-        : throw Bad($"{complaint} ({total} / {by} is not a whole number)");
+    private static int? Quotient(int total, long by) => total % by == 0 ? (int)(total / by) : null;
 
     private int? Given(string key) => _given.TryGetValue(key, out int number) ? number : null;
 

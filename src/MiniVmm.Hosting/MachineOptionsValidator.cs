@@ -45,7 +45,7 @@ internal sealed class MachineOptionsValidator(string machine) : IValidateOptions
         try
         {
             if (options.Name is { } name)
-                MachineName.Check(name, $"{OptionName.Name}");
+                MachineName.Check(name);
             MachinePlan.Create(options).Dispose();
         }
         catch (VmmException e)

@@ -4,11 +4,16 @@ using MiniVmm.Control;
 
 namespace MiniVmm.Cli.Reference;
 
-/// <summary><c>minivmm schema</c>: docs/control.schema.json. For whoever works on MiniVmm; help does not show it.</summary>
+/// <summary>
+/// <c>minivmm schema</c>: docs/control.schema.json. For those who work on MiniVmm: it is made only when asked for, and help
+/// does not show it.
+/// </summary>
 internal sealed class SchemaCommand : Command
 {
+    public const string Word = "schema";
+
     public SchemaCommand()
-        : base("schema", "Print the JSON schema of the control sockets' protocol")
+        : base(Word, "Print the JSON schema of the control sockets' protocol")
     {
         Hidden = true;
         SetAction(Run);

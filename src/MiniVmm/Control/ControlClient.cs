@@ -41,7 +41,7 @@ public sealed class ControlClient : IDisposable
     /// <param name="patience">How long the machine may take to accept, and for each answer.</param>
     internal static ControlClient Connect(string name, TimeSpan patience)
     {
-        MachineName.Check(name, "ctl");
+        MachineName.CheckAsked(name);
         using ControlDirectory? directory = ControlDirectory.Open();
         if (directory is null)
             throw Unknown(name);

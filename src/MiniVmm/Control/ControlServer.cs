@@ -44,7 +44,7 @@ public sealed unsafe class ControlServer : IDisposable
     public static ControlServer Listen(string name, IControlledMachine machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        MachineName.Check(name, $"{OptionName.Name}");
+        MachineName.Check(name);
         ControlDirectory directory = ControlDirectory.OpenOrCreate();
         UnixSocket? listener = null;
         try

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace MiniVmm.Control;
 
-/// <summary>What a machine may be called: a file's name without surprises, the same in every shell.</summary>
+/// <summary>What a machine may be called: a file name that needs no quoting in any shell.</summary>
 public static class MachineName
 {
     /// <summary>Characters at most.</summary>
@@ -17,16 +17,20 @@ public static class MachineName
     public static bool IsValid(ReadOnlySpan<char> name) =>
         name.Length is > 0 and <= MaxLength && char.IsAsciiLetterOrDigit(name[0]) && !name.ContainsAnyExcept(Others);
 
-    /// <param name="name">What a machine is to be called.</param>
-    /// <param name="origin">Where the name comes from, which the error begins with.</param>
+    /// <summary>Checks what a machine is to be called.</summary>
     /// <exception cref="BadInputException">Not such a name.</exception>
-    public static string Check(string name, OptionMessage origin)
+    public static string Check(string name) => IsValid(name) ? name : throw Refused($"{OptionName.Name.With(Shown(name))}");
+
+    /// <summary>Checks the name by which a running machine is asked for.</summary>
+    /// <exception cref="BadInputException">No machine can have such a name.</exception>
+    internal static void CheckAsked(string name)
     {
-        if (IsValid(name))
-            return name;
-        string shown = name.Length > MaxLength ? $"{name.AsSpan(0, MaxLength)}…" : name;
-        throw new BadInputException(
-            $"{origin} {shown}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or "
-            + $"digit first");
+        if (!IsValid(name))
+            throw Refused($"ctl {Shown(name)}");
     }
+
+    private static string Shown(string name) => name.Length > MaxLength ? $"{name.AsSpan(0, MaxLength)}…" : name;
+
+    private static BadInputException Refused(OptionMessage subject) => new(
+        $"{subject}: not a name; write up to {MaxLength} letters, digits, '.', '_' or '-', a letter or digit first");
 }

@@ -7,7 +7,7 @@ namespace MiniVmm.Tests.Cli;
 /// <summary>The program's commands, and what it makes of a command line.</summary>
 internal static class CommandLines
 {
-    public static RootCommand Root { get; } = CommandLine.Commands(new Milestones());
+    public static RootCommand Root { get; } = CommandLine.Commands(new Milestones(), ["schema"]);
 
     /// <summary>Parses one that makes sense.</summary>
     public static ParseResult Parse(params string[] arguments)
