@@ -115,7 +115,7 @@ public sealed class ControlProtocolTests
     {
         FakeMachine machine = new() { Failure = new HostLimitException("no memory for that") };
 
-        string answer = Answer("""{"command":"stats","id":1}""", machine, new HostFiles());
+        string answer = TestProtocol.Answer(machine, """{"command":"stats","id":1}""");
 
         Assert.Equal("""{"id":1,"error":"no memory for that"}""", answer);
     }
@@ -125,7 +125,7 @@ public sealed class ControlProtocolTests
     {
         FakeMachine machine = new() { Failure = new InvalidOperationException("no\nsuch element") };
 
-        JsonNode answer = JsonNode.Parse(Answer("""{"command":"stats","id":1}""", machine, new HostFiles()))!;
+        JsonNode answer = JsonNode.Parse(TestProtocol.Answer(machine, """{"command":"stats","id":1}"""))!;
 
         Assert.Equal(1, (int)answer["id"]!);
         Assert.Equal(
@@ -177,7 +177,7 @@ public sealed class ControlProtocolTests
     {
         byte[] line = [.. "{\"command\":\""u8, 0xff, .. "\"}"u8];
 
-        Assert.Equal("{\"error\":\"not UTF-8\"}", Answer(line, _machine, new HostFiles()));
+        Assert.Equal("{\"error\":\"not UTF-8\"}", TestProtocol.Answer(_machine, line));
     }
 
     [Fact]
@@ -199,7 +199,7 @@ public sealed class ControlProtocolTests
         using HostTree host = HostTree.Empty;
 
         Gen.OneOf(bent, Gen.Byte.Array[0, 40]).Sample(
-            line => Assert.Empty(ControlSchema.Errors("answer", Answer(line, _machine, host.Files))),
+            line => Assert.Empty(ControlSchema.Errors("answer", TestProtocol.Answer(_machine, line, host.Files))),
             seed: "0000KDNQ6tz4",
             iter: 2000,
             threads: 1);
@@ -219,16 +219,8 @@ public sealed class ControlProtocolTests
         return answer;
     }
 
-    private string Answer(string line) => Answer(line, _machine, new HostFiles());
+    private string Answer(string line) => TestProtocol.Answer(_machine, line);
 
     private static string Answer(string line, FakeMachine machine, HostFiles host) =>
-        Answer(Encoding.UTF8.GetBytes(line), machine, host);
-
-    private static string Answer(byte[] line, FakeMachine machine, HostFiles host)
-    {
-        string answer = Encoding.UTF8.GetString(
-            new ControlProtocol("web", machine, host, TimeProvider.System).Answer(line, caller: 0));
-        Assert.Equal(answer.Length - 1, answer.IndexOf('\n', StringComparison.Ordinal));
-        return answer[..^1];
-    }
+        TestProtocol.Answer(machine, Encoding.UTF8.GetBytes(line), host);
 }

@@ -1,8 +1,5 @@
-using System.Text;
 using System.Text.Json.Nodes;
-using MiniVmm.Control;
 using MiniVmm.Control.Verbs;
-using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Control;
 
@@ -54,10 +51,6 @@ public sealed class ControlRefusalTests
         Assert.Equal(mood, (string?)said["mood"]);
     }
 
-    private static string Answer(string line)
-    {
-        ControlVerb[] verbs = [new StopVerb(), new RepeatVerb()];
-        ControlProtocol protocol = new("web", new FakeMachine(), new HostFiles(), TimeProvider.System, verbs);
-        return Encoding.UTF8.GetString(protocol.Answer(Encoding.UTF8.GetBytes(line), caller: 0));
-    }
+    private static string Answer(string line) =>
+        TestProtocol.Answer(new FakeMachine(), line, [new StopVerb(), new RepeatVerb()]);
 }

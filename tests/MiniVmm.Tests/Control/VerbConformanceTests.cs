@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using MiniVmm.Control;
-using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Control;
 
@@ -179,7 +178,6 @@ public sealed class VerbConformanceTests
 
     private static ControlVerb Find(string name) => ControlVerbs.Find(All, name)!;
 
-    private string Answer(string request, uint caller = 0) => Encoding.UTF8.GetString(
-        new ControlProtocol("web", _machine, new HostFiles(), TimeProvider.System, All)
-            .Answer(Encoding.UTF8.GetBytes(request), caller)).TrimEnd('\n');
+    private string Answer(string request, uint caller = 0) =>
+        TestProtocol.Answer(_machine, Encoding.UTF8.GetBytes(request), verbs: All, caller: caller);
 }
