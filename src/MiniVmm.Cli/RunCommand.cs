@@ -236,7 +236,8 @@ internal sealed class RunCommand : DocumentedCommand
         return options is { Balloon: not null, Name: null } ? options with { Name = MachineName.Default } : options;
     }
 
-    private (Option Option, OptionName Name)[] Texts() =>
+    /// <summary>The options that the library reads, in the order in which their mistakes are reported.</summary>
+    internal (Option Option, OptionName Name)[] Texts() =>
     [
         (_smp, OptionName.Smp),
         (_initrd, OptionName.Initrd),

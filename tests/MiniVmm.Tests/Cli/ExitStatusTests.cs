@@ -13,20 +13,31 @@ public sealed class ExitStatusTests
     public void Debug_exit_is_odd_and_keeps_eight_bits(uint value, int status) =>
         Assert.Equal(status, ExitStatus.FromDebugExit(value));
 
+    public static TheoryData<StopKind, uint, int> Ends => new()
+    {
+        { StopKind.PowerOff, 0, 0 },
+        { StopKind.Reset, 0, 0 },
+        { StopKind.DebugExit, 0, 1 },
+        { StopKind.DebugExit, 0x10, 33 },
+        { StopKind.DebugExit, 0xffff_ffff, 255 },
+        { StopKind.Halted, 1, 0 },
+        { StopKind.Crash, 1, 6 },
+        { StopKind.RamUnavailable, 1, 4 },
+        { StopKind.Timeout, 0, 124 },
+        { StopKind.Interrupted, 0, 130 },
+        { StopKind.OutputClosed, Errno.EPIPE, 130 },
+        { StopKind.OutputClosed, Errno.ENOSPC, 4 },
+    };
+
     [Theory]
-    [InlineData(StopKind.PowerOff, 0, 0)]
-    [InlineData(StopKind.Reset, 0, 0)]
-    [InlineData(StopKind.DebugExit, 0, 1)]
-    [InlineData(StopKind.DebugExit, 0x10, 33)]
-    [InlineData(StopKind.DebugExit, 0xffff_ffff, 255)]
-    [InlineData(StopKind.Crash, 1, 6)]
-    [InlineData(StopKind.RamUnavailable, 1, 4)]
-    [InlineData(StopKind.Timeout, 0, 124)]
-    [InlineData(StopKind.Interrupted, 0, 130)]
-    [InlineData(StopKind.OutputClosed, Errno.EPIPE, 130)]
-    [InlineData(StopKind.OutputClosed, Errno.ENOSPC, 4)]
+    [MemberData(nameof(Ends))]
     public void Each_reason_has_its_exit_status(StopKind kind, uint value, int status) =>
         Assert.Equal(status, ExitStatus.Of(new StopReason(kind, value)));
+
+    [Fact]
+    public void No_reason_is_forgotten() => Assert.Equal(
+        Enum.GetValues<StopKind>().Except([StopKind.None]),
+        Ends.Select(end => end.Data.Item1).Distinct());
 
     [Fact]
     public void A_file_that_cannot_be_used_and_a_host_that_cannot_differ()

@@ -123,6 +123,18 @@ public sealed class OptionTextsTests
     }
 
     [Fact]
+    public void Every_option_of_run_is_read_by_the_library_or_is_runs_own()
+    {
+        RunCommand run = CommandLines.Root.Subcommands.OfType<RunCommand>().Single();
+        string[] own = ["--kernel", "--timeout", "--dry-run"]; // it may be an argument; no machine's option; no option at all
+
+        Assert.Equal(
+            run.Options.Select(option => option.Name).Except(own).Order(StringComparer.Ordinal),
+            run.Texts().Select(text => text.Option.Name).Order(StringComparer.Ordinal));
+        Assert.All(run.Texts(), text => Assert.Equal(text.Option.Name, OptionSpelling.Of(new(text.Name))));
+    }
+
+    [Fact]
     public void The_defaults_that_help_shows_are_those_of_the_library()
     {
         MachineOptions shown = With(
