@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Execution;
 
 namespace MiniVmm.Cli;
@@ -42,7 +43,7 @@ internal static class ExitStatus
     };
 
     /// <summary>What an error is to the caller.</summary>
-    public static int Of(VmmException error) => error is BadInputException ? BadInput : HostLimit;
+    public static int Of(VmmException error) => error is BadInputException or StateException ? BadInput : HostLimit;
 
     /// <summary>What a guest that writes <paramref name="value"/> to the debug-exit port ends with.</summary>
     /// <remarks>QEMU's isa-debug-exit: (value &lt;&lt; 1) | 1, of which the host keeps the low 8 bits.</remarks>

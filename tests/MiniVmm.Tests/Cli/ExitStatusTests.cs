@@ -1,4 +1,5 @@
 using MiniVmm.Cli;
+using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 
@@ -43,6 +44,7 @@ public sealed class ExitStatusTests
     public void A_file_that_cannot_be_used_and_a_host_that_cannot_differ()
     {
         Assert.Equal(2, ExitStatus.Of(new BadInputException("no such file")));
+        Assert.Equal(2, ExitStatus.Of(new StateException("saved state: damaged")));
         Assert.Equal(4, ExitStatus.Of(new HostLimitException("no /dev/kvm")));
     }
 }

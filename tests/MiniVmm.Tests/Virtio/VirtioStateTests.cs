@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
 using MiniVmm.Network;
+using MiniVmm.Tests.Devices.State;
 using MiniVmm.Tests.Virtio.Net;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
@@ -99,6 +100,30 @@ public sealed class VirtioStateTests : IDisposable
             buffers.Add(at);
             driver.Queues[0].Add(TestBuffer.Writable(at, 120));
         }
+    }
+
+    [Theory]
+    [InlineData(8, "8 bytes, 8 of them")] // no more than a header
+    [InlineData(7, "7 bytes, 8 of them")]
+    public void A_frame_that_no_card_could_have_read_is_refused(ulong length, string named)
+    {
+        RegisterDriver driver = Plug(Card(out SocketEndpoint endpoint));
+        driver.Queues[0].Add(TestBuffer.Writable(_memory.Allocate(120), 120));
+        driver.Kick(0);
+        Assert.True(endpoint.Send(new byte[128]));
+        driver.Threads.Loops[0].Poll(0);
+        byte[] state = StateWriter.Save(driver.Registers);
+        byte[] field = [.. BitConverter.GetBytes(128ul), 8, 0, 0, 0];
+        int at = state.AsSpan().IndexOf(field);
+        Assert.True(at > 0);
+
+        byte[] altered =
+            StateDamage.Altered(state, bytes => BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), length));
+
+        Assert.Contains(
+            $"a frame of {named} beside its buffers",
+            Assert.Throws<StateException>(() => StateReader.Restore(driver.Registers, altered)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -170,7 +170,8 @@ internal sealed unsafe class NetReceiver : IDisposable
         ulong frame = reader.ReadUInt64();
         ReadOnlySpan<byte> spilled = reader.ReadBytes(MostBytes);
         reader.Check(
-            (ulong)spilled.Length <= frame, $"a frame of {frame} bytes, {spilled.Length} of them beside its buffers");
+            frame is 0 or > VirtioNet.HeaderLength && (ulong)spilled.Length <= frame,
+            $"a frame of {frame} bytes, {spilled.Length} of them beside its buffers");
         while (_heldCount < held && _queue is not null && _queue.TryTake(_chain!) && TryHold(_chain!))
         {
             // TryHold has it.
