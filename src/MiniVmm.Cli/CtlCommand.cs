@@ -8,14 +8,14 @@ using MiniVmm.Control;
 
 namespace MiniVmm.Cli;
 
-/// <summary><c>minivmm ctl NAME …</c>: asks a running machine something, or to do something.</summary>
+/// <summary><c>minivmm ctl NAME …</c>: looks at a running machine, or changes it.</summary>
 internal sealed class CtlCommand : DocumentedCommand
 {
     private readonly Argument<string> _name = new("NAME")
     {
-        Description = "The machine, by its --name; minivmm ps lists those running",
+        Description = "The machine's --name; minivmm ps lists those that are running",
     };
-    private readonly Argument<string> _command = new("COMMAND") { Description = "One of those below" };
+    private readonly Argument<string> _command = new("COMMAND") { Description = "One of the commands below" };
     private readonly Argument<string[]> _arguments = new("ARGUMENT")
     {
         HelpName = "ARGUMENT...",
@@ -24,10 +24,10 @@ internal sealed class CtlCommand : DocumentedCommand
     };
     private readonly Option<bool> _json = new("--json") { Description = "Write the answer as JSON" };
 
-    // A machine may be called `stats`: with subcommands the parser would take its name for one. And whoever starts a
-    // machine makes this command too: the verbs are not touched before somebody wants them.
+    // Not subcommands, since a machine may be called `stats`, which the parser would take for one. And every start of the
+    // program makes this command: the verbs are not touched before they are needed.
     public CtlCommand()
-        : base("ctl", "Look at a running machine, size its balloon, or end it")
+        : base("ctl", "Look at a running machine, or pause, resume, resize, power down or end it")
     {
         Arguments.Add(_name);
         Arguments.Add(_command);
@@ -39,8 +39,8 @@ internal sealed class CtlCommand : DocumentedCommand
     public override IReadOnlyList<Section> Details =>
         [new("Commands", [.. ControlVerbs.All.Select(verb => new Entry(Syntax(verb), Explain(verb)))])];
 
-    /// <summary>Reads a verb's arguments as they are typed.</summary>
-    /// <exception cref="BadInputException">One is missing, is too many, or is not of its kind.</exception>
+    /// <summary>Reads a verb's arguments from the command line.</summary>
+    /// <exception cref="BadInputException">One is missing, superfluous, or not of its kind.</exception>
     internal static VerbArguments Read(ControlVerb verb, IReadOnlyList<string> words)
     {
         VerbArguments arguments = new();
@@ -79,7 +79,7 @@ internal sealed class CtlCommand : DocumentedCommand
         string command = line.GetValue(_command)!;
         ControlVerb verb = ControlVerbs.Find(ControlVerbs.All, command)
             ?? throw new BadInputException(
-                $"ctl: no command is called '{command}'; write {ControlVerbs.Names(ControlVerbs.All)}");
+                $"ctl: there is no command '{command}'; use {ControlVerbs.Names(ControlVerbs.All)}");
         VerbArguments arguments = Read(verb, line.GetValue(_arguments) ?? []);
         using ControlClient client = ControlClient.Connect(line.GetValue(_name)!);
         VerbOutcome outcome = verb.Ask(client, arguments);

@@ -31,7 +31,7 @@ internal sealed class PsCommand : DocumentedCommand
             }
             catch (BadInputException)
             {
-                // It has ended since.
+                // It has ended in the meantime.
             }
             catch (HostLimitException e)
             {

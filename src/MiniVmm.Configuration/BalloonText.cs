@@ -2,12 +2,12 @@ using MiniVmm.Virtio.Balloon;
 
 namespace MiniVmm.Configuration;
 
-/// <summary>A balloon: <c>[SIZE][,deflate-on-oom=on|off][,reporting=on|off]</c>; all of it may be left out.</summary>
+/// <summary>A balloon: <c>[SIZE][,deflate-on-oom=on|off][,reporting=on|off]</c>; an empty text is one of size 0.</summary>
 public static class BalloonText
 {
     private const string Shape = "[SIZE][,deflate-on-oom=on|off][,reporting=on|off]";
 
-    /// <exception cref="BadInputException">Something else.</exception>
+    /// <exception cref="BadInputException">It is not of that form; the message says which part.</exception>
     public static BalloonOptions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -31,7 +31,7 @@ public static class BalloonText
             {
                 "deflate-on-oom" => options with { DeflateOnOom = Switch(text, parts[i], value) },
                 "reporting" => options with { Reporting = Switch(text, parts[i], value) },
-                _ => throw Bad(text, $"'{parts[i]}' is not known; {OptionName.Balloon} takes {Shape}"),
+                _ => throw Bad(text, $"unknown '{parts[i]}'; {OptionName.Balloon} takes {Shape}"),
             };
         }
 

@@ -2,10 +2,10 @@ using MiniVmm.Boot;
 
 namespace MiniVmm.Configuration;
 
-/// <summary>Files for a kernel, each with words for it in the same text: "FILE words".</summary>
+/// <summary>Files that go with a kernel, each with its own command line in the same text: "FILE words".</summary>
 public static class BootFileText
 {
-    /// <summary>Splits at the first blank, unless the whole text is the name of a file.</summary>
+    /// <summary>Splits at the first space, unless the whole text names a file.</summary>
     public static BootFile Parse(string text, Func<string, bool> exists)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -15,8 +15,8 @@ public static class BootFileText
     }
 
     /// <summary>
-    /// QEMU's list of modules in <c>-initrd</c>: a comma ends an entry, two stand for one in its text. A text that is
-    /// the name of a file is that file.
+    /// QEMU's list of modules in <c>-initrd</c>: a comma ends an entry, and two stand for a comma in it. A text that names
+    /// a file is that file.
     /// </summary>
     public static IReadOnlyList<BootFile> ParseList(string text, Func<string, bool> exists)
     {

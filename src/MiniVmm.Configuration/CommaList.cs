@@ -1,9 +1,9 @@
 namespace MiniVmm.Configuration;
 
-/// <summary>Parts with commas between, as QEMU has them: a comma that belongs to a part is doubled.</summary>
+/// <summary>QEMU's lists: parts separated by commas; a comma inside a part is doubled.</summary>
 internal static class CommaList
 {
-    /// <returns>The parts, with single commas; an empty text is one empty part.</returns>
+    /// <returns>The parts, with their commas single again; an empty text gives one empty part.</returns>
     public static List<string> Split(string text)
     {
         List<string> parts = [];

@@ -3,7 +3,7 @@ using MiniVmm.Terminal;
 
 namespace MiniVmm.Configuration;
 
-/// <summary>Where the guest's texts go: a word for a place, or else the name of a file.</summary>
+/// <summary>Where the guest's output goes: a keyword, or otherwise the name of a file.</summary>
 public static class ConsoleText
 {
     /// <summary><c>stdio|virtio|none|FILE</c>.</summary>

@@ -3,8 +3,8 @@ using MiniVmm.Cpu;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A CPU as QEMU's <c>-cpu</c> has it: <c>MODEL[,+feature][,-feature][,feature=on|off][,level=N…]</c>. Of several words on
-/// one feature the last counts. Properties: vendor, family, model, stepping, model-id, level, xlevel.
+/// A CPU in the form of QEMU's <c>-cpu</c>: <c>MODEL[,+feature][,-feature][,feature=on|off][,level=N…]</c>. If a feature is
+/// named several times, the last one counts. Properties: vendor, family, model, stepping, model-id, level, xlevel.
 /// </summary>
 public static class CpuText
 {
@@ -20,28 +20,28 @@ public static class CpuText
         }
     }
 
-    /// <param name="text">A model, and what is to be different.</param>
+    /// <param name="text">A model and changes to it.</param>
     /// <param name="userFile">The user's model file, which need not exist; not opened for <c>host</c>.</param>
-    /// <exception cref="BadInputException">No such model or feature, or a bad model file.</exception>
+    /// <exception cref="BadInputException">There is no such model or feature, or a model file is bad.</exception>
     public static CpuSelection Parse(string text, string? userFile = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         string[] parts = text.Split(',');
         string name = parts[0].Trim();
         if (name.Length == 0)
-            throw new BadInputException($"{OptionName.Cpu}: no model; write host, or a model's name as in qemu64,+avx");
+            throw new BadInputException($"{OptionName.Cpu}: no model; use host, or a model's name as in qemu64,+avx");
         CpuModel model = name == CpuModel.Host.Name ? CpuModel.Host : CpuModels.Load(userFile).Get(name);
 
         Dictionary<CpuFeature, bool> changes = [];
         foreach (string part in parts.Skip(1).Select(part => part.Trim()))
         {
             if (part.Length == 0)
-                throw Bad(text, "nothing between two commas");
+                throw Bad(text, "an empty part; remove a comma");
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             if (part[0] is '+' or '-')
                 changes[Feature(text, part[1..])] = part[0] == '+';
             else if (equals < 0)
-                throw Bad(text, $"'{part}' says neither on nor off; write +{part} or -{part}");
+                throw Bad(text, $"'{part}' says neither on nor off; use +{part} or -{part}");
             else if (WithProperty(text, model, part[..equals], part[(equals + 1)..]) is CpuModel changed)
                 model = changed;
             else
@@ -61,7 +61,7 @@ public static class CpuText
     {
         "vendor" => value.Length == 12 && value.All(char.IsAscii)
             ? model with { Vendor = value }
-            : throw Bad(text, $"vendor '{value}' is not 12 ASCII characters as in GenuineIntel"),
+            : throw Bad(text, $"vendor '{value}' is not 12 ASCII characters, as in GenuineIntel"),
         "model-id" => value.Length <= CpuModels.ModelIdLength && value.All(char.IsAscii)
             ? model with { ModelId = value }
             : throw Bad(text, $"model-id is longer than {CpuModels.ModelIdLength} ASCII characters"),

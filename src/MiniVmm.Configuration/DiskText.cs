@@ -4,12 +4,12 @@ using MiniVmm.Storage;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A disk: <c>FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma
-/// in a name is doubled, as with QEMU; <c>file=FILE</c> means the same as FILE.
+/// A disk: <c>FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
+/// the name is doubled, as in QEMU; <c>file=FILE</c> means the same as FILE.
 /// </summary>
 public static class DiskText
 {
-    /// <exception cref="BadInputException">It cannot be understood; the message says which part.</exception>
+    /// <exception cref="BadInputException">It is not of that form; the message says which part.</exception>
     public static DiskOptions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -23,7 +23,7 @@ public static class DiskText
             string key = equals < 0 ? part : part[..equals];
             string? value = equals < 0 ? null : part[(equals + 1)..];
 
-            // Whatever is no option of ours is a file's name, with = or without; behind the first place it is a
+            // In the first place anything that is not an option is the file's name, with or without =; later it is a
             // mistake.
             if (first && (value == null || !IsKey(key)))
                 (key, value) = ("file", part);
@@ -31,15 +31,15 @@ public static class DiskText
             if (!seen.Add(key))
                 throw Wrong(text, $"{key} is given twice");
             if (key == "file")
-                file = string.IsNullOrEmpty(value) ? throw Wrong(text, "no file is named") : value;
+                file = string.IsNullOrEmpty(value) ? throw Wrong(text, "no file given") : value;
             else
                 options = With(options, text, key, value);
         }
 
         if (file == null)
-            throw Wrong(text, "no file is named; it comes first, as in disk.img,ro");
+            throw Wrong(text, "no file given; put it first, as in disk.img,ro");
         return file.Contains('\0', StringComparison.Ordinal)
-            ? throw Wrong(text, "a file's name has no NUL")
+            ? throw Wrong(text, "a file name cannot contain NUL")
             : options with { File = file };
     }
 
@@ -50,28 +50,28 @@ public static class DiskText
     private static string CheckSerial(string text, string? serial)
     {
         if (string.IsNullOrEmpty(serial))
-            throw Wrong(text, "serial= wants a text");
+            throw Wrong(text, "serial= has no value");
         if (serial.AsSpan().ContainsAnyExceptInRange(' ', '~'))
-            throw Wrong(text, $"serial={serial} has characters that are not printable ASCII");
+            throw Wrong(text, $"serial={serial}: only printable ASCII is allowed");
         return serial.Length <= DiskOptions.MaxSerial
             ? serial
-            : throw Wrong(text, $"serial={serial} has {serial.Length} characters; {DiskOptions.MaxSerial} fit");
+            : throw Wrong(text, $"serial={serial} has {serial.Length} characters; at most {DiskOptions.MaxSerial} are allowed");
     }
 
     private static ulong Number(string text, string? value) =>
         ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && number > 0
             ? number
-            : throw Wrong(text, $"iops={value} is not a number of requests a second, 1 or more");
+            : throw Wrong(text, $"iops={value} is not a number of requests per second, 1 or more");
 
     private static ulong Rate(string text, string? value) =>
         !SizeText.TryParse(value ?? "", out ulong rate, out string? problem) ? throw Wrong(text, $"bw {value}: {problem}")
         : rate > 0 ? rate
-        : throw Wrong(text, $"bw={value} would let nothing through; leave it out for no limit");
+        : throw Wrong(text, $"bw={value} would let nothing through; for no limit, leave it out");
 
     private static DiskOptions With(DiskOptions options, string text, string key, string? value) => key switch
     {
         "ro" when value == null => options with { ReadOnly = true },
-        "ro" => throw Wrong(text, $"ro takes no value, and has {value}"),
+        "ro" => throw Wrong(text, $"ro takes no value, but was given {value}"),
         "serial" => options with { Serial = CheckSerial(text, value) },
         "cache" => options with
         {
@@ -80,7 +80,7 @@ public static class DiskText
                 "writeback" => DiskCache.WriteBack,
                 "none" => DiskCache.None,
                 "unsafe" => DiskCache.Unsafe,
-                _ => throw Wrong(text, $"cache={value} is none of writeback, none, unsafe"),
+                _ => throw Wrong(text, $"cache={value}: use writeback, none or unsafe"),
             },
         },
         "format" => options with
@@ -89,12 +89,12 @@ public static class DiskText
             {
                 "raw" => DiskFormat.Raw,
                 "qcow2" => DiskFormat.Qcow2,
-                _ => throw Wrong(text, $"format={value} is neither raw nor qcow2; `qemu-img convert` makes one"),
+                _ => throw Wrong(text, $"format={value}: only raw and qcow2 are supported; `qemu-img convert` converts others"),
             },
         },
         "iops" => options with { Iops = Number(text, value) },
         "bw" => options with { BytesPerSecond = Rate(text, value) },
-        "" => throw Wrong(text, "nothing between two commas, or after the last; a comma in a name is doubled"),
-        _ => throw Wrong(text, $"{key} is none of ro, serial, cache, format, iops, bw; a comma in a name is doubled"),
+        "" => throw Wrong(text, "an empty part; remove a comma, or double it if it belongs to the name"),
+        _ => throw Wrong(text, $"unknown key {key}; use ro, serial, cache, format, iops or bw, and double a comma in the name"),
     };
 }

@@ -4,7 +4,7 @@ using MiniVmm.Network;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A network card: a mode, then keys and values with commas between, as in <c>user,hostfwd=tcp::2222-:22</c>.
+/// A network card: a mode, then keys with values, separated by commas, as in <c>user,hostfwd=tcp::2222-:22</c>.
 /// </summary>
 public sealed class NetText
 {
@@ -19,7 +19,7 @@ public sealed class NetText
 
     private NetText(string text) => _text = text;
 
-    /// <exception cref="BadInputException">It is not such a text.</exception>
+    /// <exception cref="BadInputException">It is not of that form; the message says which part.</exception>
     public static NetOptions Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -51,31 +51,31 @@ public sealed class NetText
             "tap" => new NetOptions { Mode = NetMode.Tap, Interface = Name(mode, value) },
             "bridge" => new NetOptions { Mode = NetMode.Bridge, Interface = Name(mode, value) },
             "nat" => new NetOptions { Mode = NetMode.Nat, Subnet = value is null ? null : NatSubnet(value) },
-            "none" or "user" => throw Bad($"{mode} takes no value; write {mode} and commas behind it"),
-            "" => throw Bad("no kind of network; write user, tap=NAME, bridge=NAME, nat or none"),
-            _ => throw Bad($"no kind of network '{mode}'{DidYouMean(mode, Modes)}; "
-                + "there are user, tap=NAME, bridge=NAME, nat and none"),
+            "none" or "user" => throw Bad($"{mode} takes no value; separate its keys by commas"),
+            "" => throw Bad("no kind of network; use user, tap=NAME, bridge=NAME, nat or none"),
+            _ => throw Bad($"unknown kind of network '{mode}'{DidYouMean(mode, Modes)}; "
+                + "use user, tap=NAME, bridge=NAME, nat or none"),
         };
     }
 
     private void ParseKey(string part)
     {
         if (part.Length == 0)
-            throw Bad("nothing between two commas");
+            throw Bad("an empty part; remove a comma");
         (string key, string? given) = Divide(part);
         if (_options.Mode == NetMode.None)
-            throw Bad($"none takes nothing more, and here is '{key}'");
+            throw Bad($"none takes no keys, but was given '{key}'");
         if (key is "queues" && _options.Mode == NetMode.User)
-            throw Bad("queues is for taps; user has one pair of queues");
+            throw Bad("queues is only for taps; user has one pair of queues");
         string[] known = _options.Mode == NetMode.User ? UserKeys : TapKeys;
         if (Array.IndexOf(known, key) < 0)
         {
             string mode = _text[.._text.AsSpan().IndexOfAny(',', '=')];
-            throw Bad($"{mode} has no key '{key}'{DidYouMean(key, known)}; there are {string.Join(", ", known)}");
+            throw Bad($"{mode} has no key '{key}'{DidYouMean(key, known)}; it has {string.Join(", ", known)}");
         }
 
         if (string.IsNullOrEmpty(given))
-            throw Bad($"{key} has no value; write {key}=…");
+            throw Bad($"{key} has no value; use {key}=…");
         if (key != "hostfwd" && !_given.Add(key))
             throw Bad($"{key} is given twice");
 
@@ -102,8 +102,8 @@ public sealed class NetText
         string[] guest = sides.Length == 2 ? sides[1].Split(':') : [];
         if (host.Length != 3 || guest.Length != 2 || host[0] is not ("" or "tcp" or "udp"))
         {
-            throw Bad($"hostfwd={value} is no forwarding; "
-                + "write [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, as in tcp::2222-:22");
+            throw Bad($"hostfwd={value} is not a forwarding rule; "
+                + "use [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, as in tcp::2222-:22");
         }
 
         HostForward forward = new(
@@ -114,20 +114,20 @@ public sealed class NetText
             (ushort)Number("hostfwd", guest[1], 1, ushort.MaxValue));
         if (_forwards.Any(other => other.IsUdp == forward.IsUdp && other.HostPort == forward.HostPort
             && other.HostAddress == forward.HostAddress))
-            throw Bad($"hostfwd={value}: this port of the host is forwarded already");
+            throw Bad($"hostfwd={value}: this host port is already forwarded");
         _forwards.Add(forward);
         return _options;
     }
 
-    /// <summary>What hangs on a network that may be named behind it.</summary>
+    /// <summary>Checks what depends on the network, which may come later in the text.</summary>
     private void CheckUser(UserNetOptions user)
     {
         if (user.Dns is { } dns && !IsHost(user.Network, dns))
-            throw Bad($"dns={dns} is no address of the guest's network {user.Network}");
+            throw Bad($"dns={dns} is not an address in the guest's network {user.Network}");
         foreach (HostForward forward in user.HostForwards)
         {
             if (forward.GuestAddress != Ipv4Address.Any && !IsHost(user.Network, forward.GuestAddress))
-                throw Bad($"hostfwd to {forward.GuestAddress}: no address of the guest's network {user.Network}");
+                throw Bad($"hostfwd to {forward.GuestAddress}: not an address in the guest's network {user.Network}");
         }
     }
 
@@ -137,12 +137,12 @@ public sealed class NetText
     private string Name(string mode, string? value)
     {
         if (string.IsNullOrEmpty(value))
-            throw Bad($"{mode} has no name; write {mode}= and an interface of the host's");
+            throw Bad($"{mode} has no name; use {mode}= and the name of a host interface");
         if (value.Length > NetOptions.LongestInterfaceName || value is "." or ".."
             || value.AsSpan().ContainsAnyExceptInRange('!', '~') || value.AsSpan().ContainsAny("/:%"))
         {
-            throw Bad($"'{value}' is no name of an interface; "
-                + $"it has at most {NetOptions.LongestInterfaceName} letters, none of them a space, /, : or %");
+            throw Bad($"'{value}' is not the name of an interface; "
+                + $"names have at most {NetOptions.LongestInterfaceName} characters, and no space, /, : or %");
         }
 
         return value;
@@ -151,9 +151,9 @@ public sealed class NetText
     private Ipv4Network NatSubnet(string value)
     {
         if (!Ipv4Network.TryParse(value, out Ipv4Network network))
-            throw Bad($"nat={value} is no network; write one as in nat=192.168.77.0/24");
+            throw Bad($"nat={value} is not a network; write it as in nat=192.168.77.0/24");
         if (network.PrefixLength is < 8 or > 29)
-            throw Bad($"nat={value}: a network from /8 to /29, for the host, its guests and their addresses");
+            throw Bad($"nat={value}: must be from /8 to /29, to have addresses for the host and its guests");
         CheckUnicast("nat", network);
         return network;
     }
@@ -161,54 +161,54 @@ public sealed class NetText
     private Ipv4Network UserNetwork(string value)
     {
         if (!Ipv4Network.TryParse(value, out Ipv4Network network))
-            throw Bad($"net={value} is no network; write one as in net=10.0.2.0/24");
+            throw Bad($"net={value} is not a network; write it as in net=10.0.2.0/24");
         if (network.PrefixLength is < 8 or > 27)
-            throw Bad($"net={value}: a network from /8 to /27, for the guest's first address is its .15");
+            throw Bad($"net={value}: must be from /8 to /27, as the guest's address is .15 in it");
         CheckUnicast("net", network);
         return network;
     }
 
     /// <summary>
-    /// The kernel gives an interface any address, and a host with 127.0.0.0/8 on a bridge is lost to itself.
+    /// The kernel gives an interface any address, and a host with 127.0.0.0/8 on a bridge can no longer reach itself.
     /// </summary>
     private void CheckUnicast(string key, Ipv4Network network)
     {
         if (network.Address.Value >> 24 is 0 or 127 or >= 224)
-            throw Bad($"{key}={network}: no machine may have such addresses; choose one as in 192.168.77.0/24");
+            throw Bad($"{key}={network}: machines cannot have such addresses; use a network such as 192.168.77.0/24");
     }
 
     private MacAddress Mac(string value)
     {
         if (!MacAddress.TryParse(value, out MacAddress mac))
-            throw Bad($"mac={value} is no address; write six bytes, as in mac=52:54:00:12:34:56");
+            throw Bad($"mac={value} is not an address; write six bytes, as in mac=52:54:00:12:34:56");
         if (!mac.IsUnicast)
-            throw Bad($"mac={value} cannot be one card's address; the first byte must be even, and not all of them 0");
+            throw Bad($"mac={value} cannot be a card's address; the first byte must be even, and not all may be 0");
         return mac;
     }
 
     private string Hostname(string value)
     {
-        // libslirp keeps 32 letters, and would cut off the others without a word.
+        // libslirp keeps 32 characters and would silently drop the rest.
         if (value.Length > 32 || value[0] == '-' || !value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'))
-            throw Bad($"hostname={value} is no host's name; it has letters, digits and dashes, at most 32");
+            throw Bad($"hostname={value} is not a host name; use at most 32 letters, digits, dashes and dots");
         return value;
     }
 
     private Ipv4Address Address(string key, string value) => Ipv4Address.TryParse(value, out Ipv4Address address)
         ? address
-        : throw Bad($"{key}: '{value}' is no IPv4 address; write one as in 10.0.2.15");
+        : throw Bad($"{key}: '{value}' is not an IPv4 address, such as 10.0.2.15");
 
     private bool Switch(string key, string value) =>
         SwitchText.TryParse(value, out bool on) ? on : throw Bad($"{key}={value}: {SwitchText.Problem}");
 
     private ulong ParseBandwidth(string value)
     {
-        // A bare number would be mebibytes elsewhere: here that reads wrong too easily.
+        // Elsewhere a bare number is MiB; here that is too easily misread.
         if (char.IsAsciiDigit(value[^1]))
-            throw Bad($"bw={value} has no unit; write bytes a second with K, M or G, as in bw=10M");
+            throw Bad($"bw={value} has no unit; give bytes per second with K, M or G, as in bw=10M");
         if (!SizeText.TryParse(value, out ulong bandwidth, out string? problem))
             throw Bad($"bw {value}: {problem}");
-        return bandwidth != 0 ? bandwidth : throw Bad("bw=0 would pass nothing; leave it out for no limit");
+        return bandwidth != 0 ? bandwidth : throw Bad("bw=0 would let nothing through; for no limit, leave it out");
     }
 
     private int Number(string key, string value, int least, int most)

@@ -5,16 +5,16 @@ using MiniVmm.Network;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A machine's options out of texts, as command lines and configuration files give them: one spelling of each value for
-/// both.
+/// Reads a machine's options from texts, as command lines and configuration files have them: each value has the same
+/// spelling in both.
 /// </summary>
 public static class OptionTexts
 {
-    /// <summary>Takes an option's text into the options. One that may be repeated adds to what is there.</summary>
-    /// <param name="options">What was said before, or the defaults.</param>
-    /// <param name="name">Which option; not <see cref="OptionName.Timeout"/>, which is no machine's.</param>
-    /// <param name="text">What was given for it; "on" or "off" for a switch.</param>
-    /// <exception cref="BadInputException">It cannot be understood; the message says which part.</exception>
+    /// <summary>The options with one more set from its text. An option that may be repeated adds to what is there.</summary>
+    /// <param name="options">The options so far, or the defaults.</param>
+    /// <param name="name">The option; not <see cref="OptionName.Timeout"/>, which is not a machine's.</param>
+    /// <param name="text">Its text; "on" or "off" for a switch.</param>
+    /// <exception cref="BadInputException">The text is wrong; the message says which part.</exception>
     public static MachineOptions With(this MachineOptions options, OptionName name, string text)
     {
         ArgumentNullException.ThrowIfNull(options);

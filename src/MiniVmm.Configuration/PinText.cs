@@ -3,10 +3,10 @@ using MiniVmm.Execution;
 
 namespace MiniVmm.Configuration;
 
-/// <summary>Host CPUs as taskset and cpuset write them: <c>0,2</c> or <c>0-3</c>.</summary>
+/// <summary>Host CPUs in the form of taskset(1) and cpuset(7): <c>0,2</c> or <c>0-3</c>.</summary>
 public static class PinText
 {
-    /// <exception cref="BadInputException">Not such a list.</exception>
+    /// <exception cref="BadInputException">It is not such a list.</exception>
     public static IReadOnlyList<int> Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -17,7 +17,7 @@ public static class PinText
             if (ends.Length > 2 || !TryCpu(ends[0], out int first) || !TryCpu(ends[^1], out int last) || last < first)
             {
                 throw new BadInputException(
-                    $"{OptionName.Pin.With(text)}: '{part}' is not a host CPU; write numbers and ranges from 0 to "
+                    $"{OptionName.Pin.With(text)}: '{part}' is not a host CPU; use numbers and ranges from 0 to "
                     + $"{PinList.MaxCpu}, as in 0,2 or 0-3");
             }
 

@@ -4,23 +4,23 @@ using System.Globalization;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// Sizes as people type them: "256M", "5G", or a bare number, which is MiB as in QEMU's -m. K, M, G and T, in either
-/// case, are powers of 1024.
+/// Sizes as people type them: "256M", "5G", or a bare number, which is in MiB as with QEMU's -m. K, M, G and T, in upper
+/// or lower case, are powers of 1024.
 /// </summary>
 public static class SizeText
 {
     private const string Units = "KMGT";
 
-    /// <summary>Reads an option that is a size.</summary>
+    /// <summary>Reads an option's size.</summary>
     /// <returns>The size in bytes.</returns>
-    /// <exception cref="BadInputException">Not such a number, or more than 2^64 - 1 bytes.</exception>
+    /// <exception cref="BadInputException">Not a size, or more than 2^64 - 1 bytes.</exception>
     public static ulong Parse(string text, OptionName option) => TryParse(text, out ulong bytes, out string? problem)
         ? bytes
         : throw new BadInputException($"{option.With(text)}: {problem}");
 
     /// <param name="text">A whole number with an optional suffix of K, M, G or T.</param>
     /// <param name="bytes">The size in bytes.</param>
-    /// <param name="problem">What is wrong with the text where it is no size.</param>
+    /// <param name="problem">What is wrong with the text if it is not a size.</param>
     public static bool TryParse(string text, out ulong bytes, [NotNullWhen(false)] out string? problem)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -34,7 +34,7 @@ public static class SizeText
         }
 
         bool isNumber = ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number);
-        problem = !isNumber ? "not a size; write a number with K, M, G or T, as in 256M or 5G"
+        problem = !isNumber ? "not a size; use a number with K, M, G or T, as in 256M or 5G"
             : number > ulong.MaxValue >> shift ? "too large to count in bytes"
             : null;
         bytes = number << shift;

@@ -1,17 +1,17 @@
 namespace MiniVmm.Configuration;
 
-/// <summary>A switch, in the words that QEMU has for it, in either case: on, yes, true or y; off, no, false or n.</summary>
+/// <summary>A switch, in QEMU's words, upper or lower case: on, yes, true or y; off, no, false or n.</summary>
 public static class SwitchText
 {
     /// <summary>What is wrong with any other text.</summary>
-    public const string Problem = "write on or off";
+    public const string Problem = "use on or off";
 
     /// <exception cref="BadInputException">Neither on nor off.</exception>
     public static bool Parse(string text, OptionName option) => TryParse(text, out bool on)
         ? on
         : throw new BadInputException($"{option.With(text)}: {Problem}");
 
-    /// <returns>False where the text means neither on nor off.</returns>
+    /// <returns>False if the text means neither on nor off.</returns>
     public static bool TryParse(string text, out bool on)
     {
         ArgumentNullException.ThrowIfNull(text);

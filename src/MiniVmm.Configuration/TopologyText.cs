@@ -4,12 +4,12 @@ using MiniVmm.Cpu;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// vCPUs and their arrangement, as QEMU's <c>-smp</c> has them:
-/// <c>[cpus=]N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]</c>. What is left out is worked out.
+/// The vCPUs and their topology, in the form of QEMU's <c>-smp</c>:
+/// <c>[cpus=]N[,maxcpus=M][,sockets=S][,cores=C][,threads=T]</c>. What is left out is computed.
 /// </summary>
 public sealed class TopologyText
 {
-    // QEMU's further levels: fine as long as they say nothing.
+    // QEMU's other levels, accepted if they are 1.
     private static readonly string[] UnsupportedLevels = ["dies", "clusters", "modules", "books", "drawers"];
 
     private readonly string _text;
@@ -23,13 +23,13 @@ public sealed class TopologyText
             Add(parts[i].Trim(), first: i == 0);
     }
 
-    /// <param name="text">Keys in any order, each once; the bare number only in front.</param>
-    /// <exception cref="BadInputException">Not of that form, or numbers that do not fit together.</exception>
+    /// <param name="text">Keys in any order, each at most once; a bare number must come first.</param>
+    /// <exception cref="BadInputException">It is not of that form, or the numbers do not fit together.</exception>
     public static CpuTopology Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (string.IsNullOrWhiteSpace(text))
-            throw new BadInputException($"{OptionName.Smp}: empty; write a number of vCPUs, as in 4 or 4,sockets=2,cores=2");
+            throw new BadInputException($"{OptionName.Smp}: empty; give a number of vCPUs, as in 4 or 4,sockets=2,cores=2");
         return new TopologyText(text.Trim()).Resolve();
     }
 
@@ -40,12 +40,12 @@ public sealed class TopologyText
         string value = equals < 0 ? part : part[(equals + 1)..];
 
         if (part.Length == 0)
-            throw Bad("nothing between two commas");
+            throw Bad("an empty part; remove a comma");
         if (equals < 0 && !first)
-            throw Bad($"'{part}' has no key; write cpus=, maxcpus=, sockets=, cores= or threads= in front");
+            throw Bad($"'{part}' has no key; put cpus=, maxcpus=, sockets=, cores= or threads= in front");
         bool unsupported = UnsupportedLevels.Contains(key);
         if (!unsupported && key is not ("cpus" or "maxcpus" or "sockets" or "cores" or "threads"))
-            throw Bad($"no key '{key}'; there are cpus, maxcpus, sockets, cores and threads");
+            throw Bad($"unknown key '{key}'; use cpus, maxcpus, sockets, cores or threads");
         int number = Number(key, value);
         if (unsupported && number != 1)
             throw Bad($"{key}={number} is not supported; only sockets, cores and threads ({key}=1 is accepted)");
@@ -90,7 +90,7 @@ public sealed class TopologyText
         string Shape() => CpuTopology.Shape(sockets, cores, threads);
     }
 
-    /// <summary>Works out what is left out: sockets take the rest first, then cores, then threads.</summary>
+    /// <summary>Computes what is left out: sockets take the rest first, then cores, then threads.</summary>
     private (int Sockets, int Cores, int Threads) Arrange(int total, string noun)
     {
         int? sockets = Given("sockets");

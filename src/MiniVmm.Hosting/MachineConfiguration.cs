@@ -93,7 +93,7 @@ internal sealed class MachineConfiguration(string machine, IConfiguration? secti
 
     private static TimeSpan Seconds(string text) => SecondsText.TryParse(text, out TimeSpan time)
         ? time
-        : throw new FormatException($"{text} is not a number of seconds; write one as in 10 or 0.5");
+        : throw new FormatException($"{text} is not a number of seconds, such as 10 or 0.5");
 
     private static string Nearest(string key)
     {

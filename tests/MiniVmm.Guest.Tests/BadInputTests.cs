@@ -38,7 +38,7 @@ public sealed class BadInputTests
 
     [Theory]
     [InlineData("--net", "user\nfoo", @"--net user\nfoo: ")]
-    [InlineData("--net", "user,hostname=\r\n", @"hostname=\r\n is no host's name")]
+    [InlineData("--net", "user,hostname=\r\n", @"hostname=\r\n is not a host name")]
     [InlineData("--disk", "no\nfile", @"--disk no\nfile: no such file")]
     [InlineData("--name", "a\nb", @"--name a\nb: not a name")]
     [InlineData("--mem", "1\n2", @"--mem 1\n2: not a size")]

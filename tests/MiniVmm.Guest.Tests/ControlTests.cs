@@ -127,8 +127,8 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Theory]
-    [InlineData("mail", "stats", "running are: web")]
-    [InlineData("../web", "stats", "not a name")]
+    [InlineData("mail", "stats", "running: web")]
+    [InlineData("../web", "stats", "not a valid name")]
     [InlineData("web", "reboot", "info, stats, balloon, pause, resume, powerdown or stop")]
     [InlineData("web", "balloon 96X", "not a size")]
     [InlineData("web", "stop now", "one word too many")]
@@ -174,9 +174,11 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
         await serving;
 
         Assert.Equal(["name", "db"], Names(list));
-        Assert.Contains("odd answers with something else", list.Errors, StringComparison.Ordinal);
+        Assert.Contains("odd sent a reply that is not protocol JSON", list.Errors, StringComparison.Ordinal);
         Assert.Contains(
-            "odd answers with something else", stats.With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+            "odd sent a reply that is not protocol JSON",
+            stats.With(ExitStatus.HostLimit).OnlyLine(),
+            StringComparison.Ordinal);
     }
 
     /// <summary>Gives everyone who asks anything the same line.</summary>

@@ -52,7 +52,7 @@ internal readonly struct AnswerObject(JsonElement content)
     public static string Mebibytes(long bytes) =>
         string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:N1} MiB");
 
-    /// <summary>As clocks have it: "0:00:12", "2d 3:04:05".</summary>
+    /// <summary>As clocks show it: "0:00:12", "2d 3:04:05".</summary>
     public static string Duration(double seconds)
     {
         TimeSpan time = TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e9));

@@ -11,7 +11,7 @@ namespace MiniVmm.Control;
 /// </summary>
 public sealed class ControlClient : IDisposable
 {
-    /// <summary>How long an answer may take: the machine waits a second for its guest's figures.</summary>
+    /// <summary>How long an answer may take: the machine waits up to a second for its guest's figures.</summary>
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(5);
 
     private const int MaxAnswer = 1 << 20;
@@ -27,14 +27,14 @@ public sealed class ControlClient : IDisposable
         _socket = socket;
         _patience = patience;
 
-        // While it is connected the number is still that process; later another one may have it.
+        // While it is connected the PID is still that process's; later it may be another's.
         _process = ProcessHandle.TryOpen(socket.Peer.Pid);
     }
 
     public string Name { get; }
 
-    /// <exception cref="BadInputException">No machine of that name runs; the message lists those that do.</exception>
-    /// <exception cref="HostLimitException">It does not take connections.</exception>
+    /// <exception cref="BadInputException">No machine of that name is running; the message lists those that are.</exception>
+    /// <exception cref="HostLimitException">The machine does not accept connections.</exception>
     public static ControlClient Connect(string name) => Connect(name, DefaultPatience);
 
     /// <inheritdoc cref="Connect(string)"/>
@@ -53,7 +53,7 @@ public sealed class ControlClient : IDisposable
             {
                 0 => new ControlClient(name, socket, patience),
                 -Errno.ENOENT or -Errno.ECONNREFUSED => throw Unknown(name),
-                _ => throw new HostLimitException($"machine {name} takes no connection: {Errno.Explain(-error)}"),
+                _ => throw new HostLimitException($"machine {name} does not accept connections: {Errno.Explain(-error)}"),
             };
         }
         catch
@@ -63,10 +63,10 @@ public sealed class ControlClient : IDisposable
         }
     }
 
-    /// <summary>Asks, and waits for the answer.</summary>
-    /// <returns>The answer's object; undefined where the verb has none.</returns>
-    /// <exception cref="BadInputException">The machine refused it; the message says why.</exception>
-    /// <exception cref="HostLimitException">It does not answer, or has gone.</exception>
+    /// <summary>Sends a request and waits for the answer, up to five seconds.</summary>
+    /// <returns>The answer's object; undefined if the verb has none.</returns>
+    /// <exception cref="BadInputException">The machine refused the request; the message says why.</exception>
+    /// <exception cref="HostLimitException">The machine does not answer, or has ended.</exception>
     public JsonElement Ask(ControlVerb verb, VerbArguments? arguments = null)
     {
         ArgumentNullException.ThrowIfNull(verb);
@@ -86,9 +86,10 @@ public sealed class ControlClient : IDisposable
             : throw NotOurs();
     }
 
-    /// <summary>Waits until the machine's process has ended; false after so long.</summary>
+    /// <summary>Waits for the machine's process to end.</summary>
+    /// <returns>False if it has not ended in that time.</returns>
     public bool WaitForEnd(TimeSpan atMost) =>
-        _process?.WaitForEnd(atMost) ?? _socket.Wait(POLLIN, atMost); // an older kernel: the socket is closed with it
+        _process?.WaitForEnd(atMost) ?? _socket.Wait(POLLIN, atMost); // an older kernel: the socket closes with the process
 
     public void Dispose()
     {
@@ -99,10 +100,10 @@ public sealed class ControlClient : IDisposable
     private static BadInputException Unknown(string name)
     {
         IReadOnlyList<string> running = RunningMachines.List();
-        OptionMessage others = $"running are: {string.Join(", ", running)}";
+        OptionMessage others = $"running: {string.Join(", ", running)}";
         if (running.Count == 0)
-            others = $"none does (a machine has a name by {OptionName.Name})";
-        return new BadInputException($"ctl {name}: no machine of that name runs; {others}");
+            others = $"none is (only machines started with {OptionName.Name} are listed)";
+        return new BadInputException($"ctl {name}: no machine of that name is running; {others}");
     }
 
     private JsonDocument Exchange(ControlVerb verb, VerbArguments? arguments)
@@ -134,7 +135,7 @@ public sealed class ControlClient : IDisposable
 
         line.Write("\n"u8);
 
-        // A request is far smaller than any socket's buffer, and there is one at a time.
+        // Requests are far smaller than any socket buffer, and there is only one at a time.
         int sent = _socket.Send(line.WrittenSpan);
         if (sent != line.WrittenCount)
             throw Gone();
@@ -148,7 +149,7 @@ public sealed class ControlClient : IDisposable
             if (!_socket.Wait(POLLIN, _patience))
             {
                 throw new HostLimitException(
-                    $"machine {Name} does not answer; it may be stopped, or its host too busy");
+                    $"machine {Name} does not answer; its process may be stopped, or the host too busy");
             }
 
             int got = _socket.Receive(_buffer);

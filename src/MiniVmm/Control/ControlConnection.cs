@@ -4,8 +4,8 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// One client of a control socket. Nothing here waits: while the client does not take its answer, its next requests
-/// are not read, so that it holds one line in and one answer out and no more.
+/// One client of a control socket. Nothing here blocks: until the client has read its answer, its next request is not
+/// read, so a client takes up room for one request and one answer at most.
 /// </summary>
 /// <param name="socket">The client's end.</param>
 /// <param name="caller">The user at the other end.</param>
@@ -21,13 +21,14 @@ internal sealed class ControlConnection(UnixSocket socket, uint caller) : IDispo
     /// <summary>What to poll for.</summary>
     public short Interest => _answer.IsEmpty ? POLLIN : POLLOUT;
 
-    /// <summary>When it last was ready, in the server's count.</summary>
+    /// <summary>When it was last served, by the server's counter.</summary>
     public long LastServed { get; set; }
 
-    /// <summary>Goes on from where the client is; false if it has gone, or is to go.</summary>
+    /// <summary>Reads, answers and sends as far as possible without blocking.</summary>
+    /// <returns>False if the client has gone, or is to be dropped.</returns>
     public bool Serve(ControlProtocol protocol)
     {
-        // One read a time, so that a client that writes without end leaves room for others.
+        // One read per call, so that a client that never stops writing does not starve the others.
         bool mayRead = true;
         while (Flush())
         {
@@ -64,7 +65,8 @@ internal sealed class ControlConnection(UnixSocket socket, uint caller) : IDispo
         return false;
     }
 
-    /// <summary>Sends what fits; false if nobody takes it any more.</summary>
+    /// <summary>Sends as much as fits.</summary>
+    /// <returns>False if the client has gone.</returns>
     private bool Flush()
     {
         while (!_answer.IsEmpty)

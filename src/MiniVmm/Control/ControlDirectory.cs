@@ -6,14 +6,14 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// Where the machines of one user have their sockets. The directory is opened once and checked then: everything later
-/// goes by the open directory, so that nobody can put another in its place.
+/// The directory of one user's control sockets. It is opened and checked once; everything after that goes through the open
+/// descriptor, so nobody can put another directory in its place.
 /// </summary>
 public sealed unsafe class ControlDirectory : IDisposable
 {
     private const string Suffix = ".sock";
 
-    /// <summary>How long others may hold the lock, in milliseconds: they only bind or unlink under it.</summary>
+    /// <summary>How long to wait for the lock, in milliseconds: others only bind or unlink while they hold it.</summary>
     private const int LongestLock = 2000;
 
     private readonly int _fd;
@@ -25,12 +25,12 @@ public sealed unsafe class ControlDirectory : IDisposable
     }
 
     /// <summary>
-    /// <c>$XDG_RUNTIME_DIR/minivmm</c> where that is set and the user's own; else <c>/run/minivmm</c> for root,
-    /// <c>/run/user/UID/minivmm</c> where there is such a directory, or <c>/tmp/minivmm-UID</c>.
+    /// <c>$XDG_RUNTIME_DIR/minivmm</c> if that is set and belongs to the user; otherwise <c>/run/minivmm</c> for root,
+    /// <c>/run/user/UID/minivmm</c> if there is a <c>/run/user/UID</c>, or <c>/tmp/minivmm-UID</c>.
     /// </summary>
     public string Path { get; }
 
-    /// <summary>Names of the sockets there, in ordinal order, whether or not anybody listens.</summary>
+    /// <summary>The names of the sockets in it, in ordinal order, whether or not anybody listens on them.</summary>
     public IReadOnlyList<string> Names =>
     [
         .. Directory.EnumerateFileSystemEntries($"/proc/self/fd/{_fd}/", "*" + Suffix)
@@ -39,28 +39,29 @@ public sealed unsafe class ControlDirectory : IDisposable
             .Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>Opens the user's directory; null if there is none yet.</summary>
-    /// <exception cref="HostLimitException">It is a link, another user's, or open to others.</exception>
+    /// <summary>Opens the user's directory; null if it does not exist yet.</summary>
+    /// <exception cref="HostLimitException">It is a symbolic link, belongs to another user, or is open to others.</exception>
     public static ControlDirectory? Open() => Open(Locate());
 
-    /// <summary>The same, and makes it if there is none, with mode 0700.</summary>
+    /// <summary>The same, but creates it with mode 0700 if it does not exist.</summary>
+    /// <exception cref="HostLimitException">It cannot be created or used.</exception>
     public static ControlDirectory OpenOrCreate()
     {
         string path = Locate();
         fixed (byte* name = Bytes(path))
         {
             if (mkdir(name, 0x1c0 /* 0700 */) != 0 && errno != EEXIST)
-                throw new HostLimitException($"{path}: cannot be made for control sockets: {Errno.Explain(errno)}");
+                throw new HostLimitException($"{path}: cannot create this directory for control sockets: {Errno.Explain(errno)}");
         }
 
-        return Open(path) ?? throw new HostLimitException($"{path}: removed while it was being made");
+        return Open(path) ?? throw new HostLimitException($"{path}: removed while it was being created");
     }
 
-    /// <summary>A machine's socket; fits into an address however long the directory's own path is.</summary>
+    /// <summary>The path of a machine's socket; it fits into a socket address however long the directory's own path is.</summary>
     internal string Socket(string name) => $"/proc/self/fd/{_fd}/{name}{Suffix}";
 
-    /// <summary>Keeps other MiniVmms from adding and removing sockets until it is disposed of.</summary>
-    /// <exception cref="HostLimitException">Somebody else has had it for seconds.</exception>
+    /// <summary>Keeps other MiniVmm processes from adding or removing sockets until it is disposed.</summary>
+    /// <exception cref="HostLimitException">Another process has held it for seconds.</exception>
     internal DirectoryLock Lock()
     {
         long end = Environment.TickCount64 + LongestLock;
@@ -68,20 +69,20 @@ public sealed unsafe class ControlDirectory : IDisposable
         {
             if (Environment.TickCount64 > end)
                 throw new HostLimitException($"{Path}: locked by another process for {LongestLock / 1000} s");
-            Thread.Sleep(5); // flock(2) knows no limit, and a holder that was stopped by a signal may not hold up all others
+            Thread.Sleep(5); // flock(2) has no timeout, and a process stopped by a signal must not block all others
         }
 
         return new DirectoryLock(_fd);
     }
 
-    /// <summary>Removes a socket that nobody listens on any more; only under the lock.</summary>
+    /// <summary>Removes a socket that nobody listens on any more. Only while holding the lock.</summary>
     internal void Remove(string name)
     {
         fixed (byte* file = Bytes(name + Suffix))
             _ = unlinkat(_fd, file, 0);
     }
 
-    /// <summary>Which file a machine's socket is, to recognise it by; 0 if there is none.</summary>
+    /// <summary>The inode of a machine's socket, to recognise it by; 0 if there is none.</summary>
     internal ulong Inode(string name)
     {
         stat status = default;
@@ -101,9 +102,9 @@ public sealed unsafe class ControlDirectory : IDisposable
             return errno switch
             {
                 Errno.ENOENT => null,
-                // O_NOFOLLOW with O_DIRECTORY: a link is not a directory.
+                // With O_NOFOLLOW and O_DIRECTORY a symbolic link gives ENOTDIR.
                 Errno.ELOOP or Errno.ENOTDIR => throw Unusable(path, "it is a symbolic link or a file", "remove it"),
-                int error => throw Unusable(path, Errno.Explain(error), "see to that"),
+                int error => throw Unusable(path, Errno.Explain(error), "fix that"),
             };
         }
 
@@ -124,20 +125,20 @@ public sealed unsafe class ControlDirectory : IDisposable
     {
         stat status = default;
         if (fstat(_fd, &status) != 0)
-            throw Unusable(Path, Errno.Explain(errno), "see to that");
+            throw Unusable(Path, Errno.Explain(errno), "fix that");
         if ((uint)status.st_uid != (uint)geteuid())
         {
             throw Unusable(
-                Path, $"it belongs to user {(uint)status.st_uid}", "set XDG_RUNTIME_DIR to a directory of yours");
+                Path, $"it belongs to user {(uint)status.st_uid}", "set XDG_RUNTIME_DIR to a directory of your own");
         }
 
         uint mode = (uint)status.st_mode & 0x1ff;
         if ((mode & 0x3f) != 0)
-            throw Unusable(Path, $"others can get at it (mode {Convert.ToString(mode, 8)})", $"chmod 700 {Path}");
+            throw Unusable(Path, $"other users can access it (mode {Convert.ToString(mode, 8)})", $"chmod 700 {Path}");
     }
 
     private static HostLimitException Unusable(string path, string why, string remedy) =>
-        new($"{path}: no place for control sockets: {why}; {remedy}");
+        new($"{path}: cannot be used for control sockets: {why}; {remedy}");
 
     private static string Locate()
     {
@@ -151,7 +152,7 @@ public sealed unsafe class ControlDirectory : IDisposable
         return IsOwn(login, uid) ? $"{login}/minivmm" : $"/tmp/minivmm-{uid}";
     }
 
-    /// <summary>Whether it is a directory of this user's: root often has the variable of whom it was before.</summary>
+    /// <summary>Whether it is a directory of this user's: after su, root often still has another user's variable.</summary>
     private static bool IsOwn(string path, uint uid)
     {
         stat status = default;
@@ -165,7 +166,7 @@ public sealed unsafe class ControlDirectory : IDisposable
 
     private static byte[] Bytes(string path) => Encoding.UTF8.GetBytes(path + '\0');
 
-    /// <summary>The lock on a directory, given back when it is disposed of, or with the process.</summary>
+    /// <summary>The lock on a directory, released when it is disposed, or when the process ends.</summary>
     internal readonly struct DirectoryLock(int fd) : IDisposable
     {
         public void Dispose() => _ = Linux.FLock(fd, Linux.LOCK_UN);

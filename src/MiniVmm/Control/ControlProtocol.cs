@@ -6,14 +6,14 @@ using MiniVmm.Host;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// The control socket's protocol without the socket: a line in, a line out, as docs/control.md tells and
-/// docs/control.schema.json describes. No bytes make it throw.
+/// The control protocol without its socket: a line in, a line out, as in docs/control.md and docs/control.schema.json.
+/// Never throws, whatever the bytes.
 /// </summary>
-/// <param name="name">The machine's.</param>
+/// <param name="name">The machine's name.</param>
 /// <param name="machine">What the verbs act on.</param>
-/// <param name="host">Where to look at this process.</param>
-/// <param name="clock">The time now.</param>
-/// <param name="verbs">Those that it knows; by default all. They are not touched before the first request.</param>
+/// <param name="host">Gives this process's figures.</param>
+/// <param name="clock">Gives the time.</param>
+/// <param name="verbs">The verbs it knows; null for all. They are not created before the first request.</param>
 internal sealed class ControlProtocol(
     string name,
     IControlledMachine machine,
@@ -21,25 +21,26 @@ internal sealed class ControlProtocol(
     TimeProvider clock,
     IReadOnlyList<ControlVerb>? verbs = null)
 {
-    /// <summary>Of the protocol; a client that knows another one should not go on.</summary>
+    /// <summary>The protocol's version; a client that does not know it should not continue.</summary>
     public const int Version = 1;
 
-    /// <summary>Bytes of a request at most, with its newline.</summary>
+    /// <summary>The longest request in bytes, newline included.</summary>
     public const int MaxRequest = 4096;
 
-    /// <summary>Characters of an id at most.</summary>
+    /// <summary>The longest id in characters.</summary>
     public const int MaxId = 64;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 4, AllowDuplicateProperties = false };
 
     private IReadOnlyList<ControlVerb> Verbs => verbs ?? ControlVerbs.All;
 
-    /// <summary>Whether there is anything that this user may ask for.</summary>
+    /// <summary>Whether this user may use any verb at all.</summary>
     public bool Serves(uint caller) => Verbs.Any(verb => verb.Callers.Include(caller));
 
-    /// <summary>The answer to one line, both without and with newline.</summary>
-    /// <param name="line">The request.</param>
+    /// <summary>Answers a request.</summary>
+    /// <param name="line">The request, without its newline.</param>
     /// <param name="caller">The user who sent it.</param>
+    /// <returns>The answer, with its newline.</returns>
     public byte[] Answer(ReadOnlyMemory<byte> line, uint caller)
     {
         if (!Utf8.IsValid(line.Span))
@@ -89,7 +90,7 @@ internal sealed class ControlProtocol(
         return Read(request, verb, arguments) is { } wrong ? Refuse(wrong, id) : Execute(verb, arguments, id);
     }
 
-    /// <returns>What is wrong with the request's arguments; null if nothing is.</returns>
+    /// <returns>What is wrong with the request's arguments; null if they are good.</returns>
     private static string? Read(JsonElement request, ControlVerb verb, VerbArguments into)
     {
         foreach (JsonProperty member in request.EnumerateObject())
@@ -127,10 +128,10 @@ internal sealed class ControlProtocol(
         {
             return Refuse(ControlRefusal.Ending, id);
         }
-#pragma warning disable CA1031 // a fault of ours in one verb must not end the guest
+#pragma warning disable CA1031 // a bug in one verb must not take the guest down
         catch (Exception e)
         {
-            return Refuse(ControlRefusal.Fault(verb, e), id);
+            return Refuse(ControlRefusal.Bug(verb, e), id);
         }
 #pragma warning restore CA1031
     }

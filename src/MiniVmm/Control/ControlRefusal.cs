@@ -3,8 +3,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// What a request is refused with, for people. (What is wrong with an argument's value its <see cref="VerbArgument"/>
-/// says; what this machine cannot do, its verb.)
+/// The words a request is refused with. (A bad value is described by its <see cref="VerbArgument"/>; what this machine
+/// cannot do, by the verb.)
 /// </summary>
 internal static class ControlRefusal
 {
@@ -18,16 +18,16 @@ internal static class ControlRefusal
 
     public const string Ending = "the machine is ending";
 
-    public static string LineTooLong => $"a line of more than {ControlProtocol.MaxRequest} bytes";
+    public static string LineTooLong => $"longer than {ControlProtocol.MaxRequest} bytes";
 
     public static string BadId => $"id: neither a whole number nor a string of up to {ControlProtocol.MaxId} characters";
 
     public static string UnknownCommand(string command, IReadOnlyList<ControlVerb> verbs) =>
-        $"command: no '{HostFiles.Printable(command)}'; use {ControlVerbs.Names(verbs)}";
+        $"command: there is no '{HostFiles.Printable(command)}'; use {ControlVerbs.Names(verbs)}";
 
     public static string UnknownMember(string member, ControlVerb verb) => verb.Arguments.Count == 0
-        ? $"{HostFiles.Printable(member)}: {verb.Name} has no arguments"
-        : $"{HostFiles.Printable(member)}: not an argument of {verb.Name}, which has "
+        ? $"{HostFiles.Printable(member)}: {verb.Name} takes no arguments"
+        : $"{HostFiles.Printable(member)}: not an argument of {verb.Name}, which takes "
             + string.Join(", ", verb.Arguments.Select(argument => argument.Name));
 
     public static string Missing(VerbArgument argument, ControlVerb verb) =>
@@ -35,8 +35,8 @@ internal static class ControlRefusal
 
     public static string Wrong(VerbArgument argument, string why) => $"{argument.Name}: {why}";
 
-    public static string Fault(ControlVerb verb, Exception fault) =>
-        $"{verb.Name}: a fault in MiniVmm; please report it: {fault.GetType().Name}: {HostFiles.Printable(fault.Message)}";
+    public static string Bug(ControlVerb verb, Exception failure) =>
+        $"{verb.Name}: a bug in MiniVmm, please report it: {failure.GetType().Name}: {HostFiles.Printable(failure.Message)}";
 
     public static string NotForYou(ControlVerb verb) => $"{verb.Name} is for {verb.Callers.Description} only";
 }

@@ -5,15 +5,15 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// A machine's control socket, and the one thread that answers on it. Made only for a machine that has a name; it
-/// goes before the machine does.
+/// A machine's control socket and the one thread that answers on it. Only machines with a name have one; it is closed
+/// before the machine is.
 /// </summary>
 public sealed unsafe class ControlServer : IDisposable
 {
-    /// <summary>Clients at a time. One more, and the one that has been silent longest is dropped.</summary>
+    /// <summary>The most clients at a time. For one more, the client that has been silent longest is dropped.</summary>
     public const int MostClients = 16;
 
-    /// <summary>How soon to look again after a client that could not be accepted, in milliseconds.</summary>
+    /// <summary>How long to wait after a client that could not be accepted, in milliseconds.</summary>
     private const int AcceptAgain = 100;
 
     private readonly ControlDirectory _directory;
@@ -38,9 +38,9 @@ public sealed unsafe class ControlServer : IDisposable
 
     public string Name { get; }
 
-    /// <summary>Takes the name and answers from now on. A killed machine's socket is replaced.</summary>
-    /// <exception cref="BadInputException">Not a name, or a running machine has it.</exception>
-    /// <exception cref="HostLimitException">No place for the socket, or no thread.</exception>
+    /// <summary>Claims the name and starts answering. A socket left behind by a killed machine is replaced.</summary>
+    /// <exception cref="BadInputException">Not a valid name, or a running machine has it.</exception>
+    /// <exception cref="HostLimitException">The socket or its thread cannot be created.</exception>
     public static ControlServer Listen(string name, IControlledMachine machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
@@ -62,7 +62,7 @@ public sealed unsafe class ControlServer : IDisposable
         }
     }
 
-    /// <summary>Ends the thread, drops the clients and removes the socket; a second time does nothing.</summary>
+    /// <summary>Ends the thread, drops the clients and removes the socket; a second call does nothing.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -86,8 +86,8 @@ public sealed unsafe class ControlServer : IDisposable
             string path = directory.Socket(name);
             using (directory.Lock())
             {
-                // A socket that refuses us is of a machine that was killed: under the lock none is between bind and
-                // listen.
+                // A socket that refuses us belongs to a machine that was killed: nobody is between bind and listen while
+                // we hold the lock.
                 if (RunningMachines.IsAlive(directory, name, out int pid))
                     throw InUse(name, pid);
                 directory.Remove(name);
@@ -97,7 +97,7 @@ public sealed unsafe class ControlServer : IDisposable
                 if (error != 0)
                 {
                     throw new HostLimitException(
-                        $"{OptionName.Name.With(name)}: no socket in {directory.Path}: {Errno.Explain(-error)}");
+                        $"{OptionName.Name.With(name)}: cannot create its socket in {directory.Path}: {Errno.Explain(-error)}");
                 }
             }
 
@@ -111,8 +111,8 @@ public sealed unsafe class ControlServer : IDisposable
     }
 
     private static BadInputException InUse(string name, int pid) => new(
-        $"{OptionName.Name.With(name)}: a machine of that name runs already{(pid > 0 ? $", process {pid}" : "")}; take another "
-        + $"name, or end it with minivmm ctl {name} stop");
+        $"{OptionName.Name.With(name)}: a machine of that name is already running{(pid > 0 ? $", process {pid}" : "")}; choose "
+        + $"another name, or end it with minivmm ctl {name} stop");
 
     private void Start()
     {
@@ -123,11 +123,11 @@ public sealed unsafe class ControlServer : IDisposable
         catch (Exception e) when (e is ThreadStartException or OutOfMemoryException)
         {
             RemoveSocket();
-            throw new HostLimitException("no thread for the control socket: the host has no more to give");
+            throw new HostLimitException("no thread for the control socket: the host has none left");
         }
     }
 
-    /// <summary>Only our own: the file may have been removed by hand, and the name taken by another machine.</summary>
+    /// <summary>Removes our own socket only: someone may have deleted it, and another machine taken the name.</summary>
     private void RemoveSocket()
     {
         try
@@ -140,7 +140,7 @@ public sealed unsafe class ControlServer : IDisposable
         }
         catch (HostLimitException)
         {
-            // What is left refuses connections, and goes with the next start or `minivmm ps`.
+            // The file that is left refuses connections; the next start or `minivmm ps` removes it.
         }
     }
 
@@ -165,7 +165,7 @@ public sealed unsafe class ControlServer : IDisposable
 
             if (ready[1].revents != 0 && !Accept())
             {
-                // No more files, say. Whoever waits there goes on doing so, and would have us turn round and round.
+                // Out of descriptors, say. The client keeps waiting, so without a pause this would be a busy loop.
                 pollfd stop = ready[0];
                 _ = poll(&stop, 1, AcceptAgain);
             }
@@ -179,14 +179,14 @@ public sealed unsafe class ControlServer : IDisposable
             Drop(client);
     }
 
-    /// <returns>False where there was nobody, or no room for one more.</returns>
+    /// <returns>False if nobody was there, or there was no descriptor for it.</returns>
     private bool Accept()
     {
         UnixSocket? socket = _listener.Accept();
         if (socket is null)
             return false;
 
-        // The directory keeps others out already; this is for a directory that somebody opened up since.
+        // The directory already keeps others out; this is in case someone has opened it up since.
         uint uid = socket.Peer.Uid;
         if (!_protocol.Serves(uid))
         {

@@ -4,8 +4,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// Something that a machine can be asked for over its control socket. The whole of it is in one class: the machine's
-/// side, the client's, the words for people, and what docs/control.schema.json says. <see cref="ControlVerbs"/> lists them.
+/// A request that a machine understands on its control socket. One class holds all of it: the machine's side, the client's
+/// side, the text for people, and the JSON schema. <see cref="ControlVerbs"/> lists them.
 /// </summary>
 public abstract class ControlVerb
 {
@@ -15,24 +15,24 @@ public abstract class ControlVerb
     /// <summary>What it does, as a phrase without a full stop.</summary>
     public abstract string Help { get; }
 
-    /// <summary>In the order of the command line; those that must be given come first.</summary>
+    /// <summary>In the order of the command line, required ones first.</summary>
     public virtual IReadOnlyList<VerbArgument> Arguments => [];
 
-    /// <summary>Whether the machine may be another one afterwards; otherwise it is only looked at.</summary>
+    /// <summary>Whether it may change the machine; otherwise it only looks.</summary>
     public abstract bool ChangesMachine { get; }
 
     public virtual VerbCallers Callers => VerbCallers.MachineUser;
 
-    /// <summary>The object in a good answer, under its own name; null where <c>ok</c> says it all.</summary>
+    /// <summary>The object in a successful answer, under its own name; null if <c>ok</c> says it all.</summary>
     internal virtual JsonShape? Answer => null;
 
-    /// <summary>Does it, on the control socket's thread, while the guest runs.</summary>
-    /// <returns>What writes <see cref="Answer"/>; null where there is none.</returns>
-    /// <exception cref="VmmException">This machine cannot; the message is the answer.</exception>
+    /// <summary>Carries it out, on the control socket's thread, while the guest runs.</summary>
+    /// <returns>Writes <see cref="Answer"/>; null if there is none.</returns>
+    /// <exception cref="VmmException">This machine cannot do it; the message is the answer.</exception>
     internal abstract Action<Utf8JsonWriter>? Execute(VerbCall call);
 
-    /// <summary>The client's side: asks, waits for whatever the answer does not wait for, and puts it into words.</summary>
-    /// <exception cref="BadInputException">The machine refused it; the message says why.</exception>
+    /// <summary>The client's side: asks, waits for what the answer itself does not wait for, and puts it into words.</summary>
+    /// <exception cref="BadInputException">The machine refused the request; the message says why.</exception>
     /// <exception cref="HostLimitException">The machine does not answer, or has ended.</exception>
     public virtual VerbOutcome Ask(ControlClient client, VerbArguments arguments)
     {
@@ -45,16 +45,16 @@ public abstract class ControlVerb
     private protected virtual IReadOnlyList<AnswerTable> Show(JsonElement content) => [];
 }
 
-/// <summary>A request, checked against its verb.</summary>
-/// <param name="Machine">Which one is asked.</param>
+/// <summary>A request that has been checked against its verb.</summary>
+/// <param name="Machine">The machine that is asked.</param>
 /// <param name="MachineName">Its <c>--name</c>.</param>
-/// <param name="Arguments">Those given.</param>
-/// <param name="Host">Where to look at this process.</param>
-/// <param name="Clock">The time now.</param>
+/// <param name="Arguments">The arguments given.</param>
+/// <param name="Host">Gives this process's figures.</param>
+/// <param name="Clock">Gives the time.</param>
 internal sealed record VerbCall(
     IControlledMachine Machine, string MachineName, VerbArguments Arguments, HostFiles Host, TimeProvider Clock)
 {
-    /// <summary>Seconds since the guest was started; not below 0 when the clock was set back.</summary>
+    /// <summary>Seconds since the guest was started; never below 0, even if the clock has been set back.</summary>
     public double Uptime =>
         Math.Round(Math.Max(0, (Clock.GetUtcNow() - Machine.Info.StartedAt).TotalSeconds), 3);
 }

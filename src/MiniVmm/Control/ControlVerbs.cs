@@ -4,7 +4,7 @@ namespace MiniVmm.Control;
 
 /// <summary>
 /// All verbs, in the order in which they are shown. The protocol, its schema, <c>minivmm ctl</c>, its help, completion
-/// and manual page have them from here.
+/// and manual page take them from here.
 /// </summary>
 public static class ControlVerbs
 {
@@ -19,14 +19,14 @@ public static class ControlVerbs
         new StopVerb(),
     ];
 
-    /// <summary>"info, stats, balloon or stop", as an error has them.</summary>
+    /// <summary>"info, stats, balloon or stop", for error messages.</summary>
     public static string Names(IReadOnlyList<ControlVerb> verbs)
     {
         string[] names = [.. verbs.Select(verb => verb.Name)];
         return names.Length < 2 ? string.Concat(names) : $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
 
-    /// <summary>The verb of that name, in exactly that spelling; null if there is none.</summary>
+    /// <summary>The verb of exactly that name; null if there is none.</summary>
     public static ControlVerb? Find(IReadOnlyList<ControlVerb> verbs, string name)
     {
         foreach (ControlVerb verb in verbs)

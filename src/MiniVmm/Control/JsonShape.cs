@@ -3,20 +3,20 @@ using System.Text.Json;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// An object of an answer: each member's name, type and meaning said once, for the one who writes it and for the schema.
+/// An object in an answer: each member's name, type and meaning, stated once for both the writer and the schema.
 /// </summary>
-/// <param name="name">Its name among the schema's definitions, and in an answer; null for one that stands inside others.</param>
+/// <param name="name">Its name in the schema's definitions and in answers; null for one that only occurs inside others.</param>
 internal abstract class JsonShape(string? name)
 {
     public string? Name => name;
 
-    /// <summary>Itself and those inside it, as far as they have a name.</summary>
+    /// <summary>This shape and those inside it that have a name.</summary>
     public abstract IEnumerable<JsonShape> Named { get; }
 
-    /// <summary>Writes the keywords that describe it into the open object of a JSON schema.</summary>
+    /// <summary>Writes the schema keywords that describe it into the open object.</summary>
     public abstract void WriteSchema(Utf8JsonWriter writer);
 
-    /// <summary>Writes what refers to it where it has a name, and what describes it where it has none.</summary>
+    /// <summary>Writes a reference to it if it has a name, otherwise its description.</summary>
     public void WriteUse(Utf8JsonWriter writer)
     {
         if (name is null)
@@ -27,7 +27,7 @@ internal abstract class JsonShape(string? name)
 }
 
 /// <inheritdoc/>
-/// <typeparam name="T">What is written in this shape.</typeparam>
+/// <typeparam name="T">The type of value that it writes.</typeparam>
 internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
     where T : class
 {
@@ -37,7 +37,7 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
     public override IEnumerable<JsonShape> Named =>
         _inner.SelectMany(shape => shape.Named).Concat(Name is null ? [] : [this]);
 
-    /// <summary>What writes the value as a member with the shape's name.</summary>
+    /// <summary>A writer of the value as a member with the shape's name.</summary>
     public Action<Utf8JsonWriter> Answer(T value) => writer =>
     {
         writer.WritePropertyName(Name!);
@@ -64,7 +64,7 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         schema => schema.WriteString("type", "string"),
         (writer, value) => writer.WriteString(member, get(value)));
 
-    /// <summary>One of these words, or left out where it is null.</summary>
+    /// <summary>One of these words; left out if it is null.</summary>
     public JsonShape<T> OptionalWord(string member, string[] words, Func<T, string?> get, string? about = null) => Add(
         member,
         about,
@@ -124,7 +124,7 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         schema => schema.WriteString("$ref", "#/$defs/size"),
         (writer, value) => writer.WriteNumber(member, get(value)));
 
-    /// <summary>A number that is null where the host does not tell it.</summary>
+    /// <summary>A number; null if the host does not provide it.</summary>
     public JsonShape<T> KnownCount(string member, Func<T, long?> get, string? about = null) => Add(
         member,
         about,
@@ -137,7 +137,7 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
                 writer.WriteNull(member);
         });
 
-    /// <summary>Numbers by names that are not ours; left out where they are null.</summary>
+    /// <summary>Numbers under names that are not ours; left out if null.</summary>
     public JsonShape<T> Counters(
         string member, Func<T, IReadOnlyDictionary<string, long>?> get, string? about = null, bool required = true) =>
         Add(

@@ -4,8 +4,8 @@ using MiniVmm.Host;
 namespace MiniVmm.Control;
 
 /// <summary>
-/// What this process has of the host's memory, and what of it KSM shares, as the kernel tells (proc_pid_status(5),
-/// Documentation/admin-guide/mm/ksm.rst). What this kernel does not tell is null, or not in a list.
+/// How much host memory this process uses and how much of it KSM shares, as the kernel reports it (proc_pid_status(5),
+/// Documentation/admin-guide/mm/ksm.rst). What this kernel does not report is null or missing.
 /// </summary>
 internal sealed record ProcessMemory
 {
@@ -17,7 +17,7 @@ internal sealed record ProcessMemory
         "full_scans", "ksm_zero_pages", "general_profit",
     ];
 
-    /// <summary>VmRSS: what the guest has touched of its RAM, and MiniVmm's own. Without hugetlbfs' pages.</summary>
+    /// <summary>VmRSS: the guest RAM that was touched, and MiniVmm's own memory. Excludes hugetlbfs pages.</summary>
     public long? ResidentBytes { get; init; }
 
     /// <summary>VmSwap.</summary>
@@ -29,10 +29,10 @@ internal sealed record ProcessMemory
     /// <summary>Pages of this process that KSM has merged with others (Linux 5.19).</summary>
     public long? KsmMergingPages { get; init; }
 
-    /// <summary>The numbers of ksm_stat, by the kernel's names (Linux 6.1; more in later ones).</summary>
+    /// <summary>The numbers in ksm_stat, under the kernel's names (since Linux 6.1; later versions have more).</summary>
     public required IReadOnlyDictionary<string, long> KsmOfProcess { get; init; }
 
-    /// <summary>The host's counters and settings, by the kernel's names.</summary>
+    /// <summary>The host's counters and settings, under the kernel's names.</summary>
     public required IReadOnlyDictionary<string, long> KsmOfHost { get; init; }
 
     public static ProcessMemory Read(HostFiles files)
@@ -56,7 +56,7 @@ internal sealed record ProcessMemory
         };
     }
 
-    /// <summary>Lines of a name and a number, with or without a colon; others are passed over.</summary>
+    /// <summary>Reads lines of a name and a number, with or without a colon; skips others.</summary>
     private static Dictionary<string, long> Numbers(string? text)
     {
         Dictionary<string, long> numbers = [];

@@ -3,14 +3,14 @@ using System.Text.Json;
 
 namespace MiniVmm.Control;
 
-/// <summary>The JSON schema of all lines of the protocol, out of the table of verbs: docs/control.schema.json.</summary>
+/// <summary>The JSON schema of every line of the protocol, made from the table of verbs: docs/control.schema.json.</summary>
 public static class ProtocolSchema
 {
-    // ASCII quotation marks are text in a file of our own; the default would escape them for HTML.
+    // The default would escape quotation marks for HTML, which this file is not.
     private static readonly JsonWriterOptions Readable =
         new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Writes it, indented, with a newline at its end.</summary>
+    /// <summary>Writes it indented, with a newline at the end.</summary>
     public static void Write(Stream output, IReadOnlyList<ControlVerb> verbs)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -95,7 +95,7 @@ public static class ProtocolSchema
         {
             writer.WriteString(
                 "description",
-                "Comes back in the answer: a whole number of 64 bits, or a string of up to "
+                "Returned in the answer: a whole number of 64 bits, or a string of up to "
                 + $"{ControlProtocol.MaxId} characters.");
             WriteTypes(writer, "integer", "string");
         });
@@ -107,7 +107,7 @@ public static class ProtocolSchema
         });
         Define(writer, "knownCount", () =>
         {
-            writer.WriteString("description", "Null where this host does not tell.");
+            writer.WriteString("description", "Null if this host does not provide it.");
             WriteTypes(writer, "integer", "null");
             writer.WriteNumber("minimum", 0);
         });

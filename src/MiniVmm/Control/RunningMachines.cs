@@ -2,10 +2,10 @@ using MiniVmm.Host;
 
 namespace MiniVmm.Control;
 
-/// <summary>The machines of this user that can be controlled.</summary>
+/// <summary>This user's machines that can be controlled.</summary>
 public static class RunningMachines
 {
-    /// <summary>Their names, in ordinal order. Sockets of machines that were killed are removed on the way.</summary>
+    /// <summary>Their names, in ordinal order. Removes sockets that killed machines have left behind.</summary>
     /// <exception cref="HostLimitException">The directory cannot be used.</exception>
     public static IReadOnlyList<string> List()
     {
@@ -27,8 +27,8 @@ public static class RunningMachines
         return running;
     }
 
-    /// <summary>Whether somebody listens; only under the directory's lock.</summary>
-    /// <param name="pid">Who; 0 if that cannot be told.</param>
+    /// <summary>Whether anybody listens on a machine's socket. Only while holding the directory's lock.</summary>
+    /// <param name="pid">The process that listens; 0 if unknown.</param>
     internal static bool IsAlive(ControlDirectory directory, string name, out int pid)
     {
         using UnixSocket socket = UnixSocket.Create();

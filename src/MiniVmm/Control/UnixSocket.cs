@@ -5,8 +5,8 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;
 
-/// <summary>A stream socket of unix(7) that does not wait. Calls give 0 or a count, or the errno negated.</summary>
-/// <remarks>Not System.Net.Sockets, which would add its own thread and epoll, and a fifth to the binary.</remarks>
+/// <summary>A non-blocking stream socket, unix(7). Calls return 0 or a count, or the negated errno.</summary>
+/// <remarks>Not System.Net.Sockets, which would add a thread, an epoll and a fifth to the size of the binary.</remarks>
 internal sealed unsafe class UnixSocket : IDisposable
 {
     private UnixSocket(int fd)
@@ -16,7 +16,7 @@ internal sealed unsafe class UnixSocket : IDisposable
 
     public int Fd { get; private set; }
 
-    /// <summary>Who connected, or who listens: as it was at that time (SO_PEERCRED).</summary>
+    /// <summary>The process that connected or listens, as it was then (SO_PEERCRED).</summary>
     public (int Pid, uint Uid) Peer
     {
         get
@@ -29,17 +29,17 @@ internal sealed unsafe class UnixSocket : IDisposable
         }
     }
 
-    /// <exception cref="SystemCallException">No more files.</exception>
+    /// <exception cref="SystemCallException">Out of file descriptors.</exception>
     public static UnixSocket Create()
     {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         return fd >= 0 ? new UnixSocket(fd) : throw new SystemCallException("socket", errno);
     }
 
-    /// <summary>Makes the file, open to its owner alone.</summary>
+    /// <summary>Creates the socket's file, accessible to its owner only.</summary>
     public int Bind(string path)
     {
-        // Set on the socket, so that the file never has another mode (unix_bind takes it from there).
+        // Set on the socket, so the file never has another mode (unix_bind takes it from there).
         if (fchmod(Fd, 0x180 /* 0600 */) != 0)
             return -errno;
         sockaddr_un address = Address(path);
@@ -48,15 +48,15 @@ internal sealed unsafe class UnixSocket : IDisposable
 
     public int Listen(int backlog) => listen(Fd, backlog) == 0 ? 0 : -errno;
 
-    /// <returns>0, -ECONNREFUSED where nobody listens, -EAGAIN where too many wait already.</returns>
+    /// <returns>0; -ECONNREFUSED if nobody listens, -EAGAIN if the backlog is full.</returns>
     public int Connect(string path)
     {
         sockaddr_un address = Address(path);
         return connect(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 ? 0 : -errno;
     }
 
-    /// <summary>The one call that waits: for its turn, where too many wait already.</summary>
-    /// <returns>As without <paramref name="patience"/>; -EAGAIN where that was not enough.</returns>
+    /// <summary>The one call that blocks: it waits for its turn if the backlog is full.</summary>
+    /// <returns>As without <paramref name="patience"/>; -EAGAIN if that was not long enough.</returns>
     public int Connect(string path, TimeSpan patience)
     {
         long* limit = stackalloc long[] { (long)patience.TotalSeconds, patience.Milliseconds * 1000L }; // struct timeval
@@ -71,7 +71,7 @@ internal sealed unsafe class UnixSocket : IDisposable
         return fcntl(Fd, F_SETFL, flags) == 0 ? error : -errno;
     }
 
-    /// <returns>Null if there is nobody any more.</returns>
+    /// <returns>Null if nobody is waiting any more.</returns>
     public UnixSocket? Accept()
     {
         int fd = accept4(Fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -91,7 +91,7 @@ internal sealed unsafe class UnixSocket : IDisposable
         }
     }
 
-    /// <returns>0 where the other side has closed.</returns>
+    /// <returns>0 if the other side has closed.</returns>
     public int Receive(Span<byte> buffer)
     {
         fixed (byte* data = buffer)
@@ -119,7 +119,7 @@ internal sealed unsafe class UnixSocket : IDisposable
     {
         sockaddr_un address = default;
         address.sun_family = AF_UNIX;
-        // One byte is left for the zero at the end.
+        // One byte is left for the terminating zero.
         Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, 107));
         return address;
     }

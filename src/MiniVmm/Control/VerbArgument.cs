@@ -2,34 +2,34 @@ using System.Text.Json;
 
 namespace MiniVmm.Control;
 
-/// <summary>One argument of a verb: a member of its request, and a word of <c>minivmm ctl</c>.</summary>
-/// <param name="name">The member, as in <c>bytes</c>.</param>
-/// <param name="word">Its place in help, as in <c>SIZE</c>.</param>
+/// <summary>An argument of a verb: a member of its request, and a word of <c>minivmm ctl</c>.</summary>
+/// <param name="name">The request's member, as in <c>bytes</c>.</param>
+/// <param name="word">Its placeholder in help, as in <c>SIZE</c>.</param>
 public abstract class VerbArgument(string name, string word)
 {
     public string Name => name;
 
     public string Word => word;
 
-    /// <summary>What it is: behind its word and a colon, without a full stop.</summary>
+    /// <summary>What it means, as help has it after its word and a colon; no full stop.</summary>
     public required string Help { get; init; }
 
-    /// <summary>Whether a request without it is refused.</summary>
+    /// <summary>Whether requests without it are refused.</summary>
     public bool IsRequired { get; init; }
 
-    /// <summary>Takes a request's value.</summary>
-    /// <returns>What is wrong with it; null if nothing is.</returns>
+    /// <summary>Reads the value from a request.</summary>
+    /// <returns>What is wrong with it; null if it is good.</returns>
     internal abstract string? Read(JsonElement value, VerbArguments into);
 
-    /// <summary>Writes a value of this kind as the request's member.</summary>
+    /// <summary>Writes a value of this kind as a request's member.</summary>
     internal abstract void Write(Utf8JsonWriter writer, object value);
 
-    /// <summary>Writes the keywords that describe it into the open object of a JSON schema.</summary>
+    /// <summary>Writes the schema keywords that describe it into the open object.</summary>
     internal abstract void WriteSchema(Utf8JsonWriter writer);
 }
 
 /// <inheritdoc/>
-/// <typeparam name="T">What a verb gets.</typeparam>
+/// <typeparam name="T">The type of value that the verb receives.</typeparam>
 public abstract class VerbArgument<T>(string name, string word) : VerbArgument(name, word)
     where T : notnull
 {
@@ -43,7 +43,7 @@ public abstract class VerbArgument<T>(string name, string word) : VerbArgument(n
 
     internal sealed override void Write(Utf8JsonWriter writer, object value) => WriteValue(writer, (T)value);
 
-    /// <summary>What is wrong with anything else, as in "not a whole number of bytes".</summary>
+    /// <summary>What is wrong with any other value, as in "not a whole number of bytes".</summary>
     private protected abstract string Expected { get; }
 
     private protected abstract bool TryRead(JsonElement value, out T read);
@@ -51,7 +51,7 @@ public abstract class VerbArgument<T>(string name, string word) : VerbArgument(n
     private protected abstract void WriteValue(Utf8JsonWriter writer, T value);
 }
 
-/// <summary>A number of bytes, up to 2^64 - 1; typed as <see cref="ByteSize"/> reads it.</summary>
+/// <summary>A number of bytes, up to 2^64 - 1; on the command line a size such as 96M, where a bare number is MiB.</summary>
 public sealed class SizeArgument(string name, string word) : VerbArgument<ulong>(name, word)
 {
     private protected override string Expected => "not a whole number of bytes";
@@ -68,10 +68,10 @@ public sealed class SizeArgument(string name, string word) : VerbArgument<ulong>
 }
 
 /// <summary>A whole number within bounds.</summary>
-/// <param name="name">The member of the request.</param>
-/// <param name="word">Its place in help.</param>
-/// <param name="minimum">The least allowed.</param>
-/// <param name="maximum">The most allowed.</param>
+/// <param name="name">The request's member.</param>
+/// <param name="word">Its placeholder in help.</param>
+/// <param name="minimum">The smallest value allowed.</param>
+/// <param name="maximum">The largest value allowed.</param>
 public sealed class NumberArgument(string name, string word, long minimum, long maximum)
     : VerbArgument<long>(name, word)
 {
@@ -96,10 +96,10 @@ public sealed class NumberArgument(string name, string word, long minimum, long 
     }
 }
 
-/// <summary>Text: a name, say, or a path.</summary>
-/// <param name="name">The member of the request.</param>
-/// <param name="word">Its place in help.</param>
-/// <param name="maxLength">UTF-16 code units at most.</param>
+/// <summary>Text, such as a name or a path.</summary>
+/// <param name="name">The request's member.</param>
+/// <param name="word">Its placeholder in help.</param>
+/// <param name="maxLength">The most UTF-16 code units allowed.</param>
 public sealed class TextArgument(string name, string word, int maxLength) : VerbArgument<string>(name, word)
 {
     private protected override string Expected => $"not a string of 1 to {maxLength} characters";

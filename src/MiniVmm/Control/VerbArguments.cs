@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace MiniVmm.Control;
 
-/// <summary>The arguments given with one request.</summary>
+/// <summary>The arguments of one request.</summary>
 public sealed class VerbArguments
 {
     private readonly Dictionary<VerbArgument, object> _values = [];
@@ -15,7 +15,7 @@ public sealed class VerbArguments
         return this;
     }
 
-    /// <summary>An argument's value; false where it was not given.</summary>
+    /// <summary>Gets an argument's value; false if it was not given.</summary>
     public bool TryGet<T>(VerbArgument<T> argument, [MaybeNullWhen(false)] out T value)
         where T : notnull
     {

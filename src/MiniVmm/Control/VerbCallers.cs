@@ -2,7 +2,7 @@ using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Control;
 
-/// <summary>Who may use a verb, by the user at the other end of the socket (SO_PEERCRED).</summary>
+/// <summary>Which users at the other end of the socket may use a verb (SO_PEERCRED).</summary>
 public sealed class VerbCallers
 {
     private readonly Func<uint, bool> _include;
@@ -17,7 +17,7 @@ public sealed class VerbCallers
     public static VerbCallers MachineUser { get; } =
         new("the machine's own user and root", uid => uid == 0 || uid == (uint)geteuid());
 
-    /// <summary>As in "for … only".</summary>
+    /// <summary>As in "stop is for … only".</summary>
     public string Description { get; }
 
     public bool Include(uint uid) => _include(uid);

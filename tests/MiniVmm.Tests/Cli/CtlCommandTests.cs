@@ -25,7 +25,7 @@ public sealed class CtlCommandTests
     [InlineData("", "ctl repeat: TEXT is missing: what to say")]
     [InlineData("hello", "ctl repeat: N is missing: how often")]
     [InlineData("hello often", "ctl repeat often: N is a whole number")]
-    [InlineData("hello 1 2X", "ctl repeat 2X: not a size; write a number with K, M, G or T, as in 256M or 5G")]
+    [InlineData("hello 1 2X", "ctl repeat 2X: not a size; use a number with K, M, G or T, as in 256M or 5G")]
     [InlineData("hello 1 2K now again", "ctl repeat: 'now' is one word too many")]
     public void Words_that_are_missing_wrong_or_too_many_are_told(string words, string error) => Assert.Equal(
         error,

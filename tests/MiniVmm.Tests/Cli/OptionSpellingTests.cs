@@ -116,8 +116,8 @@ public sealed class OptionSpellingTests
     }
 
     [Theory]
-    [InlineData("--rng=perhaps", "--rng perhaps: write on or off")]
-    [InlineData("--dry-run=", "--dry-run=: write on or off")]
+    [InlineData("--rng=perhaps", "--rng perhaps: use on or off")]
+    [InlineData("--dry-run=", "--dry-run=: use on or off")]
     public void A_switch_has_no_other_value(string word, string error) =>
         Assert.Equal(error, Assert.Throws<BadInputException>(() => CommandLines.Parse("run", word, "k")).Message);
 

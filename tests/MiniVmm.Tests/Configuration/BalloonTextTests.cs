@@ -22,14 +22,14 @@ public sealed class BalloonTextTests
     [Theory]
     [InlineData("lots", "lots")]
     [InlineData(",", "not a size")]
-    [InlineData("64M,32M", "'32M' is not known")]
-    [InlineData("64M,", "'' is not known")]
-    [InlineData("64M,polling=on", "'polling=on' is not known")]
+    [InlineData("64M,32M", "unknown '32M'")]
+    [InlineData("64M,", "unknown ''")]
+    [InlineData("64M,polling=on", "unknown 'polling=on'")]
     [InlineData("reporting", "reporting")]
     [InlineData("64M,reporting", "'reporting' is neither on nor off")]
     [InlineData("reporting=maybe", "'reporting=maybe' is neither on nor off")]
     [InlineData("reporting=", "'reporting=' is neither on nor off")]
-    [InlineData("=", "'=' is not known")]
+    [InlineData("=", "unknown '='")]
     [InlineData("64M,reporting=on,reporting=off", "reporting is given twice")]
     public void Anything_else_is_refused_by_name(string text, string named)
     {

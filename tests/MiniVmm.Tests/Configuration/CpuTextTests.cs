@@ -45,15 +45,15 @@ public sealed class CpuTextTests
     }
 
     [Theory]
-    [InlineData("", "--cpu: no model; write host, or a model's name as in qemu64,+avx")]
-    [InlineData(",+avx", "--cpu: no model; write host, or a model's name as in qemu64,+avx")]
+    [InlineData("", "--cpu: no model; use host, or a model's name as in qemu64,+avx")]
+    [InlineData(",+avx", "--cpu: no model; use host, or a model's name as in qemu64,+avx")]
     [InlineData("host,+avx22", "--cpu host,+avx22: no CPU feature is called 'avx22'; did you mean avx2?")]
-    [InlineData("host,enforce", "--cpu host,enforce: 'enforce' says neither on nor off; write +enforce or -enforce")]
+    [InlineData("host,enforce", "--cpu host,enforce: 'enforce' says neither on nor off; use +enforce or -enforce")]
     [InlineData("host,avx=maybe", "--cpu host,avx=maybe: 'avx=maybe' is neither on nor off")]
     [InlineData("host,pmu=on", "--cpu host,pmu=on: no CPU feature is called 'pmu'; did you mean pku?")]
-    [InlineData("host,,+avx", "--cpu host,,+avx: nothing between two commas")]
+    [InlineData("host,,+avx", "--cpu host,,+avx: an empty part; remove a comma")]
     [InlineData(
-        "host,vendor=Intel", "--cpu host,vendor=Intel: vendor 'Intel' is not 12 ASCII characters as in GenuineIntel")]
+        "host,vendor=Intel", "--cpu host,vendor=Intel: vendor 'Intel' is not 12 ASCII characters, as in GenuineIntel")]
     [InlineData("host,level=0", "--cpu host,level=0: level '0' is not a number from 1 to 255")]
     [InlineData("host,xlevel=8", "--cpu host,xlevel=8: xlevel '8' is not a number from 0x80000001 to 0x800000ff")]
     [InlineData("host,family=271", "--cpu host,family=271: family '271' is not a number from 0 to 270")]

@@ -88,10 +88,10 @@ public sealed class OptionTextsTests
     }
 
     [Theory]
-    [InlineData(OptionName.Decompress, "never", "--decompress never: write auto or guest")]
-    [InlineData(OptionName.Rng, "perhaps", "--rng perhaps: write on or off")]
-    [InlineData(OptionName.Mem, "much", "--mem much: not a size; write a number with K, M, G or T, as in 256M or 5G")]
-    [InlineData(OptionName.Name, "-web", "--name -web: not a name; write up to 64 letters, digits, '.', '_' or '-', a letter or digit first")]
+    [InlineData(OptionName.Decompress, "never", "--decompress never: use auto or guest")]
+    [InlineData(OptionName.Rng, "perhaps", "--rng perhaps: use on or off")]
+    [InlineData(OptionName.Mem, "much", "--mem much: not a size; use a number with K, M, G or T, as in 256M or 5G")]
+    [InlineData(OptionName.Name, "-web", "--name -web: not a valid name; use up to 64 letters, digits, '.', '_' or '-', a letter or digit first")]
     public void A_mistake_names_the_option(OptionName option, string text, string line) =>
         Assert.Equal(line, Assert.Throws<BadInputException>(() => With((option, text))).OnCommandLine());
 
@@ -109,7 +109,7 @@ public sealed class OptionTextsTests
     [InlineData("soon")]
     public void No_other_text_is_a_time(string text) =>
         Assert.Equal(
-            $"--timeout {text}: not a number of seconds; write one as in 10 or 0.5",
+            $"--timeout {text}: not a number of seconds, such as 10 or 0.5",
             Assert.Throws<BadInputException>(() => SecondsText.Parse(text, OptionName.Timeout)).OnCommandLine());
 
     [Fact]

@@ -79,7 +79,7 @@ public sealed class ControlClientTests : IDisposable
     public void An_unknown_name_is_told_where_nothing_runs()
     {
         Assert.Contains(
-            "none does",
+            "none is",
             Assert.Throws<BadInputException>(() => ControlClient.Connect("web")).Message,
             StringComparison.Ordinal);
     }

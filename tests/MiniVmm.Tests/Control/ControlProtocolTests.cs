@@ -121,7 +121,7 @@ public sealed class ControlProtocolTests
     }
 
     [Fact]
-    public void A_fault_in_a_verb_is_an_error_answer_and_the_machine_goes_on()
+    public void A_bug_in_a_verb_is_an_error_answer_and_the_machine_goes_on()
     {
         FakeMachine machine = new() { Failure = new InvalidOperationException("no\nsuch element") };
 
@@ -129,7 +129,7 @@ public sealed class ControlProtocolTests
 
         Assert.Equal(1, (int)answer["id"]!);
         Assert.Equal(
-            "stats: a fault in MiniVmm; please report it: InvalidOperationException: no\ufffdsuch element",
+            "stats: a bug in MiniVmm, please report it: InvalidOperationException: no\ufffdsuch element",
             (string?)answer["error"]);
         Assert.True((bool?)Ask("""{"command":"info"}""")["ok"]);
     }

@@ -148,7 +148,7 @@ public sealed class VerbOutcomeTests : IDisposable
 
         VerbOutcome set = Ask(new BalloonVerb(stall: TimeSpan.FromMinutes(1)), shared, BalloonVerb.Of(Large));
 
-        Assert.Equal($"another client has set the balloon to 32 MiB since; it holds {holds}", set.Shortfall);
+        Assert.Equal($"another client has since set the balloon to 32 MiB; it holds {holds} so far", set.Shortfall);
         Assert.Equal(line, set.Line);
     }
 
@@ -160,7 +160,7 @@ public sealed class VerbOutcomeTests : IDisposable
         VerbOutcome set = Ask(new BalloonVerb(stall: TimeSpan.FromMinutes(1)), paused, BalloonVerb.Of(Large));
 
         Assert.Equal(
-            "the guest is paused, so its balloon still holds 0 bytes; it gets to 96 MiB after a resume", set.Shortfall);
+            "the guest is paused, so its balloon still holds 0 bytes; it can reach 96 MiB only once resumed", set.Shortfall);
         Assert.Equal(Large, set.Content.GetProperty("targetBytes").GetUInt64());
     }
 

@@ -52,13 +52,13 @@ public sealed class VirtualMachineServicesTests : IDisposable
     [InlineData("Smp", "3,cores=2", "VirtualMachines:web:Smp 3,cores=2: ")]
     [InlineData("Kernle", "a", "VirtualMachines:web:Kernle: there is no such option; is it Kernel?")]
     [InlineData("Restart", "often", "VirtualMachines:web:Restart: often is no policy; write never, on-failure or always")]
-    [InlineData("Patience", "long", "VirtualMachines:web:Patience: long is not a number of seconds; write one as in 10 or 0.5")]
+    [InlineData("Patience", "long", "VirtualMachines:web:Patience: long is not a number of seconds, such as 10 or 0.5")]
     [InlineData("Smp:0", "1", "VirtualMachines:web:Smp: takes one value, as a command line has it")]
     [InlineData("7", "1", "VirtualMachines:web:7: there is no such option; there are Kernel, Initrd, ")]
     [InlineData("MaxRestartDelay", "0.1", "VirtualMachines:web:MaxRestartDelay: is less than RestartDelay")]
     [InlineData("Kernel", "/nonexistent", "VirtualMachines:web:Kernel /nonexistent: ")]
     [InlineData("Pin", "0,1", "VirtualMachines:web:Pin")]
-    [InlineData("Name", "a b", "VirtualMachines:web:Name a b: not a name; ")]
+    [InlineData("Name", "a b", "VirtualMachines:web:Name a b: not a valid name; ")]
     public void What_cannot_be_understood_is_named_by_its_key(string key, string value, string message)
     {
         OptionsValidationException e = Assert.Throws<OptionsValidationException>(() => key == "Kernel"

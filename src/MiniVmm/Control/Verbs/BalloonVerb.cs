@@ -2,19 +2,19 @@ using System.Text.Json;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary><c>balloon</c>: how large it is, or shall be.</summary>
+/// <summary><c>balloon</c>: shows or sets its size.</summary>
 internal sealed class BalloonVerb : ControlVerb
 {
     private static readonly SizeArgument Size = new("bytes", "SIZE")
     {
-        Help = "what the guest gives up, not what it keeps (QEMU's monitor has it the other way round); 0 gives all back",
+        Help = "what the guest gives up, not what it keeps (the opposite of QEMU's monitor); 0 gives everything back",
     };
 
     private static readonly JsonShape<BalloonState> Shape = new JsonShape<BalloonState>("balloon")
-        .Bytes("targetBytes", state => state.TargetBytes, "What the host wants the balloon to hold.")
-        .Bytes("actualBytes", state => state.ActualBytes, "What the guest has put into it so far.");
+        .Bytes("targetBytes", state => state.TargetBytes, "How much the host wants the balloon to hold.")
+        .Bytes("actualBytes", state => state.ActualBytes, "How much the guest has put into it so far.");
 
-    /// <summary>How soon to look again.</summary>
+    /// <summary>How long to wait between two looks.</summary>
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
 
     private readonly TimeSpan _stall;
@@ -24,12 +24,12 @@ internal sealed class BalloonVerb : ControlVerb
     {
     }
 
-    /// <param name="stall">How long the guest may move no page before the wait for it is over.</param>
+    /// <param name="stall">How long the guest may go without moving a page before the client stops waiting.</param>
     public BalloonVerb(TimeSpan stall) => _stall = stall;
 
     public override string Name => "balloon";
 
-    public override string Help => "Show the balloon's size, or set it and wait for the guest";
+    public override string Help => "Show the balloon's size, or set it and wait for the guest to reach it";
 
     public override IReadOnlyList<VerbArgument> Arguments => [Size];
 
@@ -37,7 +37,7 @@ internal sealed class BalloonVerb : ControlVerb
 
     internal override JsonShape Answer => Shape;
 
-    /// <summary>The request for a balloon of so many bytes.</summary>
+    /// <summary>The arguments that ask for a balloon of that size.</summary>
     public static VerbArguments Of(ulong bytes) => new VerbArguments().Set(Size, bytes);
 
     /// <summary>"96 MiB", or how far it has got: "40 MiB of 96 MiB", "40 MiB, shrinking to 32 MiB".</summary>
@@ -54,13 +54,13 @@ internal sealed class BalloonVerb : ControlVerb
     {
         IControlledMachine machine = call.Machine;
         if (machine.Balloon is null)
-            throw new BadInputException("this machine has no balloon; it must be started with one");
+            throw new BadInputException("this machine has no balloon; start it with one");
         if (call.Arguments.TryGet(Size, out ulong bytes))
         {
             if (bytes > machine.Info.MemoryBytes)
             {
                 throw new BadInputException(
-                    $"bytes: {bytes} are more than the guest's RAM, {ByteSize.Format(machine.Info.MemoryBytes)}");
+                    $"bytes: {bytes} is more than the guest's RAM, {ByteSize.Format(machine.Info.MemoryBytes)}");
             }
 
             machine.SetBalloon(bytes);
@@ -89,7 +89,7 @@ internal sealed class BalloonVerb : ControlVerb
         return new VerbOutcome { Content = content, Line = $"balloon: {Describe(state)}", Shortfall = shortfall };
     }
 
-    /// <summary>Waits until the balloon has its size, another client sets another one, or the guest moves no page for so long.</summary>
+    /// <summary>Waits until the balloon has its size, another client sets a different one, or the guest makes no progress.</summary>
     private (JsonElement Content, BalloonState State) Wait(ControlClient client, JsonElement content, BalloonState state)
     {
         ulong target = state.TargetBytes;
@@ -122,12 +122,12 @@ internal sealed class BalloonVerb : ControlVerb
         string actual = ByteSize.Format(state.ActualBytes);
         string wanted = ByteSize.Format(target);
         if (state.TargetBytes != target)
-            return $"another client has set the balloon to {ByteSize.Format(state.TargetBytes)} since; it holds {actual}";
+            return $"another client has since set the balloon to {ByteSize.Format(state.TargetBytes)}; it holds {actual} so far";
         if (paused)
-            return $"the guest is paused, so its balloon still holds {actual}; it gets to {wanted} after a resume";
+            return $"the guest is paused, so its balloon still holds {actual}; it can reach {wanted} only once resumed";
         return state.ActualBytes < target
-            ? $"the guest has given up {actual} of {wanted} and is making no progress: it needs the rest, or has no balloon "
-                + "driver (yet)"
-            : $"the guest still has {actual} in its balloon, not {wanted}, and is making no progress";
+            ? $"the guest has given up {actual} of {wanted} and gets no further: it needs the rest, or has no balloon driver "
+                + "(yet)"
+            : $"the guest still has {actual} in its balloon, not {wanted}, and gets no further";
     }
 }

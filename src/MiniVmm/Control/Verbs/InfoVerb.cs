@@ -3,21 +3,21 @@ using System.Text.Json;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary><c>info</c>: which machine it is.</summary>
+/// <summary><c>info</c>: shows which machine it is.</summary>
 public sealed class InfoVerb : ControlVerb
 {
     private const string Paused = "paused";
 
     private static readonly JsonShape<VerbCall> Shape = new JsonShape<VerbCall>("info")
-        .Constant("version", ControlProtocol.Version, "Of this protocol.")
+        .Constant("version", ControlProtocol.Version, "The protocol's version.")
         .Text("name", call => call.MachineName)
         .Count("pid", _ => Environment.ProcessId, minimum: 1)
         .Text("kernel", call => call.Machine.Info.Kernel, "The kernel's file, as the user named it.")
         .Count("vcpus", call => call.Machine.Info.Vcpus, minimum: 1)
-        .Bytes("memoryBytes", call => call.Machine.Info.MemoryBytes, "Guest RAM, with what the balloon has of it.")
+        .Bytes("memoryBytes", call => call.Machine.Info.MemoryBytes, "Guest RAM, including what the balloon holds.")
         .Time("startedAt", call => call.Machine.Info.StartedAt)
         .Seconds("uptimeSeconds", call => call.Uptime)
-        .Flag(Paused, call => call.Machine.IsPaused, "Whether the guest's time stands still.");
+        .Flag(Paused, call => call.Machine.IsPaused, "Whether the machine is paused.");
 
     private static readonly AnswerColumn[] Columns =
     [
@@ -33,8 +33,8 @@ public sealed class InfoVerb : ControlVerb
 
     internal override JsonShape Answer => Shape;
 
-    /// <summary>Machines as <c>minivmm ps</c> lists them, one in a row.</summary>
-    /// <param name="infos">Each one's answer.</param>
+    /// <summary>Machines as <c>minivmm ps</c> lists them, one per row.</summary>
+    /// <param name="infos">Each machine's answer.</param>
     public static AnswerTable List(IReadOnlyList<JsonElement> infos)
     {
         AnswerTable table = new(Columns);
@@ -43,7 +43,7 @@ public sealed class InfoVerb : ControlVerb
         return table;
     }
 
-    /// <summary>Whether the machine is paused now; older machines do not say, and are taken for running.</summary>
+    /// <summary>Whether the machine is paused; an older one that does not say is taken to be running.</summary>
     internal static bool IsPaused(ControlClient client) => new AnswerObject(client.Ask(new InfoVerb())).Flag(Paused) ?? false;
 
     internal override Action<Utf8JsonWriter> Execute(VerbCall call) => Shape.Answer(call);

@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary><c>pause</c>: the guest's time stands still.</summary>
+/// <summary><c>pause</c>: stops the guest until it is resumed.</summary>
 internal sealed class PauseVerb : ControlVerb
 {
     public override string Name => "pause";
 
-    public override string Help => "Stop the guest's time until 'resume'; requests that its devices had begun are done first";
+    public override string Help => "Pause the guest until 'resume'; device requests already started are completed first";
 
     public override bool ChangesMachine => true;
 

@@ -12,7 +12,7 @@ internal sealed class PowerdownVerb : ControlVerb
 
     public override string Name => "powerdown";
 
-    public override string Help => "Press the ACPI power button, so that the guest shuts down by itself; do not wait for it";
+    public override string Help => "Press the ACPI power button, which asks the guest to shut down; do not wait for it";
 
     public override bool ChangesMachine => true;
 
@@ -31,8 +31,8 @@ internal sealed class PowerdownVerb : ControlVerb
             Content = content,
             Shortfall = listens
                 ? null
-                : "the guest does not listen to its power button: it has no driver for it, or not yet; use stop to end "
-                    + "the machine",
+                : "the guest does not listen to its power button: it has no driver for it, or has not loaded it yet; to end "
+                    + "the machine, use stop",
         };
     }
 

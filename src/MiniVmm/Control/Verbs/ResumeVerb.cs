@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary><c>resume</c>: a paused guest goes on.</summary>
+/// <summary><c>resume</c>: lets a paused guest run again.</summary>
 internal sealed class ResumeVerb : ControlVerb
 {
     public override string Name => "resume";
 
-    public override string Help => "Let a paused guest go on";
+    public override string Help => "Let a paused guest run again";
 
     public override bool ChangesMachine => true;
 

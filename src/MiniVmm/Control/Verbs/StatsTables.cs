@@ -3,7 +3,7 @@ using static MiniVmm.Control.AnswerObject;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary>The statistics of <see cref="StatsVerb"/> for people. What a machine leaves out is left out.</summary>
+/// <summary>The statistics of <see cref="StatsVerb"/> for people; leaves out what the machine does.</summary>
 internal static class StatsTables
 {
     private const int PageSize = 4096;

@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace MiniVmm.Control.Verbs;
 
-/// <summary><c>stats</c>: memory, balloon, KSM, devices, exits.</summary>
+/// <summary><c>stats</c>: shows memory, balloon, KSM, devices and exits.</summary>
 internal sealed class StatsVerb : ControlVerb
 {
     private static readonly JsonShape<VcpuCounts> VcpuShape = new JsonShape<VcpuCounts>()
         .Count("exits", vcpu => vcpu.Exits)
-        .Counters("byReason", vcpu => vcpu.ByReason, "By KVM's names; those that never occurred are left out.");
+        .Counters("byReason", vcpu => vcpu.ByReason, "Under KVM's names; reasons that never occurred are left out.");
 
     private static readonly JsonShape<DeviceCounters> DeviceShape = new JsonShape<DeviceCounters>()
         .Text("name", device => device.Name)
@@ -19,8 +19,8 @@ internal sealed class StatsVerb : ControlVerb
             "mergingPages",
             memory => memory.KsmMergingPages,
             "Pages of 4 KiB of this process that KSM has merged with others; null before Linux 5.19.")
-        .Counters("process", memory => memory.KsmOfProcess, "/proc/self/ksm_stat, by the kernel's names.")
-        .Counters("host", memory => memory.KsmOfHost, "/sys/kernel/mm/ksm, by the kernel's names.");
+        .Counters("process", memory => memory.KsmOfProcess, "/proc/self/ksm_stat, under the kernel's names.")
+        .Counters("host", memory => memory.KsmOfHost, "/sys/kernel/mm/ksm, under the kernel's names.");
 
     private static readonly JsonShape<Balloon> BalloonShape = new JsonShape<Balloon>()
         .Bytes("targetBytes", balloon => balloon.State.TargetBytes)
@@ -28,16 +28,16 @@ internal sealed class StatsVerb : ControlVerb
         .Counters(
             "guest",
             balloon => balloon.Guest,
-            "The guest's own figures (virtio 1.2, section 5.5.6.3), sizes in bytes; left out where it has not answered.",
+            "The guest's own figures (virtio 1.2, section 5.5.6.3), sizes in bytes; left out if it has not answered.",
             required: false);
 
     private static readonly JsonShape<Statistics> MemoryShape = new JsonShape<Statistics>("memory")
-        .Bytes("ramBytes", all => all.Call.Machine.Info.MemoryBytes, "Guest RAM, with what the balloon has of it.")
-        .Text("backing", all => all.Machine.Backing, "What guest RAM is made of, for people.")
+        .Bytes("ramBytes", all => all.Call.Machine.Info.MemoryBytes, "Guest RAM, including what the balloon holds.")
+        .Text("backing", all => all.Machine.Backing, "What backs guest RAM, for people.")
         .KnownCount(
             "residentBytes",
             all => all.Process.ResidentBytes,
-            "The process' resident set, MiniVmm's own memory included (VmRSS); without hugetlbfs' pages.")
+            "The process's resident set (VmRSS), including MiniVmm's own memory, excluding hugetlbfs pages.")
         .KnownCount("swappedBytes", all => all.Process.SwappedBytes, "VmSwap.")
         .KnownCount("hugetlbBytes", all => all.Process.HugetlbBytes, "HugetlbPages.")
         .InnerOrNull("balloon", BalloonShape, all => all.Balloon, "Null for a machine without one.")
@@ -51,7 +51,7 @@ internal sealed class StatsVerb : ControlVerb
 
     public override string Name => "stats";
 
-    public override string Help => "Show memory, balloon, KSM, devices and exits, counted since the start";
+    public override string Help => "Show memory, balloon, KSM, device counters and exits since the start";
 
     public override bool ChangesMachine => false;
 

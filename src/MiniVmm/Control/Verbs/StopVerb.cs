@@ -10,7 +10,7 @@ internal sealed class StopVerb : ControlVerb
 
     public override string Name => "stop";
 
-    public override string Help => "End the machine as SIGTERM does, and wait until its process has gone";
+    public override string Help => "End the machine, as SIGTERM does, and wait for its process to exit";
 
     public override bool ChangesMachine => true;
 
@@ -28,7 +28,7 @@ internal sealed class StopVerb : ControlVerb
         {
             Shortfall = client.WaitForEnd(Patience)
                 ? null
-                : $"the machine was told to end, and has not in {Patience.TotalSeconds} s",
+                : $"the machine was told to end but has not done so in {Patience.TotalSeconds} s",
         };
     }
 }
