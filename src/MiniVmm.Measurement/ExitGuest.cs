@@ -105,7 +105,7 @@ public sealed class ExitGuest
         _entries.TryGetValue((name, form), out ulong address) ? address : null;
 
     /// <summary>The processor state that every loop starts in; one of ring 3 differs in its segments alone.</summary>
-    public static EntryState State(ulong entry) =>
+    internal static EntryState State(ulong entry) =>
         new(EntryMode.Long64, entry) { PageTable = MemoryLayout.PageTables };
 
     /// <summary>The maker's own instruction: KVM would have to rewrite the other one at its first use.</summary>

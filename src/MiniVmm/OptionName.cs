@@ -43,7 +43,7 @@ public readonly record struct NamedOption(OptionName Name, string? Value = null)
 }
 
 /// <summary>Names an option together with a value.</summary>
-public static class OptionNames
+internal static class OptionNames
 {
     /// <summary>The option with that value.</summary>
     public static NamedOption With(this OptionName name, string? value) => new(name, value);

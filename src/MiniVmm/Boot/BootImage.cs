@@ -4,7 +4,7 @@ using MiniVmm.Memory;
 namespace MiniVmm.Boot;
 
 /// <summary>The processor mode that a boot protocol enters its kernel in.</summary>
-public enum EntryMode
+internal enum EntryMode
 {
     /// <summary>32-bit protected mode, flat segments, paging off.</summary>
     Protected32,
@@ -16,7 +16,7 @@ public enum EntryMode
 /// <summary>How the boot processor starts: what a loader decides, as numbers, without a vCPU.</summary>
 /// <param name="Mode">Processor mode at entry.</param>
 /// <param name="Rip">Guest-physical address of the first instruction.</param>
-public sealed record EntryState(EntryMode Mode, ulong Rip)
+internal sealed record EntryState(EntryMode Mode, ulong Rip)
 {
     public ulong Rax { get; init; }
     public ulong Rbx { get; init; }
@@ -40,7 +40,7 @@ public sealed record EntryState(EntryMode Mode, ulong Rip)
 /// A kernel ready to load: what to put where, and how to enter it. Pure data; nothing has been touched. Dispose it once
 /// the segments are copied: an unpacked kernel is tens of megabytes of native memory.
 /// </summary>
-public sealed record BootImage : IDisposable
+internal sealed record BootImage : IDisposable
 {
     /// <summary>The protocol and what it was chosen for, for people: "Linux bzImage 2.15, 64-bit entry".</summary>
     public required string Format { get; init; }

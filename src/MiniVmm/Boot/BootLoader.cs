@@ -4,7 +4,7 @@ using MiniVmm.Boot.Payload;
 namespace MiniVmm.Boot;
 
 /// <summary>Finds out what kind of kernel a file is and prepares it to be entered. Pure: no I/O, no KVM.</summary>
-public static class BootLoader
+internal static class BootLoader
 {
     /// <summary>
     /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order

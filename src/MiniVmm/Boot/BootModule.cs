@@ -14,7 +14,7 @@ public sealed record BootFile(string Path, string Words = "")
 /// <summary>Such a file in this process' memory.</summary>
 /// <param name="File">Its name and words.</param>
 /// <param name="Data">Its bytes.</param>
-public sealed record BootModule(BootFile File, ReadOnlyMemory<byte> Data);
+internal sealed record BootModule(BootFile File, ReadOnlyMemory<byte> Data);
 
 /// <summary>A module in guest memory.</summary>
 internal readonly record struct PlacedModule(GuestRange Range, BootFile File)

@@ -14,7 +14,7 @@ public enum Decompression
 }
 
 /// <summary>The input of a loader: files already in memory, and where the guest has RAM.</summary>
-public sealed record BootRequest
+internal sealed record BootRequest
 {
     /// <summary>The kernel file as the user named it, for errors and as a multiboot kernel's own name.</summary>
     public required string KernelName { get; init; }

@@ -7,7 +7,7 @@ namespace MiniVmm.Boot;
 /// Names for a kernel's addresses, from the symbol table of its ELF file (ELF gABI, ch. 4). Every offset and index in
 /// the file is checked; a file without a table, or with a broken one, has no names.
 /// </summary>
-public sealed class ElfSymbols
+internal sealed class ElfSymbols
 {
     private const uint SymbolTable = 2; // SHT_SYMTAB
     private const int MaxNameBytes = 200;

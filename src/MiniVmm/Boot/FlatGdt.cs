@@ -8,7 +8,7 @@ namespace MiniVmm.Boot;
 /// are Linux's __BOOT_CS and __BOOT_DS, which PVH kernels get too. The multiboot specification leaves them open; there
 /// they are QEMU's, since kernels that reload only some of the registers were tested with those.
 /// </summary>
-public static class FlatGdt
+internal static class FlatGdt
 {
     /// <summary>Selector of the code segment: 32-bit (D) or 64-bit (L) by entry mode.</summary>
     public const ushort CodeSelector = 0x10;

@@ -8,7 +8,7 @@ namespace MiniVmm.Boot;
 /// <summary>
 /// Reads whole files that a user names, outside of the managed heap: they are large and soon freed.
 /// </summary>
-public static unsafe class InputFile
+internal static unsafe class InputFile
 {
     /// <summary>Reads <paramref name="path"/>.</summary>
     /// <param name="option">The option that named it, for errors.</param>

@@ -7,7 +7,7 @@ namespace MiniVmm.Boot;
 /// Page tables that map the first 4 GiB onto themselves in 2 MiB pages: a PML4, a PDPT, four page directories
 /// (SDM vol. 3, 4.5 "4-Level Paging"). 1 GiB pages would take fewer tables, but not every processor model has them.
 /// </summary>
-public static class LongModeTables
+internal static class LongModeTables
 {
     /// <summary>First address that is not mapped.</summary>
     public const ulong MappedEnd = 4 * MemoryLayout.GiB;

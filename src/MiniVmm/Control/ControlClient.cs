@@ -9,7 +9,7 @@ namespace MiniVmm.Control;
 /// The client's end of a control socket: one request at a time, and its answer. A connection on which an answer is overdue or
 /// broken is closed, so that what still arrives is never taken for the answer to a later request.
 /// </summary>
-public sealed class ControlClient : IDisposable
+internal sealed class ControlClient : IDisposable
 {
     /// <summary>How long an answer may take: the machine waits up to a second for its guest's figures.</summary>
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(5);

@@ -9,7 +9,7 @@ namespace MiniVmm.Control;
 /// The directory of one user's control sockets. It is opened and checked once; everything after that goes through the open
 /// descriptor, so nobody can put another directory in its place.
 /// </summary>
-public sealed unsafe class ControlDirectory : IDisposable
+internal sealed unsafe class ControlDirectory : IDisposable
 {
     private const string Suffix = ".sock";
 

@@ -8,7 +8,7 @@ namespace MiniVmm.Control;
 /// A machine's control socket and the one thread that answers on it. Only machines with a name have one; it is closed
 /// before the machine is.
 /// </summary>
-public sealed unsafe class ControlServer : IDisposable
+internal sealed unsafe class ControlServer : IDisposable
 {
     /// <summary>The most clients at a time. For one more, the client that has been silent longest is dropped.</summary>
     public const int MostClients = 16;

@@ -7,7 +7,7 @@ namespace MiniVmm.Control;
 /// A request that a machine understands on its control socket. One class holds all of it: the machine's side, the client's
 /// side, the text for people, and the JSON schema. <see cref="ControlVerbs"/> lists them.
 /// </summary>
-public abstract class ControlVerb
+internal abstract class ControlVerb
 {
     /// <summary>The request's <c>command</c>, and the word after <c>minivmm ctl NAME</c>: lower-case letters.</summary>
     public abstract string Name { get; }

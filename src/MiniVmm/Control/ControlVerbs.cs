@@ -6,7 +6,7 @@ namespace MiniVmm.Control;
 /// All verbs, in the order in which they are shown. The protocol, its schema, <c>minivmm ctl</c>, its help, completion
 /// and manual page take them from here.
 /// </summary>
-public static class ControlVerbs
+internal static class ControlVerbs
 {
     public static IReadOnlyList<ControlVerb> All { get; } =
     [

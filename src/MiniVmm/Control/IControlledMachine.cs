@@ -3,7 +3,7 @@ namespace MiniVmm.Control;
 /// <summary>
 /// What a control socket can ask of a machine. Called on the socket's thread, while the guest runs.
 /// </summary>
-public interface IControlledMachine
+internal interface IControlledMachine
 {
     MachineInfo Info { get; }
 
@@ -40,7 +40,7 @@ public interface IControlledMachine
 /// <param name="Vcpus">The number of vCPUs.</param>
 /// <param name="MemoryBytes">Guest RAM, including what the balloon holds.</param>
 /// <param name="StartedAt">When the guest was started.</param>
-public sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset StartedAt);
+internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset StartedAt);
 
 /// <summary>A balloon (virtio 1.2, section 5.5): guest RAM that the guest does not use and the host has back.</summary>
 /// <param name="TargetBytes">How much the host wants it to hold.</param>
@@ -48,7 +48,7 @@ public sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, Da
 public sealed record BalloonState(ulong TargetBytes, ulong ActualBytes);
 
 /// <summary>What a machine's parts have counted since its start.</summary>
-public sealed record MachineStatistics
+internal sealed record MachineStatistics
 {
     /// <summary>The vCPUs, by index.</summary>
     public required IReadOnlyList<VcpuCounts> Vcpus { get; init; }
@@ -70,7 +70,7 @@ public sealed record MachineStatistics
 /// <summary>The exits of one vCPU.</summary>
 /// <param name="Exits">The total.</param>
 /// <param name="ByReason">KVM's name for each reason that occurred, and how often it did.</param>
-public sealed record VcpuCounts(long Exits, IReadOnlyDictionary<string, long> ByReason);
+internal sealed record VcpuCounts(long Exits, IReadOnlyDictionary<string, long> ByReason);
 
 /// <summary>The counters of one device.</summary>
 /// <param name="Name">Which device, as in <c>disk0</c>.</param>

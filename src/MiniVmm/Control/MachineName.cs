@@ -3,7 +3,7 @@ using System.Buffers;
 namespace MiniVmm.Control;
 
 /// <summary>What a machine may be called: a file name that needs no quoting in any shell.</summary>
-public static class MachineName
+internal static class MachineName
 {
     /// <summary>The longest name in characters.</summary>
     public const int MaxLength = 64;

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace MiniVmm.Control;
 
 /// <summary>The JSON schema of every line of the protocol, made from the table of verbs: docs/control.schema.json.</summary>
-public static class ProtocolSchema
+internal static class ProtocolSchema
 {
     // The default would escape quotation marks for HTML, which this file is not.
     private static readonly JsonWriterOptions Readable =

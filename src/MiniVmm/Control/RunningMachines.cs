@@ -3,7 +3,7 @@ using MiniVmm.Host;
 namespace MiniVmm.Control;
 
 /// <summary>This user's machines that can be controlled.</summary>
-public static class RunningMachines
+internal static class RunningMachines
 {
     /// <summary>Their names, in ordinal order. Removes sockets that killed machines have left behind.</summary>
     /// <exception cref="HostLimitException">The directory cannot be used.</exception>

@@ -5,7 +5,7 @@ namespace MiniVmm.Control;
 /// <summary>An argument of a verb: a member of its request, and a word of <c>minivmm ctl</c>.</summary>
 /// <param name="name">The request's member, as in <c>bytes</c>.</param>
 /// <param name="word">Its placeholder in help, as in <c>SIZE</c>.</param>
-public abstract class VerbArgument(string name, string word)
+internal abstract class VerbArgument(string name, string word)
 {
     public string Name => name;
 
@@ -30,7 +30,7 @@ public abstract class VerbArgument(string name, string word)
 
 /// <inheritdoc/>
 /// <typeparam name="T">The type of value that the verb receives.</typeparam>
-public abstract class VerbArgument<T>(string name, string word) : VerbArgument(name, word)
+internal abstract class VerbArgument<T>(string name, string word) : VerbArgument(name, word)
     where T : notnull
 {
     internal sealed override string? Read(JsonElement value, VerbArguments into)
@@ -52,7 +52,7 @@ public abstract class VerbArgument<T>(string name, string word) : VerbArgument(n
 }
 
 /// <summary>A number of bytes, up to 2^64 - 1; on the command line a size such as 96M, where a bare number is MiB.</summary>
-public sealed class SizeArgument(string name, string word) : VerbArgument<ulong>(name, word)
+internal sealed class SizeArgument(string name, string word) : VerbArgument<ulong>(name, word)
 {
     private protected override string Expected => "not a whole number of bytes";
 
@@ -72,7 +72,7 @@ public sealed class SizeArgument(string name, string word) : VerbArgument<ulong>
 /// <param name="word">Its placeholder in help.</param>
 /// <param name="minimum">The smallest value allowed.</param>
 /// <param name="maximum">The largest value allowed.</param>
-public sealed class NumberArgument(string name, string word, long minimum, long maximum)
+internal sealed class NumberArgument(string name, string word, long minimum, long maximum)
     : VerbArgument<long>(name, word)
 {
     private protected override string Expected => $"not a whole number from {minimum} to {maximum}";
@@ -100,7 +100,7 @@ public sealed class NumberArgument(string name, string word, long minimum, long 
 /// <param name="name">The request's member.</param>
 /// <param name="word">Its placeholder in help.</param>
 /// <param name="maxLength">The most UTF-16 code units allowed.</param>
-public sealed class TextArgument(string name, string word, int maxLength) : VerbArgument<string>(name, word)
+internal sealed class TextArgument(string name, string word, int maxLength) : VerbArgument<string>(name, word)
 {
     private protected override string Expected => $"not a string of 1 to {maxLength} characters";
 

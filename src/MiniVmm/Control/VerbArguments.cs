@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace MiniVmm.Control;
 
 /// <summary>The arguments of one request.</summary>
-public sealed class VerbArguments
+internal sealed class VerbArguments
 {
     private readonly Dictionary<VerbArgument, object> _values = [];
 

@@ -3,7 +3,7 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Control;
 
 /// <summary>Which users at the other end of the socket may use a verb (SO_PEERCRED).</summary>
-public sealed class VerbCallers
+internal sealed class VerbCallers
 {
     private readonly Func<uint, bool> _include;
 

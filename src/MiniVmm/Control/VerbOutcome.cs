@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace MiniVmm.Control;
 
 /// <summary>The result of a request, for the client.</summary>
-public sealed record VerbOutcome
+internal sealed record VerbOutcome
 {
     /// <summary>The answer's object; undefined if the verb has none.</summary>
     public JsonElement Content { get; init; }
@@ -19,7 +19,7 @@ public sealed record VerbOutcome
 }
 
 /// <summary>A table to be printed. Cells are plain text that a machine sent, so they may hold anything.</summary>
-public sealed class AnswerTable(IReadOnlyList<AnswerColumn> columns)
+internal sealed class AnswerTable(IReadOnlyList<AnswerColumn> columns)
 {
     private readonly List<IReadOnlyList<string>> _rows = [];
 
@@ -32,4 +32,4 @@ public sealed class AnswerTable(IReadOnlyList<AnswerColumn> columns)
 }
 
 /// <summary>A column; numbers are aligned to the right.</summary>
-public readonly record struct AnswerColumn(string Title, bool IsNumber = false);
+internal readonly record struct AnswerColumn(string Title, bool IsNumber = false);

@@ -6,7 +6,7 @@ namespace MiniVmm.Cpu;
 /// Every feature that can be named in <c>--cpu</c> and in a model file. Names are QEMU's; Linux's of
 /// /proc/cpuinfo are accepted too, in any case, and <c>-</c>, <c>_</c> and <c>.</c> in them do not count.
 /// </summary>
-public static class CpuFeatures
+internal static class CpuFeatures
 {
     // Built at the first use: --cpu host alone never needs it.
     private static readonly Lazy<Table> LazyTable = new(() => new Table());

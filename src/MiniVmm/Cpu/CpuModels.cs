@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace MiniVmm.Cpu;
 
 /// <summary>The CPU models there are: the built-in file's, extended and overridden by the user's.</summary>
-public sealed class CpuModels
+internal sealed class CpuModels
 {
     internal const uint MaxFamily = 0xF + 0xFF;
     internal const uint MaxModel = 0xFF;

@@ -3,7 +3,7 @@ using System.Text;
 namespace MiniVmm.Cpu;
 
 /// <summary>Turns what KVM supports into what a guest sees: a model's features and its topology. No KVM here.</summary>
-public static class CpuidBuilder
+internal static class CpuidBuilder
 {
     private const uint Hypervisor = 1u << 31;
     private const uint OsXsave = 1u << 27;

@@ -8,7 +8,7 @@ namespace MiniVmm.Cpu;
 /// <param name="Ecx">Answer in ECX.</param>
 /// <param name="Edx">Answer in EDX.</param>
 /// <param name="IndexIsSignificant">KVM_CPUID_FLAG_SIGNIFCANT_INDEX: ECX chooses among several answers.</param>
-public readonly record struct CpuidLeaf(
+internal readonly record struct CpuidLeaf(
     uint Function, uint Index, uint Eax, uint Ebx, uint Ecx, uint Edx, bool IndexIsSignificant)
 {
     /// <summary>One register of the answer.</summary>

@@ -1,7 +1,7 @@
 namespace MiniVmm.Cpu;
 
 /// <summary>What CPUID answers on a guest's vCPUs: one set of leaves, with the few fields that differ.</summary>
-public sealed class CpuidTemplate
+internal sealed class CpuidTemplate
 {
     private readonly CpuidLeaf[] _leaves;
 

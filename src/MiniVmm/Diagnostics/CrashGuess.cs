@@ -9,7 +9,7 @@ namespace MiniVmm.Diagnostics;
 /// <param name="StackMapped">Whether the bytes below RSP translate to RAM.</param>
 /// <param name="IdtMapped">Whether the IDT's base translates to RAM.</param>
 /// <param name="Code">Bytes at RIP; empty when it is not mapped.</param>
-public readonly record struct CrashState(
+internal readonly record struct CrashState(
     kvm_regs Regs, kvm_sregs Sregs, bool CodeMapped, bool StackMapped, bool IdtMapped, ReadOnlyMemory<byte> Code)
 {
     /// <summary>Whether this host's KVM emulates supervisor code (see <see cref="EmulatedSupervisor"/>).</summary>
@@ -17,7 +17,7 @@ public readonly record struct CrashState(
 }
 
 /// <summary>A guess in plain words at what killed a guest: pure, and marked as a guess where it is printed.</summary>
-public static class CrashGuess
+internal static class CrashGuess
 {
     private const ulong Protected = 1;
     private const ulong Paging = 1UL << 31;

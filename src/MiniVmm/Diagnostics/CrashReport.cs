@@ -11,7 +11,7 @@ namespace MiniVmm.Diagnostics;
 /// <summary>
 /// Why a guest died: which vCPU, what KVM reported, the registers, the code at RIP, and a guess in plain words.
 /// </summary>
-public static unsafe class CrashReport
+internal static unsafe class CrashReport
 {
     private const int CodeBytes = 48;
     private const int Instructions = 6;

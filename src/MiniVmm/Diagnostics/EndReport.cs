@@ -11,7 +11,7 @@ namespace MiniVmm.Diagnostics;
 /// The report on a guest that was ended from outside: where each vCPU was, and what is on a text screen that nobody
 /// saw.
 /// </summary>
-public static class EndReport
+internal static class EndReport
 {
     /// <summary>One line for each vCPU, or for several in a row in the same place; empty if none has run.</summary>
     /// <param name="vcpus">The vCPUs; their threads have ended.</param>

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>When each step of a start was done, counted from the first instruction of <c>Main</c>.</summary>
-public sealed class Milestones
+internal sealed class Milestones
 {
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly List<(string Name, TimeSpan At)> _steps = [];

@@ -7,7 +7,7 @@ namespace MiniVmm.Diagnostics;
 /// What a guest wrote to a PC's text screen, 80×25 cells of a letter and its colours at 0xb8000. No device shows it: to KVM
 /// it is RAM.
 /// </summary>
-public static class ScreenText
+internal static class ScreenText
 {
     private const ulong Address = 0xb8000;
     private const int Columns = 80;

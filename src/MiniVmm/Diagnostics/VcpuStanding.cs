@@ -10,7 +10,7 @@ namespace MiniVmm.Diagnostics;
 /// <param name="Sregs">Segments and control registers.</param>
 /// <param name="Physical">Guest-physical address of the instruction; null where nothing is mapped.</param>
 /// <param name="Code">Bytes from the instruction on, which is the HLT of one that halted; empty if they are not RAM.</param>
-public readonly record struct VcpuStanding(
+internal readonly record struct VcpuStanding(
     uint MpState, kvm_regs Regs, kvm_sregs Sregs, ulong? Physical, ReadOnlyMemory<byte> Code)
 {
     private const ulong InterruptFlag = 1 << 9;

@@ -4,7 +4,7 @@ namespace MiniVmm.Execution;
 /// One word that a vCPU's run loop looks at before each entry: whether it is to come out and ask what is wanted. Written
 /// from any thread; a kick after it brings out a vCPU that is in the guest.
 /// </summary>
-public sealed class Attention
+internal sealed class Attention
 {
     private int _wanted;
 

@@ -9,7 +9,7 @@ namespace MiniVmm.Execution;
 /// so that only one thread at a time may drain.
 /// </summary>
 /// <param name="ring">Its header; the entries follow.</param>
-public sealed unsafe class CoalescedRing(kvm_coalesced_mmio_ring* ring)
+internal sealed unsafe class CoalescedRing(kvm_coalesced_mmio_ring* ring)
 {
     private const int PageSize = 4096;
 

@@ -17,7 +17,7 @@ public static class EntryRegisters
     private const ulong Rflags = 1 << 1;
 
     /// <summary>General registers at entry.</summary>
-    public static kvm_regs General(EntryState entry) => new()
+    internal static kvm_regs General(EntryState entry) => new()
     {
         rax = entry.Rax,
         rbx = entry.Rbx,
@@ -41,7 +41,7 @@ public static class EntryRegisters
     }
 
     /// <summary>Segment and control registers at entry; what the mode does not say keeps its reset value.</summary>
-    public static kvm_sregs Special(EntryState entry, kvm_sregs reset)
+    internal static kvm_sregs Special(EntryState entry, kvm_sregs reset)
     {
         bool longMode = entry.Mode == EntryMode.Long64;
         kvm_sregs sregs = reset;

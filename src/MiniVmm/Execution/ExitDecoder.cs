@@ -7,7 +7,7 @@ namespace MiniVmm.Execution;
 /// Makes sense of a kvm_run page: a pure function, tested on pages made by hand
 /// (Documentation/virt/kvm/api.rst, section 5, "The kvm_run structure").
 /// </summary>
-public static unsafe class ExitDecoder
+internal static unsafe class ExitDecoder
 {
     /// <summary>Decodes the exit that <paramref name="run"/> describes. Allocates nothing.</summary>
     /// <param name="run">The vCPU's shared page.</param>

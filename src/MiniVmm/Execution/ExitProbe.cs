@@ -6,7 +6,7 @@ namespace MiniVmm.Execution;
 /// Observes a <see cref="RunLoop"/>. Implemented by structs, so that the loop is compiled for each of them and a probe
 /// that does nothing costs nothing.
 /// </summary>
-public interface IExitProbe
+internal interface IExitProbe
 {
     /// <summary>Just before KVM_RUN.</summary>
     void Entering();
@@ -22,7 +22,7 @@ public interface IExitProbe
 }
 
 /// <summary>Observes nothing.</summary>
-public readonly struct NoProbe : IExitProbe
+internal readonly struct NoProbe : IExitProbe
 {
     public void Entering()
     {
@@ -43,7 +43,7 @@ public readonly struct NoProbe : IExitProbe
 
 /// <summary>Adds up the time inside KVM_RUN and outside, for <c>--stats</c>: two clock readings an exit.</summary>
 /// <param name="statistics">Where they are added.</param>
-public struct TimeProbe(VcpuStatistics statistics) : IExitProbe
+internal struct TimeProbe(VcpuStatistics statistics) : IExitProbe
 {
     private long _mark = Stopwatch.GetTimestamp();
 

@@ -83,7 +83,7 @@ public sealed class Lifecycle : IPowerControl, IDisposable
     }
 
     /// <summary>Has a vCPU's loop come out at the end.</summary>
-    public void Watch(Attention vcpu)
+    internal void Watch(Attention vcpu)
     {
         lock (_watching)
             Volatile.Write(ref _vcpus, [.. _vcpus, vcpu]);

@@ -7,7 +7,7 @@ using static Tmds.Linux.LibC;
 namespace MiniVmm.Execution;
 
 /// <summary>The host CPUs that threads run on.</summary>
-public static class PinList
+internal static class PinList
 {
     /// <summary>Highest number of a host CPU that a thread can be tied to (cpu_set_t).</summary>
     public const int MaxCpu = 1023;

@@ -20,7 +20,7 @@ namespace MiniVmm.Execution;
 /// <param name="statistics">Counts the exits.</param>
 /// <param name="coalesced">The ring of queued writes, where any are (KVM_REGISTER_COALESCED_MMIO).</param>
 /// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
-public sealed unsafe class RunLoop(
+internal sealed unsafe class RunLoop(
     int index,
     KvmVcpu vcpu,
     Bus ports,

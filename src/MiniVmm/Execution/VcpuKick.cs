@@ -5,7 +5,7 @@ namespace MiniVmm.Execution;
 
 /// <summary>Brings one vCPU out of the guest, from any thread, wherever its own thread is.</summary>
 /// <param name="vcpu">The vCPU.</param>
-public sealed unsafe class VcpuKick(KvmVcpu vcpu)
+internal sealed unsafe class VcpuKick(KvmVcpu vcpu)
 {
     private int _threadId;
 

@@ -1,7 +1,7 @@
 namespace MiniVmm.Execution;
 
 /// <summary>What a vCPU came out for, as the run loop tells them apart.</summary>
-public enum ExitKind
+internal enum ExitKind
 {
     /// <summary>Nothing to do: enter again.</summary>
     Nothing,
@@ -33,7 +33,7 @@ public enum ExitKind
 }
 
 /// <summary>One decoded exit. The data lies in the kvm_run mapping and is good until the next entry.</summary>
-public unsafe ref struct VmExit
+internal unsafe ref struct VmExit
 {
     public ExitKind Kind;
 

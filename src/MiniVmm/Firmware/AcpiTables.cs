@@ -6,7 +6,7 @@ namespace MiniVmm.Firmware;
 /// The ACPI tables of the machine, in one piece: first the RSDP, where a guest that was not told its address finds it
 /// (ACPI 6.5, 5.2.5.1), then what it leads to. Where a kernel leaves too little room there, the RSDP lies alone.
 /// </summary>
-public static class AcpiTables
+internal static class AcpiTables
 {
     /// <summary>Bytes of the RSDP.</summary>
     public const int RsdpSize = 36;

@@ -6,7 +6,7 @@ namespace MiniVmm.Firmware;
 /// Writes ACPI Machine Language, the part of it that a machine without PCI needs (ACPI 6.5, chapter 20).
 /// Objects are written in the order of the calls; <see cref="Name"/> and <see cref="Return"/> want a data object next.
 /// </summary>
-public sealed class AmlWriter
+internal sealed class AmlWriter
 {
     private readonly ByteWriter output = new();
 

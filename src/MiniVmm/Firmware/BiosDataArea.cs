@@ -9,7 +9,7 @@ namespace MiniVmm.Firmware;
 /// the real-mode interrupt vectors, and the BIOS data area from 0x400 on (IBM PC/AT Technical Reference, "BIOS Data
 /// Area"; Ralf Brown's MEMORY.LST).
 /// </summary>
-public static class BiosDataArea
+internal static class BiosDataArea
 {
     private const int Size = (int)(MemoryLayout.BiosDataEnd - MemoryLayout.BiosData);
     private const int Vectors = 256;

@@ -3,13 +3,13 @@ namespace MiniVmm.Firmware;
 /// <summary>One logical processor as the firmware tables tell of it.</summary>
 /// <param name="ApicId">Its local APIC ID, in 32 bits as in x2APIC.</param>
 /// <param name="Present">False for one that the machine has room for and that may be plugged in later.</param>
-public readonly record struct FirmwareCpu(uint ApicId, bool Present);
+internal readonly record struct FirmwareCpu(uint ApicId, bool Present);
 
 /// <summary>
 /// The machine's processors in the order of the tables: the boot processor, then the others by APIC ID. The
 /// place in this order is a processor's ACPI unique ID.
 /// </summary>
-public sealed class FirmwareCpus
+internal sealed class FirmwareCpus
 {
     /// <summary>APIC IDs from here up need x2APIC structures; 255 is xAPIC's broadcast (ACPI 6.5, 5.2.12.12).</summary>
     public const uint FirstX2ApicId = 255;

@@ -5,7 +5,7 @@ namespace MiniVmm.Firmware;
 /// <summary>What firmware leaves in memory, and where it lies beside a kernel.</summary>
 /// <param name="Rsdp">Guest-physical address of the ACPI RSDP.</param>
 /// <param name="Mp">Where the MP table goes, or null when the kernel covers every place a search would look at.</param>
-public sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
+internal sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
 
 /// <summary>
 /// The ACPI tables, the MP table and the BIOS data area of a machine. They lie around a kernel that is placed already:
@@ -13,7 +13,7 @@ public sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
 /// </summary>
 /// <param name="cpus">All processors, present or only possible.</param>
 /// <param name="devices">What the DSDT tells of besides processors.</param>
-public sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices)
+internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices)
 {
     private static readonly GuestRange RomArea =
         new(MemoryLayout.RomArea, MemoryLayout.HighMemory - MemoryLayout.RomArea);

@@ -8,7 +8,7 @@ namespace MiniVmm.Firmware;
 /// whoever creates the VM must set that route (api.rst, KVM_SET_GSI_ROUTING), or a guest waits for ticks on the
 /// wrong pin.
 /// </remarks>
-public static class InterruptWiring
+internal static class InterruptWiring
 {
     /// <summary>Interrupt lines of the two cascaded 8259s.</summary>
     public const int IsaIrqs = 16;

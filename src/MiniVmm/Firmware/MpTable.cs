@@ -3,7 +3,7 @@ using MiniVmm.Memory;
 namespace MiniVmm.Firmware;
 
 /// <summary>Where the MP floating pointer and the configuration table lie, as guest-physical addresses.</summary>
-public readonly record struct MpPlace(ulong Pointer, ulong Table)
+internal readonly record struct MpPlace(ulong Pointer, ulong Table)
 {
     /// <summary>Whether the table follows the pointer.</summary>
     public bool IsOnePiece => Table == Pointer + MpTable.PointerSize;
@@ -13,7 +13,7 @@ public readonly record struct MpPlace(ulong Pointer, ulong Table)
 /// The processors and interrupt lines for kernels without ACPI: Intel MultiProcessor Specification 1.4, the
 /// floating pointer, which kernels search for, and the configuration table that it leads to.
 /// </summary>
-public static class MpTable
+internal static class MpTable
 {
     /// <summary>Bytes of the floating pointer, which lies on a boundary of as many.</summary>
     public const int PointerSize = 16;

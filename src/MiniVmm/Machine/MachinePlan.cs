@@ -10,7 +10,7 @@ namespace MiniVmm.Machine;
 /// A machine worked out in full before the host is asked for anything: where RAM lies, what is loaded where,
 /// how the boot processor starts. What <c>--dry-run</c> shows, and what <see cref="VirtualMachine"/> builds.
 /// </summary>
-public sealed class MachinePlan : IDisposable
+public sealed partial class MachinePlan : IDisposable
 {
     private readonly IReadOnlyList<IDisposable> _files;
 
@@ -35,16 +35,16 @@ public sealed class MachinePlan : IDisposable
     /// <summary>The memory map as the guest is told it.</summary>
     public GuestMemoryMap Memory => Boot.Memory;
 
-    public BootImage Boot { get; }
+    internal BootImage Boot { get; }
 
     /// <summary>The processors as the firmware tables list them.</summary>
-    public FirmwareCpus Cpus { get; }
+    internal FirmwareCpus Cpus { get; }
 
     /// <summary>The devices on the buses: the PC's, and those of <see cref="MachineOptions.Devices"/>.</summary>
     public IReadOnlyList<DeviceDescription> Devices { get; }
 
     /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
-    public IReadOnlyList<VirtioSlot> Virtio { get; }
+    internal IReadOnlyList<VirtioSlot> Virtio { get; }
 
     /// <summary>Reads the files and works everything out.</summary>
     /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>

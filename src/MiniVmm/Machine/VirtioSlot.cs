@@ -9,7 +9,7 @@ namespace MiniVmm.Machine;
 /// <param name="Index">0 for the first device.</param>
 /// <param name="Name">For people: "disk0", "net1".</param>
 /// <param name="Gsi">Its interrupt line, edge-triggered.</param>
-public sealed record VirtioSlot(int Index, string Name, byte Gsi)
+internal sealed record VirtioSlot(int Index, string Name, byte Gsi)
 {
     private static readonly string[] WithoutAcpi = ["acpi=off", "acpi=ht"];
     private static readonly string[] WithoutIoApic = ["noapic", "nolapic", "disableapic"];

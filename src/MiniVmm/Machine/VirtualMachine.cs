@@ -124,7 +124,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <param name="warn">Takes one line for each thing that is not as asked, or hurts.</param>
     /// <exception cref="VmmException">The host cannot, or an option does not fit it.</exception>
     /// <exception cref="KvmException">KVM refused something.</exception>
-    public static VirtualMachine Create(MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
+    internal static VirtualMachine Create(MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
     {
         ArgumentNullException.ThrowIfNull(plan);
         return new VirtualMachine(KvmSystem.Open(), plan, milestones, warn);

@@ -1,7 +1,7 @@
 namespace MiniVmm.Memory;
 
 /// <summary>Returns pages of guest RAM to the host; the guest's next access finds new ones, zeroed.</summary>
-public interface IPageRelease
+internal interface IPageRelease
 {
     /// <summary>Bytes of the smallest piece that can be returned, a power of two: 4 KiB, or a huge page.</summary>
     ulong ReleaseUnit { get; }

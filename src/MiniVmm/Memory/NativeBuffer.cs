@@ -7,7 +7,7 @@ namespace MiniVmm.Memory;
 /// Bytes outside the managed heap, for large short-lived data: once disposed, the memory is the system's again, whereas
 /// a managed array of that size would stay resident.
 /// </summary>
-public sealed unsafe class NativeBuffer : MemoryManager<byte>
+internal sealed unsafe class NativeBuffer : MemoryManager<byte>
 {
     private byte* _bytes;
     private int _length;

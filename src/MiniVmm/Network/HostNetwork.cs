@@ -3,7 +3,7 @@ using MiniVmm.Network.User;
 namespace MiniVmm.Network;
 
 /// <summary>Creates the host's end of a card.</summary>
-public static class HostNetwork
+internal static class HostNetwork
 {
     /// <summary>Opens what a <c>--net</c> asked for; <see cref="NetMode.None"/> has nothing to open.</summary>
     /// <exception cref="BadInputException">An interface does not exist, or is of another kind.</exception>

@@ -4,7 +4,7 @@ namespace MiniVmm.Network;
 /// The host's end of a guest's network card: Ethernet frames over file descriptors, one frame a read or write. A tap
 /// device, or a SOCK_SEQPACKET socket with a network in user mode behind it.
 /// </summary>
-public abstract class NetEndpoint : IDisposable
+internal abstract class NetEndpoint : IDisposable
 {
     /// <summary>Bytes of the header where there is one.</summary>
     public const int VnetHeaderLength = 12;

@@ -5,7 +5,7 @@ namespace MiniVmm.Network;
 /// guest that says so (virtio 1.2, 5.1.3; TUNSETOFFLOAD in linux/if_tun.h).
 /// </summary>
 [Flags]
-public enum NetOffloads
+internal enum NetOffloads
 {
     None = 0,
 

@@ -6,7 +6,7 @@ namespace MiniVmm.Network;
 /// A tap of the host: an existing one, or a new one on a bridge, which the kernel removes with its last descriptor,
 /// however the process ends.
 /// </summary>
-public sealed class TapEndpoint : NetEndpoint
+internal sealed class TapEndpoint : NetEndpoint
 {
     // mvm0, mvm1, …: the kernel takes the first that is free.
     private const string OwnName = "mvm%d";

@@ -8,7 +8,7 @@ namespace MiniVmm.Storage;
 /// A file or block device that holds a disk image, locked against other processes for as long as it is open. Positioned
 /// reads and writes from any thread; none of them throws or allocates, and each returns 0 or the errno.
 /// </summary>
-public sealed unsafe class DiskFile : IDisposable
+internal sealed unsafe class DiskFile : IDisposable
 {
     private const ulong ZeroBlock = 64 << 10;
 

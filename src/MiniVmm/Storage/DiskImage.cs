@@ -4,7 +4,7 @@ using MiniVmm.Storage.Qcow2;
 namespace MiniVmm.Storage;
 
 /// <summary>Opens disks.</summary>
-public static class DiskImage
+internal static class DiskImage
 {
     /// <summary>Opens, locks and checks what an option names.</summary>
     /// <param name="options">The option.</param>

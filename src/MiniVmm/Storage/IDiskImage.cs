@@ -10,7 +10,7 @@ namespace MiniVmm.Storage;
 /// Offsets and lengths are in bytes, multiples of <see cref="SectorSize"/>, and inside <see cref="Length"/>: callers
 /// must have checked the guest's requests. Nothing is allocated per call in steady state.
 /// </remarks>
-public interface IDiskImage : IDisposable
+internal interface IDiskImage : IDisposable
 {
     /// <summary>Bytes of virtio-blk's sector, whatever the host's is.</summary>
     const int SectorSize = 512;

@@ -10,7 +10,7 @@ namespace MiniVmm.Storage;
 /// <param name="probed">
 /// The format was probed, not given: see <see cref="DiskOptions"/> for what the guest must not write then.
 /// </param>
-public sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
+internal sealed unsafe class RawImage(DiskFile file, bool probed) : IDiskImage
 {
     // A file that became shorter has lost data: it must not read as zeroes.
     private readonly ulong _fileLength = file.Length;

@@ -11,7 +11,7 @@ namespace MiniVmm.Terminal;
 /// Forwards what is typed to the guest's console. On a terminal Ctrl-A starts a command, as in QEMU; a pipe or a file
 /// is forwarded unchanged.
 /// </summary>
-public sealed unsafe class ConsoleInput : IDisposable
+internal sealed unsafe class ConsoleInput : IDisposable
 {
     /// <summary>How soon to look again when the guest's queue is full, in milliseconds.</summary>
     private const int RetryDelay = 10;

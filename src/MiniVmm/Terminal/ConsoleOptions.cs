@@ -45,5 +45,5 @@ public enum DebugConsoleKind
 /// <param name="ConsolePath">The file of <see cref="ConsoleKind.File"/>.</param>
 /// <param name="DebugConsole">Where port 0xe9's goes.</param>
 /// <param name="DebugConsolePath">The file of <see cref="DebugConsoleKind.File"/>.</param>
-public sealed record ConsoleOptions(
+internal sealed record ConsoleOptions(
     ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath);

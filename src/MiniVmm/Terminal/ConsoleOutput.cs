@@ -11,7 +11,7 @@ namespace MiniVmm.Terminal;
 /// writes them out, so that no vCPU waits for a terminal. When the reader is so slow that the ring is full, the
 /// guest is held up, as a slow line would, rather than its text lost.
 /// </summary>
-public sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
+internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
 {
     private const int Size = 1 << 16;
     private const int Mask = Size - 1;

@@ -1,7 +1,7 @@
 namespace MiniVmm.Terminal;
 
 /// <summary>What a key typed on the console means.</summary>
-public enum EscapeAction
+internal enum EscapeAction
 {
     /// <summary>It goes to the guest.</summary>
     Send,
@@ -15,7 +15,7 @@ public enum EscapeAction
 }
 
 /// <summary>Ctrl-A and a letter, with QEMU's meanings.</summary>
-public sealed class EscapeKeys
+internal sealed class EscapeKeys
 {
     /// <summary>What Ctrl-A h prints.</summary>
     public const string Help = """

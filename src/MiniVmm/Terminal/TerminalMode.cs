@@ -7,7 +7,7 @@ namespace MiniVmm.Terminal;
 /// A terminal in raw mode, so that every key goes to the guest; put back on disposal. Output processing
 /// stays on: a guest's bare line feed still starts a new line at its left end.
 /// </summary>
-public sealed unsafe class TerminalMode : IDisposable
+internal sealed unsafe class TerminalMode : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly int _fd;

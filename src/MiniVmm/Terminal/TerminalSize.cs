@@ -8,7 +8,7 @@ namespace MiniVmm.Terminal;
 /// Follows the size of a terminal until it is disposed of. There may be none at first: programs that create a
 /// terminal (docker, expect, script) often set its size only after they have started the program on it.
 /// </summary>
-public sealed unsafe class TerminalSize : IDisposable
+internal sealed unsafe class TerminalSize : IDisposable
 {
     private const PosixSignal SIGWINCH = (PosixSignal)28; // signal(7); the runtime's own name for it is not for Windows
     private readonly Lock _lock = new(); // the last size that is read is the last one told

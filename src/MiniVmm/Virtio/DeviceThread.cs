@@ -9,7 +9,7 @@ namespace MiniVmm.Virtio;
 /// One thread that serves a device: epoll(7) over doorbells, timers and whatever the device watches. Between two
 /// events it can be parked, so that nobody is at work on the device's state but who parked it.
 /// </summary>
-public sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
+internal sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
 {
     private const int MostEvents = 16;
     private readonly List<Watched> _watches = [];

@@ -1,7 +1,7 @@
 namespace MiniVmm.Virtio;
 
 /// <summary>A device that counts what it does for its guest.</summary>
-public interface IDeviceCounters
+internal interface IDeviceCounters
 {
     /// <summary>"blk", "net".</summary>
     string Kind { get; }

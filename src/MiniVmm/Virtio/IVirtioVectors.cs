@@ -19,7 +19,7 @@ public interface IVirtioVectors
 /// One line for all: the driver finds the reason in <see cref="VirtioTransport.InterruptCauses"/> (virtio 1.2, 4.2.3.5).
 /// </summary>
 /// <param name="line">Edges.</param>
-public sealed class SharedLine(IInterruptTrigger line) : IVirtioVectors
+internal sealed class SharedLine(IInterruptTrigger line) : IVirtioVectors
 {
     public void QueueUsed(int queue) => line.Trigger();
 

@@ -4,7 +4,7 @@ namespace MiniVmm.Virtio;
 /// A rate limit: tokens come at a steady rate up to a burst, and whoever spends more than there are waits until the debt
 /// is paid. Pure arithmetic: the caller brings the time. Not safe for several threads.
 /// </summary>
-public sealed class TokenBucket
+internal sealed class TokenBucket
 {
     private readonly double _rate;
     private readonly double _burst;

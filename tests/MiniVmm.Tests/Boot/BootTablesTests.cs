@@ -9,9 +9,9 @@ public sealed class BootTablesTests
     [Theory]
     [InlineData(EntryMode.Protected32, 0x4, 0xcf)]
     [InlineData(EntryMode.Long64, 0x2, 0xaf)]
-    public void The_code_descriptor_has_the_modes_bit_and_no_base(EntryMode mode, int bit, byte granularityAndLimit)
+    public void The_code_descriptor_has_the_modes_bit_and_no_base(Enum mode, int bit, byte granularityAndLimit)
     {
-        LoadSegment gdt = FlatGdt.Build(mode);
+        LoadSegment gdt = FlatGdt.Build((EntryMode)mode);
         ReadOnlySpan<byte> code = gdt.Data.Span.Slice(FlatGdt.CodeSelector, 8);
         byte[] expected = [0xff, 0xff, 0, 0, 0, 0x9b, granularityAndLimit, 0];
         Assert.Equal(expected, code.ToArray());

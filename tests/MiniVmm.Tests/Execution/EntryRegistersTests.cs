@@ -37,9 +37,9 @@ public sealed class EntryRegistersTests
     [Theory]
     [InlineData(EntryMode.Protected32)]
     [InlineData(EntryMode.Long64)]
-    public void General_registers_are_the_loaders_and_interrupts_are_off(EntryMode mode)
+    public void General_registers_are_the_loaders_and_interrupts_are_off(Enum mode)
     {
-        kvm_regs regs = EntryRegisters.General(Entry(mode));
+        kvm_regs regs = EntryRegisters.General(Entry((EntryMode)mode));
 
         Assert.Equal(
             (0x10_0000UL, 2UL, 0x2bad_b002UL, 0x1_0000UL, 0x7000UL, MemoryLayout.BootStackTop),
@@ -87,9 +87,9 @@ public sealed class EntryRegistersTests
     [Theory]
     [InlineData(EntryMode.Protected32)]
     [InlineData(EntryMode.Long64)]
-    public void Segments_pass_the_checks_of_an_entry(EntryMode mode)
+    public void Segments_pass_the_checks_of_an_entry(Enum mode)
     {
-        kvm_sregs sregs = EntryRegisters.Special(Entry(mode), Reset);
+        kvm_sregs sregs = EntryRegisters.Special(Entry((EntryMode)mode), Reset);
 
         Assert.Equal((FlatGdt.CodeSelector, 0xb), (sregs.cs.selector, sregs.cs.type));
         Assert.All((kvm_segment[])[sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss],
@@ -108,9 +108,9 @@ public sealed class EntryRegistersTests
     [Theory]
     [InlineData(EntryMode.Protected32)]
     [InlineData(EntryMode.Long64)]
-    public void The_GDT_holds_both_selectors_there_is_no_IDT_and_the_rest_is_as_after_reset(EntryMode mode)
+    public void The_GDT_holds_both_selectors_there_is_no_IDT_and_the_rest_is_as_after_reset(Enum mode)
     {
-        kvm_sregs sregs = EntryRegisters.Special(Entry(mode), Reset);
+        kvm_sregs sregs = EntryRegisters.Special(Entry((EntryMode)mode), Reset);
 
         Assert.Equal(MemoryLayout.BootGdt, sregs.gdt.@base);
         Assert.Equal(FlatGdt.DataSelector + 7, sregs.gdt.limit);

@@ -31,11 +31,11 @@ public sealed unsafe class ExitDecoderTests
     [InlineData(KvmExitReason.KVM_EXIT_NOTIFY, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_MEMORY_FAULT, ExitKind.Unhandled)]
     [InlineData((KvmExitReason)uint.MaxValue, ExitKind.Unhandled)]
-    public void Each_reason_without_data_has_its_kind(KvmExitReason reason, ExitKind kind)
+    public void Each_reason_without_data_has_its_kind(KvmExitReason reason, Enum kind)
     {
         using KvmRunPage page = new(reason);
 
-        Assert.Equal(kind, page.Decode());
+        Assert.Equal((ExitKind)kind, page.Decode());
     }
 
     [Fact]
@@ -58,13 +58,13 @@ public sealed unsafe class ExitDecoderTests
     [InlineData(1, 4, 1, ExitKind.PortWrite)]
     [InlineData(1, 1, 4096, ExitKind.PortWrite)]
     [InlineData(0, 4, 1024, ExitKind.PortRead)]
-    public void A_port_exit_tells_of_all_its_items(byte direction, byte size, uint count, ExitKind kind)
+    public void A_port_exit_tells_of_all_its_items(byte direction, byte size, uint count, Enum kind)
     {
         using KvmRunPage page = KvmRunPage.Port(direction, size, count, offset: 4096);
 
         ExitDecoder.Decode(page.Run, KvmRunPage.Length, out VmExit exit);
 
-        Assert.Equal((kind, 0x3f8UL, (int)size, count), (exit.Kind, exit.Address, exit.Size, exit.Count));
+        Assert.Equal(((ExitKind)kind, 0x3f8UL, (int)size, count), (exit.Kind, exit.Address, exit.Size, exit.Count));
         Assert.Equal(4096, exit.Data - (byte*)page.Run);
     }
 
@@ -132,12 +132,12 @@ public sealed unsafe class ExitDecoderTests
     [InlineData(KvmConstants.KVM_SYSTEM_EVENT_CRASH, ExitKind.Unhandled)]
     [InlineData(0, ExitKind.Unhandled)]
     [InlineData(uint.MaxValue, ExitKind.Unhandled)]
-    public void A_system_event_is_a_shutdown_a_reset_or_unhandled(uint type, ExitKind kind)
+    public void A_system_event_is_a_shutdown_a_reset_or_unhandled(uint type, Enum kind)
     {
         using KvmRunPage page = new(KvmExitReason.KVM_EXIT_SYSTEM_EVENT);
         page.Run->system_event.type = type;
 
-        Assert.Equal(kind, page.Decode());
+        Assert.Equal((ExitKind)kind, page.Decode());
     }
 
     [Fact]

@@ -40,6 +40,24 @@ public sealed class MachinePlanTests : IDisposable
     }
 
     [Fact]
+    public void A_plan_prints_what_would_be_built_and_where()
+    {
+        using MachinePlan plan = MachinePlan.Create(new()
+        {
+            Kernel = Write("kernel", MultibootFiles.Elf().Build()),
+            Memory = new(16 * MemoryLayout.MiB),
+            Rng = true,
+        });
+
+        string text = plan.ToString();
+
+        Assert.Matches(@"(?m)^kernel      \S+/kernel: multiboot", text);
+        Assert.Contains("\nentry       Protected32, rip 0x10000c\n", text, StringComparison.Ordinal);
+        Assert.Contains("\nRAM         16 MiB\n", text, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^0x\S+  virtio-mmio: rng, GSI \d+$", text);
+    }
+
+    [Fact]
     public void Its_segments_load_into_its_memory_next_to_the_firmware_tables()
     {
         string kernel = Write("kernel", MultibootFiles.Elf().Build());

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace MiniVmm.Control.Verbs;
 
 /// <summary><c>info</c>: shows which machine it is.</summary>
-public sealed class InfoVerb : ControlVerb
+internal sealed class InfoVerb : ControlVerb
 {
     private const string Paused = "paused";
 

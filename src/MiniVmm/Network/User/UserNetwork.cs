@@ -7,7 +7,7 @@ namespace MiniVmm.Network.User;
 /// <c>--net user</c>: a private network of the guest, by libslirp, in which sockets of this process stand for the
 /// guest's connections. Needs no privileges and leaves nothing behind. Runs a thread from construction to disposal.
 /// </summary>
-public sealed unsafe class UserNetwork : NetEndpoint
+internal sealed unsafe class UserNetwork : NetEndpoint
 {
     /// <summary>QEMU's, and Ethernet's.</summary>
     public const ushort DefaultMtu = 1500;

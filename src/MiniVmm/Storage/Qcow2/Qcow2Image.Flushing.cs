@@ -3,7 +3,7 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 // Flushing: the order of writes, and when replaced clusters may be reused.
-public sealed unsafe partial class Qcow2Image
+internal sealed unsafe partial class Qcow2Image
 {
     private const int MaxRetired = 1024;
 

@@ -3,7 +3,7 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 // Writing: in place if nothing else refers to a cluster, else to new clusters.
-public sealed unsafe partial class Qcow2Image
+internal sealed unsafe partial class Qcow2Image
 {
     private const int Contradiction = RefcountTable.Contradiction;
 

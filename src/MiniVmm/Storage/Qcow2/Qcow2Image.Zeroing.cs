@@ -3,7 +3,7 @@ using MiniVmm.Host;
 namespace MiniVmm.Storage.Qcow2;
 
 // Discarding, and writing zeroes.
-public sealed unsafe partial class Qcow2Image
+internal sealed unsafe partial class Qcow2Image
 {
     private const ulong ZeroBytes = 64 << 10;
 

@@ -21,7 +21,7 @@ internal delegate IDiskImage BackingOpener(string name, string? format, NamedOpt
 /// Two locks: <c>_update</c> for changes of the mapping and the first part of a flush, <c>_tables</c> around every look
 /// at the tables. Neither is held while data is read or written.
 /// </remarks>
-public sealed unsafe partial class Qcow2Image : IDiskImage
+internal sealed unsafe partial class Qcow2Image : IDiskImage
 {
     private const int MaxSliceSize = 4096;
     private const ulong MaxL2CacheBytes = 4 << 20;

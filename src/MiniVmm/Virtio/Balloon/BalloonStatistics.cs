@@ -7,7 +7,7 @@ namespace MiniVmm.Virtio.Balloon;
 /// What a guest says of its memory (virtio 1.2, 5.5.6.4; the tags from 10 on are Linux 6.12's). What it does not say is
 /// null; none of it is checked.
 /// </summary>
-public sealed class BalloonStatistics
+internal sealed class BalloonStatistics
 {
     /// <summary>How many tags are known.</summary>
     internal const int Tags = 16;

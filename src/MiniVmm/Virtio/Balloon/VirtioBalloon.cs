@@ -9,7 +9,7 @@ namespace MiniVmm.Virtio.Balloon;
 /// The memory balloon (virtio 1.2, 5.5): the guest leaves as much RAM to the host as it is told to, and takes it back
 /// when it is told so. With a statistics queue, deflation when the guest runs out of memory, and reports of free pages.
 /// </summary>
-public sealed class VirtioBalloon : IVirtioDevice
+internal sealed class VirtioBalloon : IVirtioDevice
 {
     private const ulong PageSize = 4 * MemoryLayout.KiB; // whatever the guest's pages are (5.5.6)
 

@@ -5,7 +5,7 @@ namespace MiniVmm.Virtio.Block;
 
 /// <summary>Features of a block device (virtio 1.2, 5.2.3).</summary>
 [Flags]
-public enum BlockFeatures : ulong
+internal enum BlockFeatures : ulong
 {
     None = 0,
     SegmentsMax = 1UL << 2,

@@ -15,7 +15,7 @@ namespace MiniVmm.Virtio.Block;
 /// Whether the next one waits is judged by how long the last one of its kind took: a hand-over costs about as much as a
 /// short request itself. A flush always waits, and so never holds up what comes behind it.
 /// </remarks>
-public sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
+internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
 {
     private const int MostQueues = 64;
     private const int MostWorkers = 16;

@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio.Console;
 /// The console device (virtio 1.2, 5.3): one port, hvc0 to Linux, with a size that may change and a register for last
 /// words. What the host types waits here until there is a driver.
 /// </summary>
-public sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
+internal sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
 {
     private const ulong SizeFeature = 1 << 0;
     private const ulong EmergencyWriteFeature = 1 << 2;

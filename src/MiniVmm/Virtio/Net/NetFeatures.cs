@@ -2,7 +2,7 @@ namespace MiniVmm.Virtio.Net;
 
 /// <summary>VIRTIO_NET_F_* (virtio 1.2, 5.1.3).</summary>
 [Flags]
-public enum NetFeatures : ulong
+internal enum NetFeatures : ulong
 {
     None = 0,
 

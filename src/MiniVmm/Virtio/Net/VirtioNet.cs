@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio.Net;
 /// A network card (virtio 1.2, 5.1) on an endpoint of the host's. Each pair of queues has a thread of its own; frames
 /// go between guest RAM and the endpoint's descriptors without a copy.
 /// </summary>
-public sealed class VirtioNet : IVirtioDevice, IDeviceCounters
+internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 {
     /// <summary>struct virtio_net_hdr_v1 (5.1.6).</summary>
     internal const int HeaderLength = NetEndpoint.VnetHeaderLength;

@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio.Rng;
 /// The entropy device (virtio 1.2, 5.4): random bytes of the host's kernel, written by getrandom(2) straight into the
 /// guest's buffers.
 /// </summary>
-public sealed unsafe class VirtioRng : IVirtioDevice
+internal sealed unsafe class VirtioRng : IVirtioDevice
 {
     /// <summary>Most bytes for one request, however long its buffers are: 5.4.6 asks for one or more.</summary>
     public const int MostBytes = 64 * 1024;

@@ -5,7 +5,7 @@ using MiniVmm.Virtio.Net;
 namespace MiniVmm.Tests.Virtio.Net;
 
 /// <summary>A card on sockets, with the driver's side of its queues.</summary>
-public sealed class Card : IDisposable
+internal sealed class Card : IDisposable
 {
     public const int Header = 12;
     public static readonly MacAddress Mac = new(0x5254_00ab_cdef);

@@ -6,7 +6,7 @@ using Tmds.Linux;
 namespace MiniVmm.Tests.Virtio.Net;
 
 /// <summary>An endpoint of socket pairs: the test has the other ends.</summary>
-public sealed unsafe class SocketEndpoint : NetEndpoint
+internal sealed unsafe class SocketEndpoint : NetEndpoint
 {
     private const int SeqPacket = 5;
     private readonly int[] _own;

@@ -1,0 +1,48 @@
+using System.Text;
+using MiniVmm.Memory;
+using MiniVmm.Virtio;
+
+namespace MiniVmm.Machine;
+
+/// <summary>The plan for people: what would be built, and where everything would lie.</summary>
+public sealed partial class MachinePlan
+{
+    /// <summary>Kernel, entry, processors and RAM: a word for each and what there is to say; the word is empty where it goes on.</summary>
+    public IEnumerable<(string Word, string Text)> Facts
+    {
+        get
+        {
+            yield return ("kernel", $"{Options.Kernel}: {Boot.Format}");
+            foreach (string note in Boot.Notes)
+                yield return ("", note);
+            yield return ("entry", $"{Boot.Entry.Mode}, rip 0x{Boot.Entry.Rip:x}");
+            yield return ("vCPUs", Options.Topology.ToString());
+            IEnumerable<uint> apicIds = Enumerable.Range(0, Options.Topology.MaxCpus).Select(Options.Topology.ApicId);
+            yield return ("APIC ids", string.Join(' ', apicIds));
+            yield return ("CPU model", Options.Cpu.Text);
+            string backing = Options.Memory.Path is { } path ? $" in {path}" : "";
+            yield return ("RAM", ByteSize.Format(Memory.Size) + backing);
+        }
+    }
+
+    /// <summary>What lies where in guest-physical memory, ascending, what holds others before them.</summary>
+    public IEnumerable<(GuestRange Range, string What)> Map => Memory.E820
+        .Select(entry => (entry.Range, What: $"e820: {entry.Type}"))
+        .Concat(Boot.Segments
+            .Select(segment => (Range: new GuestRange(segment.Address, segment.MemorySize), What: $"  {segment.Name}")))
+        .Concat(Virtio.Select(slot =>
+            (Range: new GuestRange(slot.Address, VirtioMmio.Length), What: $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")))
+        .OrderBy(row => row.Range.Start)
+        .ThenByDescending(row => row.Range.Length);
+
+    /// <summary><see cref="Facts"/> and <see cref="Map"/>, in lines.</summary>
+    public override string ToString()
+    {
+        StringBuilder text = new();
+        foreach ((string word, string fact) in Facts)
+            text.Append($"{word,-12}{fact}\n");
+        foreach ((GuestRange range, string what) in Map)
+            text.Append($"{range}  {what}\n");
+        return text.ToString();
+    }
+}
