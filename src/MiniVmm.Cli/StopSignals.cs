@@ -13,7 +13,7 @@ internal sealed class StopSignals : IDisposable
     private readonly Lock _lock = new();
     private readonly PosixSignalRegistration[] _registrations;
     private VirtualMachine? _machine;
-    private bool _came;
+    private bool _signalled;
 
     public StopSignals()
     {
@@ -27,7 +27,7 @@ internal sealed class StopSignals : IDisposable
         lock (_lock)
         {
             _machine = machine;
-            if (_came)
+            if (_signalled)
                 Stop(machine);
         }
     }
@@ -44,8 +44,8 @@ internal sealed class StopSignals : IDisposable
     {
         lock (_lock)
         {
-            context.Cancel = _machine is not null || !_came;
-            _came = true;
+            context.Cancel = _machine is not null || !_signalled;
+            _signalled = true;
             if (_machine is not null)
                 Stop(_machine);
         }

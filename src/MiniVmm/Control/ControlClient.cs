@@ -75,7 +75,7 @@ internal sealed class ControlClient : IDisposable
         {
             throw error.ValueKind == JsonValueKind.String
                 ? new BadInputException($"machine {Name}: {error.GetString()}")
-                : NotOurs();
+                : BadReply();
         }
 
         if (verb.Answer is not { } shape)
@@ -83,7 +83,7 @@ internal sealed class ControlClient : IDisposable
         return answer.RootElement.TryGetProperty(shape.Name!, out JsonElement content)
             && content.ValueKind == JsonValueKind.Object
             ? content.Clone()
-            : throw NotOurs();
+            : throw BadReply();
     }
 
     /// <summary>Waits for the machine's process to end.</summary>
@@ -138,7 +138,7 @@ internal sealed class ControlClient : IDisposable
         // Requests are far smaller than any socket buffer, and there is only one at a time.
         int sent = _socket.Send(line.WrittenSpan);
         if (sent != line.WrittenCount)
-            throw Gone();
+            throw Ended();
     }
 
     private ReadOnlyMemory<byte> Receive()
@@ -154,13 +154,13 @@ internal sealed class ControlClient : IDisposable
 
             int got = _socket.Receive(_buffer);
             if (got <= 0)
-                throw Gone();
+                throw Ended();
             line.Write(_buffer.AsSpan(0, got));
             if (line.WrittenSpan[^1] == '\n')
                 return line.WrittenMemory;
         }
 
-        throw NotOurs();
+        throw BadReply();
     }
 
     private JsonDocument Parse(ReadOnlyMemory<byte> line)
@@ -168,16 +168,16 @@ internal sealed class ControlClient : IDisposable
         try
         {
             JsonDocument answer = JsonLine.Parse(line);
-            return answer.RootElement.ValueKind == JsonValueKind.Object ? answer : throw NotOurs();
+            return answer.RootElement.ValueKind == JsonValueKind.Object ? answer : throw BadReply();
         }
         catch (JsonException)
         {
-            throw NotOurs();
+            throw BadReply();
         }
     }
 
-    private HostLimitException Gone() => new($"machine {Name} has ended");
+    private HostLimitException Ended() => new($"machine {Name} has ended");
 
     /// <summary>The other end is not a machine, or speaks another protocol.</summary>
-    internal HostLimitException NotOurs() => new($"machine {Name} sent a reply that is not protocol JSON");
+    internal HostLimitException BadReply() => new($"machine {Name} sent a reply that is not protocol JSON");
 }

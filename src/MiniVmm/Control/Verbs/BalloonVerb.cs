@@ -114,7 +114,7 @@ internal sealed class BalloonVerb : ControlVerb
         AnswerObject balloon = new(content);
         return balloon.Size("targetBytes") is { } target && balloon.Size("actualBytes") is { } actual
             ? new BalloonState(target, actual)
-            : throw client.NotOurs();
+            : throw client.BadReply();
     }
 
     private static string Shortfall(ulong target, BalloonState state, bool paused)

@@ -25,7 +25,7 @@ internal sealed class PowerdownVerb : ControlVerb
     {
         ArgumentNullException.ThrowIfNull(client);
         JsonElement content = client.Ask(this, arguments);
-        bool listens = new AnswerObject(content).Flag(Listens) ?? throw client.NotOurs();
+        bool listens = new AnswerObject(content).Flag(Listens) ?? throw client.BadReply();
         return new VerbOutcome
         {
             Content = content,
