@@ -23,6 +23,7 @@ internal static class CommandLine
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
             new RunCommand(milestones),
+            new ServeCommand(),
             new PsCommand(),
             new CtlCommand(),
             new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },

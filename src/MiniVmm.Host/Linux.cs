@@ -105,6 +105,18 @@ public static unsafe partial class Linux
     /// </summary>
     public static void IgnoreFileSizeSignal() => _ = Signal(SIGXFSZ, SIG_IGN);
 
+    /// <summary>Becomes another program; returns only where that fails, with the errno.</summary>
+    /// <param name="path">The program's file.</param>
+    /// <param name="arguments">Its arguments, from its own name on.</param>
+    public static int Execute(string path, IEnumerable<string> arguments)
+    {
+        _ = ExecV(path, [.. arguments, null]);
+        return Marshal.GetLastPInvokeError();
+    }
+
+    [LibraryImport("libc", EntryPoint = "execv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ExecV(string path, string?[] arguments);
+
     private const int SIGXFSZ = 25;
     private const nint SIG_IGN = 1;
 

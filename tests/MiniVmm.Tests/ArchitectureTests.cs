@@ -7,6 +7,7 @@ using MiniVmm.Host;
 using MiniVmm.Hosting;
 using MiniVmm.Kvm;
 using MiniVmm.Measurement;
+using MiniVmm.Serve;
 using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests;
@@ -22,6 +23,7 @@ public sealed partial class ArchitectureTests
         [typeof(ExitReport).Assembly] = ["Host", "Kvm", ""],
         [typeof(OptionTexts).Assembly] = [""],
         [typeof(RestartPolicy).Assembly] = ["Host", "Kvm", "", "Configuration"],
+        [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
         [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement"],
     };
 

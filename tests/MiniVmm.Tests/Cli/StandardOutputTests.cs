@@ -6,14 +6,16 @@ public sealed partial class StandardOutputTests
 {
     /// <summary>
     /// .NET's Console switches a terminal's keypad mode when it is first used, and again at each SIGCONT; so does
-    /// Spectre's own console, which is on it.
+    /// Spectre's own console, which is on it. MiniVmm.Serve may use it: its log is written by .NET's own writer to it, and
+    /// it gives no guest a terminal.
     /// </summary>
     [Fact]
     public void No_source_uses_the_runtimes_console()
     {
         string folder = Path.Combine(Repository.Root, "src");
         string[] sources = [.. Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
-            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal))];
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal)
+                && !file.Contains("/MiniVmm.Serve/", StringComparison.Ordinal))];
 
         Assert.True(sources.Length > 100, $"{sources.Length} files seen");
         Assert.All(sources, file => Assert.DoesNotMatch(RuntimesConsole(), File.ReadAllText(file)));

@@ -1,0 +1,3 @@
+using MiniVmm.Serve;
+
+return await ServeProgram.RunAsync(args).ConfigureAwait(false);
