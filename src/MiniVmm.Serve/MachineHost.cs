@@ -18,34 +18,19 @@ internal static class MachineHost
     {
         HostApplicationBuilder builder = new(new HostApplicationBuilderSettings { DisableDefaults = true });
         foreach (string file in arguments.Files)
-            Read(builder.Configuration, file);
+            ConfigurationFile.AddTo(builder.Configuration, file);
         if (!builder.Configuration.GetSection("VirtualMachines").GetChildren().Any())
             throw new BadInputException($"{arguments.Files[^1]}: no machine under VirtualMachines");
 
+        // Before the machines: where its port is taken, none starts.
+        if (arguments.MetricsPort is { } port)
+            AddMetrics(builder.Services, port);
         builder.Services.AddVirtualMachines(builder.Configuration);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         AddLog(builder);
         AddSystemd(builder.Services);
-        if (arguments.MetricsPort is { } port)
-            AddMetrics(builder.Services, port);
         replace?.Invoke(builder.Services);
         return builder.Build();
-    }
-
-    private static void Read(ConfigurationManager configuration, string file)
-    {
-        try
-        {
-            configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new BadInputException($"{file}: cannot be read: {e.Message}", e);
-        }
-        catch (Exception e) when (e is InvalidDataException or FormatException)
-        {
-            throw new BadInputException($"{file}: not JSON: {(e.InnerException ?? e).Message}", e);
-        }
     }
 
     private static void AddLog(HostApplicationBuilder builder)

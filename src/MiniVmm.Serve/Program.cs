@@ -1,3 +1,3 @@
 using MiniVmm.Serve;
 
-return await ServeProgram.RunAsync(args).ConfigureAwait(false);
+return await ServeProgram.RunAsync(args, Console.Error).ConfigureAwait(false);

@@ -1,7 +1,10 @@
 using System.Net;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using MiniVmm.Host;
+using MiniVmm.Hosting;
 
 namespace MiniVmm.Serve;
 
@@ -13,13 +16,17 @@ internal static class ServeProgram
     private const int BadInput = 2;
     private const int HostLimit = 4;
 
-    public static async Task<int> RunAsync(string[] args)
+    /// <param name="args">What <see cref="ServeArguments"/> reads.</param>
+    /// <param name="errors">Takes the lines.</param>
+    /// <param name="replace">Replaces services; for tests.</param>
+    public static async Task<int> RunAsync(
+        string[] args, TextWriter errors, Action<IServiceCollection>? replace = null)
     {
         Linux.IgnoreFileSizeSignal(); // disks and consoles report EFBIG instead
         try
         {
-            using IHost host = MachineHost.Build(ServeArguments.Parse(args));
-            await host.RunAsync().ConfigureAwait(false);
+            ServeArguments arguments = ServeArguments.Parse(args);
+            await ServeAsync(arguments, replace).ConfigureAwait(false);
             return Success;
         }
         catch (OptionsValidationException e)
@@ -34,16 +41,43 @@ internal static class ServeProgram
         {
             return Fail(e is BadInputException ? BadInput : HostLimit, [e.Message]);
         }
-        catch (Exception e) when (e is SystemCallException or HttpListenerException)
+        catch (Exception e) when (e is SystemCallException or IOException or UnauthorizedAccessException)
         {
             return Fail(HostLimit, [e.Message]);
         }
+        catch (OutOfMemoryException)
+        {
+            return Fail(HostLimit, ["the host has no memory or no thread left for MiniVmm itself"]);
+        }
+
+        int Fail(int status, IEnumerable<string> problems)
+        {
+            foreach (string problem in problems)
+                errors.WriteLine($"minivmm: {PlainText.Of(problem)}");
+            return status;
+        }
     }
 
-    private static int Fail(int status, IEnumerable<string> problems)
+    private static async Task ServeAsync(ServeArguments arguments, Action<IServiceCollection>? replace)
     {
-        foreach (string problem in problems)
-            Console.Error.WriteLine($"minivmm: {problem}");
-        return status;
+        using IHost host = MachineHost.Build(arguments, replace);
+        IHostApplicationLifetime life = host.Services.GetRequiredService<IHostApplicationLifetime>();
+
+        // As for minivmm run; the host itself follows SIGTERM, SIGINT and SIGQUIT.
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            life.StopApplication();
+        });
+        try
+        {
+            await host.StartAsync().ConfigureAwait(false);
+        }
+        catch (InvalidOperationException e) when (e.InnerException is HttpListenerException why)
+        {
+            throw new HostLimitException($"--metrics {arguments.MetricsPort}: {why.Message}; choose another port", e);
+        }
+
+        await host.WaitForShutdownAsync().ConfigureAwait(false);
     }
 }

@@ -10,6 +10,9 @@ namespace MiniVmm.Serve;
 /// </summary>
 internal sealed class Watchdog(ISystemdNotifier notifier, TimeSpan interval, TimeProvider time) : BackgroundService
 {
+    /// <summary>Half of it is the shortest period of a timer.</summary>
+    private const ulong LeastMicroseconds = 2000;
+
     private static readonly ServiceState Alive = new("WATCHDOG=1");
 
     /// <summary>How often systemd wants to hear of this process; null where it does not.</summary>
@@ -18,7 +21,7 @@ internal sealed class Watchdog(ISystemdNotifier notifier, TimeSpan interval, Tim
         string? process = environment("WATCHDOG_PID");
         bool ours = process is null || process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         return ours && ulong.TryParse(environment("WATCHDOG_USEC"), CultureInfo.InvariantCulture, out ulong microseconds)
-            && microseconds is > 0 and < int.MaxValue * 1000UL
+            && microseconds is >= LeastMicroseconds and < int.MaxValue * 1000UL
             ? TimeSpan.FromMicroseconds(microseconds)
             : null;
     }

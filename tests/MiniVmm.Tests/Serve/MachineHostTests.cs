@@ -57,7 +57,10 @@ public sealed class MachineHostTests : IDisposable
 
     [Theory]
     [InlineData("{ \"VirtualMachines\": {} }", "a.json: no machine under VirtualMachines")]
-    [InlineData("{ \"VirtualMachines\": ", "a.json: not JSON: ")]
+    [InlineData("{\n  \"VirtualMachines\": ", "a.json:2: not JSON: Expected ")]
+    [InlineData("", "a.json:1: not JSON: ")]
+    [InlineData("[]", "a.json: Top-level JSON element must be an object")]
+    [InlineData("{ \"a\": 1, \"A\": 2 }", "a.json: A duplicate key 'A' was found")]
     public void A_file_that_cannot_be_served_is_named(string json, string message)
     {
         string file = Write("a.json", json);
@@ -67,11 +70,46 @@ public sealed class MachineHostTests : IDisposable
         Assert.StartsWith(Path.Combine(_directory, message), e.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_file_that_is_not_there_is_named() => Assert.StartsWith(
-        "/nonexistent.json: cannot be read: ",
-        Assert.Throws<BadInputException>(() => Build(new(["/nonexistent.json"], null))).Message,
+    [Theory]
+    [InlineData("/nonexistent.json", "/nonexistent.json: no such file")]
+    [InlineData("/dev/zero", "/dev/zero: over 1 MiB, not a configuration")]
+    [InlineData("/", "/: cannot be read: ")]
+    public void A_file_that_cannot_be_read_is_named(string file, string message) => Assert.StartsWith(
+        message,
+        Assert.Throws<BadInputException>(() => Build(new([file], null))).Message,
         StringComparison.Ordinal);
+
+    [Fact]
+    public async Task A_port_that_is_taken_is_named_before_any_machine_starts()
+    {
+        string file = Write("a.json", $$"""{ "VirtualMachines": { "web": { "Kernel": "{{Kernel()}}" } } }""");
+        using TcpListener other = new(IPAddress.Loopback, 0);
+        other.Start();
+        int port = ((IPEndPoint)other.LocalEndpoint).Port;
+        StringWriter errors = new();
+
+        int status = await ServeProgram.RunAsync(
+            ["--metrics", $"{port}", file], errors, services => Replace(services, _machines));
+
+        Assert.Equal(4, status);
+        Assert.Equal($"minivmm: --metrics {port}: Address already in use; choose another port\n", errors.ToString());
+        Assert.False(_machines.TryNext());
+    }
+
+    [Fact]
+    public async Task What_is_wrong_is_told_a_line_each_without_control_characters()
+    {
+        string file = Write("a.json", """{ "VirtualMachines": { "web": { "Smp": "\u001b[2J" }, "db": { "Mem": "much" } } }""");
+        StringWriter errors = new();
+
+        int status = await ServeProgram.RunAsync([file], errors, services => Replace(services, _machines));
+
+        Assert.Equal(2, status);
+        string[] lines = errors.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains(lines, line => line.StartsWith("minivmm: VirtualMachines:web:Smp \ufffd[2J: ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("minivmm: VirtualMachines:db:Mem much: ", StringComparison.Ordinal));
+        Assert.Equal(2, lines.Length);
+    }
 
     [Fact]
     public void The_sample_lacks_its_kernels_only()
@@ -87,8 +125,10 @@ public sealed class MachineHostTests : IDisposable
     }
 
     private IHost Build(ServeArguments arguments) =>
-        MachineHost.Build(arguments, services => services
-            .AddLogging(log => log.ClearProviders()).AddSingleton<IMachineFactory>(_machines));
+        MachineHost.Build(arguments, services => Replace(services, _machines));
+
+    private static void Replace(IServiceCollection services, FakeMachines machines) =>
+        services.AddLogging(log => log.ClearProviders()).AddSingleton<IMachineFactory>(machines);
 
     private string Kernel()
     {

@@ -30,6 +30,7 @@ public sealed class WatchdogTests
     [InlineData("30000000", "other", null)]
     [InlineData("30000000", "own", 30)]
     [InlineData("0", null, null)]
+    [InlineData("1999", null, null)]
     [InlineData("soon", null, null)]
     [InlineData("18446744073709551615", null, null)]
     [InlineData(null, null, null)]
