@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace MiniVmm.Hosting;
@@ -23,7 +24,7 @@ internal static class ConsoleLines
             length = TakeLines(line.AsSpan(0, length + got), length, take);
         }
 
-        if (length > 0)
+        if (line.AsSpan(0, length).Trim((byte)'\r').Length > 0)
             take(Printable(line.AsSpan(0, length)));
     }
 
@@ -42,23 +43,27 @@ internal static class ConsoleLines
         Span<byte> rest = text[start..];
         if (rest.Length == LongestLine)
         {
-            take(Printable(rest));
-            return 0;
+            int whole = WithoutPartOfLetter(rest);
+            take(Printable(rest[..whole]));
+            rest = rest[whole..];
         }
 
         rest.CopyTo(text);
         return rest.Length;
     }
 
-    private static string Printable(ReadOnlySpan<byte> line)
+    /// <returns>The bytes up to a letter of UTF-8 that goes on behind the text, if there is one.</returns>
+    private static int WithoutPartOfLetter(ReadOnlySpan<byte> text)
     {
-        char[] text = Encoding.UTF8.GetString(line.TrimEnd((byte)'\r')).ToCharArray();
-        foreach (ref char letter in text.AsSpan())
+        for (int tail = 1; tail <= 3; tail++)
         {
-            if (char.IsControl(letter) && letter != '\t')
-                letter = '\ufffd';
+            if (Rune.DecodeFromUtf8(text[^tail..], out _, out _) == OperationStatus.NeedMoreData)
+                return text.Length - tail;
         }
 
-        return new string(text);
+        return text.Length;
     }
+
+    /// <summary>Some guests end lines by "\r\n", others by "\n\r".</summary>
+    private static string Printable(ReadOnlySpan<byte> line) => PlainText.Of(Encoding.UTF8.GetString(line.Trim((byte)'\r')));
 }

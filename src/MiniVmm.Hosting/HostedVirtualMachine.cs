@@ -2,98 +2,57 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using MiniVmm.Execution;
-using MiniVmm.Host;
 using MiniVmm.Machine;
 
 namespace MiniVmm.Hosting;
 
 /// <summary>
-/// A machine and its restarts as a service of the host. Commands take turns; what happens by itself, an end or the next
-/// start, is the work of one task, which lives from a start to the end that is final.
+/// A machine as a service of the host. Commands take turns; what happens by itself, an end or the next start, is the
+/// work of a <see cref="Supervision"/>, one for each start by command.
 /// </summary>
-internal sealed class HostedVirtualMachine(
-    string name,
-    IOptionsMonitor<VirtualMachineOptions> monitor,
-    IMachineFactory factory,
-    ILoggerFactory loggers,
-    TimeProvider time) : IHostedVirtualMachine, IHostedLifecycleService, IAsyncDisposable
+internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifecycleService, IAsyncDisposable
 {
-    private readonly ILogger _logger = loggers.CreateLogger($"MiniVmm.{name}");
-    private readonly ILogger _console = loggers.CreateLogger($"MiniVmm.{name}.Console");
-    private readonly Func<NamedOption, string> _spell = MachineConfiguration.SpellingFor(name);
+    private readonly IOptionsMonitor<VirtualMachineOptions> _options;
+    private readonly IMachineFactory _factory;
+    private readonly MachineLog _log;
+    private readonly TimeProvider _time;
+    private readonly MachineRecord _record;
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly Lock _lock = new(); // for all of the below
-    private MachineState _state;
-    private IMachineRun? _run;
-    private MachineFigures _past = MachineFigures.None;
-    private StopReason? _lastEnd;
-    private long? _startedAt;
-    private long? _buttonPressedAt;
-    private Task _supervision = Task.CompletedTask;
-    private CancellationTokenSource _final = new(); // cancelled: no start follows the next end
-    private TaskCompletionSource _startNow = new();
-    private long _restarts;
+    private volatile Supervision? _supervision; // changes in turn
+    private volatile bool _hostStops;
+    private bool _disposed;
+
+    public HostedVirtualMachine(
+        string name,
+        IOptionsMonitor<VirtualMachineOptions> options,
+        IMachineFactory factory,
+        ILoggerFactory loggers,
+        TimeProvider time)
+    {
+        Name = name;
+        _options = options;
+        _factory = factory;
+        _log = new(name, loggers);
+        _time = time;
+        _record = new(time, OnChanged);
+    }
 
     public event Action<IHostedVirtualMachine, MachineState>? StateChanged;
 
-    public string Name => name;
+    public string Name { get; }
 
-    public MachineState State
-    {
-        get
-        {
-            lock (_lock)
-                return _state;
-        }
-    }
+    public MachineState State => _record.State;
 
-    public VirtualMachine? Machine => Run?.Machine;
+    public VirtualMachine? Machine => _record.Run?.Machine;
 
-    public StopReason? LastEnd
-    {
-        get
-        {
-            lock (_lock)
-                return _lastEnd;
-        }
-    }
+    public StopReason? LastEnd => _record.LastEnd;
 
-    public long Restarts => Interlocked.Read(ref _restarts);
+    public long Restarts => _record.Restarts;
 
-    /// <summary>How long the current run takes already; null between two.</summary>
-    public TimeSpan? Uptime
-    {
-        get
-        {
-            lock (_lock)
-                return _run is not null && _startedAt is { } at ? time.GetElapsedTime(at) : null;
-        }
-    }
+    /// <inheritdoc cref="MachineRecord"/>
+    public MachineRecord Record => _record;
 
-    private IMachineRun? Run
-    {
-        get
-        {
-            lock (_lock)
-                return _run;
-        }
-    }
-
-    private VirtualMachineOptions Options => monitor.Get(name);
-
-    /// <summary>What all runs counted.</summary>
-    public MachineFigures ReadFigures()
-    {
-        lock (_lock) // against the end of a run, which moves its figures into the past ones
-            return _past.Then(_run?.ReadFigures() ?? MachineFigures.None);
-    }
-
-    /// <inheritdoc cref="IMachineRun.ReadProgress"/>
-    public IReadOnlyList<VcpuProgress>? ReadProgress()
-    {
-        lock (_lock)
-            return _run?.ReadProgress();
-    }
+    private VirtualMachineOptions Options => _options.Get(Name);
 
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
@@ -110,6 +69,11 @@ internal sealed class HostedVirtualMachine(
 
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
+        _supervision?.MakeEndFinal();
+
+        // Whoever's turn it is and waits for the guest: it has no more time.
+        using CancellationTokenRegistration impatience = cancellationToken.UnsafeRegister(
+            static machine => ((HostedVirtualMachine)machine!)._record.Run?.Stop(), this);
         await _turn.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         try
         {
@@ -128,7 +92,7 @@ internal sealed class HostedVirtualMachine(
         {
             await StopInTurnAsync(cancellationToken).ConfigureAwait(false);
             await StartInTurnAsync().ConfigureAwait(false);
-            Interlocked.Increment(ref _restarts);
+            _record.CountRestart();
         }
         finally
         {
@@ -136,86 +100,156 @@ internal sealed class HostedVirtualMachine(
         }
     }
 
-    public bool PowerDown() => (Run is null ? null : Press()) ?? throw NotRunning();
-
-    public Task PauseAsync() => WhileRunningAsync(MachineState.Running, MachineState.Paused, run =>
+    public bool PowerDown()
     {
-        run.Pause();
-        _logger.Paused(name);
-    });
+        if (_supervision is not { } supervision || _record.Run is not { } run)
+            throw NotRunning();
+        if (Press(supervision, run))
+            return true;
 
-    public Task ResumeAsync() => WhileRunningAsync(MachineState.Paused, MachineState.Running, run =>
+        // It runs on as if nobody had pressed.
+        supervision.ShutsDown = false;
+        if (!supervision.EndIsFinal)
+            _ = _record.Change(MachineState.Running, run, MachineState.Stopping);
+        return false;
+    }
+
+    public async Task PauseAsync()
     {
-        run.Resume();
-        _logger.Resumed(name);
-    });
+        await _turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            IMachineRun run = CurrentRun();
+            if (_record.State == MachineState.Paused)
+                return;
+            await Task.Run(run.Pause).ConfigureAwait(false); // it waits for the vCPUs
+            if (_record.Change(MachineState.Paused, run, MachineState.Running))
+                _log.Paused();
+            else
+                run.Resume(); // its button was pressed meanwhile, and a paused guest hears nothing
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async Task ResumeAsync()
+    {
+        await _turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            IMachineRun run = CurrentRun();
+            if (_record.State == MachineState.Running)
+                return;
+            await Task.Run(run.Resume).ConfigureAwait(false);
+            if (_record.Change(MachineState.Running, run, MachineState.Paused))
+                _log.Resumed();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _hostStops = false;
+        return Task.CompletedTask;
+    }
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Presses the buttons of all machines before any is waited for: one patience is enough for all.</summary>
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        Press();
+        _hostStops = true;
+        if (_supervision is { } supervision)
+        {
+            supervision.MakeEndFinal();
+            if (_record.Run is { } run && TryPress(supervision, run) == true)
+                supervision.PressedAt = _time.GetTimestamp();
+        }
+
         return Task.CompletedTask;
     }
-
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) // the container disposes of it once for each of its services
+            return;
+        _disposed = true;
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
         _turn.Dispose();
     }
 
     private async Task StartInTurnAsync()
     {
-        if (!_supervision.IsCompleted)
-        {
-            _startNow.TrySetResult();
+        if (_hostStops)
+            throw new InvalidOperationException($"{Name} cannot be started: its host is stopping");
+        if (_supervision is { Completion.IsCompleted: false } current && !await HasEndedAsync(current).ConfigureAwait(false))
             return;
-        }
-
-        CancellationTokenSource final = new();
-        lock (_lock)
-            (_final, _buttonPressedAt) = (final, null);
-        Change(MachineState.Starting);
+        VirtualMachineOptions options = Options;
+        Supervision supervision = new(_log, _record, options, () => CreateAsync(options), _time);
+        _supervision = supervision;
+        _record.Change(MachineState.Starting);
         IMachineRun run;
         try
         {
-            run = await CreateAsync().ConfigureAwait(false);
+            run = await CreateAsync(options).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            Change(MachineState.Failed);
-            if (e is VmmException vmm)
-                throw Spelled(vmm);
+            string problem = _log.Explain(e);
+            _record.Note(null, $"could not be started: {problem}");
+            _record.Change(MachineState.Failed);
+            if (e is BadInputException)
+                throw new BadInputException(problem, e);
+            if (e is HostLimitException)
+                throw new HostLimitException(problem, e);
             throw;
         }
 
-        RestartBackoff backoff = new(Options.RestartDelay, Options.MaxRestartDelay, Options.StableAfter);
-        _supervision = SuperviseAsync(run, backoff, final.Token);
+        supervision.Start(run);
+    }
+
+    /// <returns>False where a start has nothing to do: the machine runs, or waited for its next start and has it now.</returns>
+    private async Task<bool> HasEndedAsync(Supervision current)
+    {
+        if (current.StartNow())
+            return false;
+        switch (_record.State)
+        {
+            case MachineState.Stopping:
+                throw new InvalidOperationException($"{Name} is shutting down; start it when it has stopped");
+            case MachineState.Stopped or MachineState.Failed:
+                await current.Completion.ConfigureAwait(false); // it has just said so
+                return true;
+            default:
+                return false;
+        }
     }
 
     private async Task StopInTurnAsync(CancellationToken impatient)
     {
-        MakeEndFinal();
-        Task supervision = _supervision;
-        if (Run is { } run && !supervision.IsCompleted)
+        if (_supervision is not { } supervision)
+            return;
+        supervision.MakeEndFinal();
+        if (_record.Run is { } run && !supervision.Completion.IsCompleted)
         {
-            long? pressedAt;
-            lock (_lock)
-                pressedAt = _buttonPressedAt;
             TimeSpan patience = Options.Patience;
+            long? pressedAt = supervision.PressedAt;
             if (pressedAt is { } at)
-                patience = TimeSpan.FromTicks(Math.Max(0, (patience - time.GetElapsedTime(at)).Ticks));
+                patience = TimeSpan.FromTicks(Math.Max(0, (patience - _time.GetElapsedTime(at)).Ticks));
 
             // The clock of the patience runs before the button is pressed.
-            Task orderly = supervision.WaitAsync(patience, time, impatient);
-            if (pressedAt is null && !impatient.IsCancellationRequested && Press() is false)
+            Task orderly = supervision.Completion.WaitAsync(patience, _time, impatient);
+            if (pressedAt is null && !impatient.IsCancellationRequested && TryPress(supervision, run) is not true and var heard)
             {
-                _logger.NotListening(name);
+                if (heard is false)
+                    _log.NotListening();
                 run.Stop();
             }
 
@@ -226,199 +260,67 @@ internal sealed class HostedVirtualMachine(
             catch (Exception e) when (e is TimeoutException or OperationCanceledException)
             {
                 if (e is TimeoutException)
-                    _logger.OutOfPatience(name, Options.Patience.TotalSeconds);
+                    _log.OutOfPatience(Options.Patience);
                 run.Stop();
             }
         }
 
-        await supervision.ConfigureAwait(false);
+        await supervision.Completion.ConfigureAwait(false);
     }
 
-    /// <returns>Whether the guest listens; null where there is none.</returns>
-    private bool? Press()
+    /// <returns>Whether the guest listens; null where the button could not be pressed, which is logged.</returns>
+    private bool? TryPress(Supervision supervision, IMachineRun run)
     {
-        MakeEndFinal();
-        if (Run is not { } run)
+        try
+        {
+            return Press(supervision, run);
+        }
+#pragma warning disable CA1031 // a shutdown goes on, whatever it is
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _log.CannotPress(e);
             return null;
-        Change(MachineState.ShuttingDown);
+        }
+    }
+
+    /// <returns>Whether the guest listens.</returns>
+    private bool Press(Supervision supervision, IMachineRun run)
+    {
+        supervision.ShutsDown = true; // first: the guest may end at once
+        _ = _record.Change(MachineState.Stopping, run, MachineState.Starting, MachineState.Running, MachineState.Paused);
         run.Resume(); // a paused guest hears nothing
         bool listens = run.PressPowerButton();
         if (listens)
-        {
-            lock (_lock)
-                _buttonPressedAt = time.GetTimestamp();
-            _logger.PowerButtonPressed(name);
-        }
-
+            _log.PowerButtonPressed();
         return listens;
     }
 
-    private void MakeEndFinal()
+    /// <summary>The run of a machine that runs or is paused.</summary>
+    private IMachineRun CurrentRun() =>
+        _record.Run is { } run && _record.State is MachineState.Running or MachineState.Paused ? run : throw NotRunning();
+
+    private Task<IMachineRun> CreateAsync(VirtualMachineOptions options)
     {
-        CancellationTokenSource final;
-        lock (_lock)
-            final = _final;
-        final.Cancel(); // outside of the lock: what waits for it may go on right here
-    }
-
-    private async Task WhileRunningAsync(MachineState from, MachineState to, Action<IMachineRun> act)
-    {
-        await _turn.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            IMachineRun run = Run ?? throw NotRunning();
-            if (State != from)
-                return;
-            await Task.Run(() => act(run)).ConfigureAwait(false); // it waits for the vCPUs
-            lock (_lock)
-            {
-                if (_run != run)
-                    return; // it ended meanwhile
-            }
-
-            Change(to);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
-    private async Task SuperviseAsync(IMachineRun run, RestartBackoff backoff, CancellationToken final)
-    {
-        while (true)
-        {
-            (StopReason? end, TimeSpan ran) = await RunToEndAsync(run, final).ConfigureAwait(false);
-            IMachineRun? next = null;
-            while (next is null)
-            {
-                bool restarts = end is { } reason ? Options.Restart.Restarts(reason) : Options.Restart != RestartPolicy.Never;
-                if (!restarts && !final.IsCancellationRequested)
-                {
-                    Change(end is { } why && !RestartPolicies.IsFailure(why) ? MachineState.Stopped : MachineState.Failed);
-                    return;
-                }
-
-                if (!await WaitForRestartAsync(backoff.Next(ran), final).ConfigureAwait(false))
-                {
-                    Change(MachineState.Stopped);
-                    return;
-                }
-
-                Change(MachineState.Starting);
-                (end, ran) = (null, TimeSpan.Zero);
-                next = await TryCreateAsync().ConfigureAwait(false);
-            }
-
-            Interlocked.Increment(ref _restarts);
-            run = next;
-        }
-    }
-
-    /// <returns>Why it ended, null where it could not even start, and how long it ran.</returns>
-    private async Task<(StopReason? End, TimeSpan Ran)> RunToEndAsync(IMachineRun run, CancellationToken final)
-    {
-        long startedAt = time.GetTimestamp();
-        StopReason? end = null;
-        await using (run.ConfigureAwait(false))
-        {
-            lock (_lock)
-            {
-                if (final.IsCancellationRequested)
-                    return (null, TimeSpan.Zero);
-                (_run, _startedAt) = (run, startedAt); // whoever ends it from now on finds it
-            }
-
-            try
-            {
-                Task<StopReason> running = run.RunAsync(Options.Timeout);
-                _logger.Started(name);
-                if (!final.IsCancellationRequested)
-                    Change(MachineState.Running);
-                end = await running.ConfigureAwait(false);
-                lock (_lock)
-                    _lastEnd = end;
-                Report(run, end.Value, final.IsCancellationRequested);
-            }
-            catch (Exception e) when (e is VmmException or SystemCallException)
-            {
-                _logger.CannotStart(name, Explain(e));
-            }
-
-            lock (_lock)
-            {
-                _past = _past.Then(run.ReadFigures()) with { MemoryBytes = 0, Balloon = null };
-                _run = null;
-            }
-        }
-
-        return (end, time.GetElapsedTime(startedAt));
-    }
-
-    private void Report(IMachineRun run, StopReason end, bool asked)
-    {
-        if (asked || !RestartPolicies.IsFailure(end))
-            _logger.Stopped(name, end.Kind);
-        else if (run.ExplainEnd() is { } report)
-            _logger.FailedWithReport(name, end.Kind, end.Value, report.Spelled(_spell).TrimEnd('\n'));
-        else
-            _logger.Failed(name, end.Kind, end.Value);
-    }
-
-    /// <returns>False where the end was final.</returns>
-    private async Task<bool> WaitForRestartAsync(TimeSpan delay, CancellationToken final)
-    {
-        if (final.IsCancellationRequested)
-            return false;
-        _startNow = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task wait = Task.Delay(delay, time, final);
-        _logger.Restarting(name, delay.TotalSeconds);
-        Change(MachineState.Restarting);
-        await Task.WhenAny(wait, _startNow.Task).ConfigureAwait(false);
-        return !final.IsCancellationRequested;
-    }
-
-    private async Task<IMachineRun?> TryCreateAsync()
-    {
-        try
-        {
-            return await CreateAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is VmmException or SystemCallException)
-        {
-            _logger.CannotStart(name, Explain(e));
-            return null;
-        }
-    }
-
-    private Task<IMachineRun> CreateAsync()
-    {
-        VirtualMachineOptions options = Options;
         bool logs = options is { LogConsole: true, Machine.Console: Terminal.ConsoleKind.None };
-        return Task.Run(() => factory.Create(
-            options.Machine,
-            logs ? _console.ConsoleLine : null,
-            warning => _logger.Warned(name, warning.Spelled(_spell))));
+        return Task.Run(() => _factory.Create(options.Machine, logs ? _log.ConsoleLine : null, _log.Warn));
     }
 
-    /// <summary>The same error, with options named as in the configuration.</summary>
-    private VmmException Spelled(VmmException e) => e is BadInputException
-        ? new BadInputException(Explain(e), e)
-        : new HostLimitException(Explain(e), e);
-
-    private string Explain(Exception e) => e is VmmException vmm ? vmm.Text.Spelled(_spell) : e.Message;
-
-    private void Change(MachineState state)
+    private void OnChanged(MachineState state)
     {
-        lock (_lock)
+        try
         {
-            if (_state == state)
-                return;
-            _state = state;
+            StateChanged?.Invoke(this, state);
         }
-
-        StateChanged?.Invoke(this, state);
+#pragma warning disable CA1031 // the application's error is not the machine's
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _log.HandlerFailed(e);
+        }
     }
 
-    private InvalidOperationException NotRunning() => new($"{name} does not run");
+    private InvalidOperationException NotRunning() => new(_record.State == MachineState.Stopping
+        ? $"{Name} is shutting down"
+        : $"{Name} does not run");
 }

@@ -15,7 +15,7 @@ public enum MachineState
     Paused,
 
     /// <summary>Asked to shut down.</summary>
-    ShuttingDown,
+    Stopping,
 
     /// <summary>Ended by itself, and waits for its next start.</summary>
     Restarting,
@@ -49,6 +49,7 @@ public interface IHostedVirtualMachine
 
     /// <summary>Starts the machine, at once where it waits for a restart; without effect on one that runs.</summary>
     /// <exception cref="VmmException">It cannot be started.</exception>
+    /// <exception cref="InvalidOperationException">It is shutting down, or its host is.</exception>
     /// <exception cref="Host.SystemCallException">The host refused something.</exception>
     Task StartAsync(CancellationToken cancellationToken = default);
 
@@ -60,19 +61,23 @@ public interface IHostedVirtualMachine
     /// <param name="cancellationToken">Ends the patience, not the stop.</param>
     Task StopAsync(CancellationToken cancellationToken = default);
 
-    /// <summary><see cref="StopAsync"/>, then <see cref="StartAsync"/>.</summary>
+    /// <summary><see cref="StopAsync"/>, then <see cref="StartAsync"/>, with their errors.</summary>
     Task RestartAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Presses the power button, and returns at once. The machine is not restarted after its end.</summary>
+    /// <summary>
+    /// Presses the power button, and returns at once; a paused guest goes on. A machine whose guest listens is not
+    /// restarted after its end.
+    /// </summary>
     /// <returns>Whether the guest listens.</returns>
     /// <exception cref="InvalidOperationException">The machine does not run.</exception>
     bool PowerDown();
 
     /// <summary>Stops the guest's time; returns when no vCPU is in the guest any more.</summary>
-    /// <exception cref="InvalidOperationException">The machine does not run.</exception>
+    /// <exception cref="InvalidOperationException">The machine does not run, or is shutting down.</exception>
+    /// <exception cref="HostLimitException">A device has held up a vCPU for seconds; the machine runs on.</exception>
     Task PauseAsync();
 
     /// <summary>Lets a paused guest go on.</summary>
-    /// <exception cref="InvalidOperationException">The machine does not run.</exception>
+    /// <exception cref="InvalidOperationException">The machine does not run, or is shutting down.</exception>
     Task ResumeAsync();
 }

@@ -47,5 +47,5 @@ internal interface IMachineRun : IAsyncDisposable
 /// Exits so far, those that the kernel handles included, and without those for interrupts of the host: a guest that does
 /// nothing but spin has these only.
 /// </param>
-/// <param name="Waits">Halted, or not started yet: it waits for an interrupt, and may do so for ever.</param>
+/// <param name="Waits">Halted, paused, or not started yet: it may stay so for ever.</param>
 internal readonly record struct VcpuProgress(ulong Exits, bool Waits);

@@ -14,6 +14,7 @@ internal sealed class MachineHealthCheck(
 {
     private readonly Lock _lock = new();
     private List<(VcpuProgress Progress, long Since)> _seen = [];
+    private long? _run; // of which they were seen, by its start
 
     public Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -34,13 +35,13 @@ internal sealed class MachineHealthCheck(
                 Forget();
                 return HealthCheckResult.Healthy("paused");
             case MachineState.Failed:
-                return new(failure, machine.LastEnd is { } end ? $"failed: {end.Kind}" : "could not be started");
+                return new(failure, machine.Record.Problem ?? "failed");
             case MachineState.Restarting:
                 Forget();
                 return HealthCheckResult.Degraded("ended, and restarts soon");
             case MachineState.Starting:
                 return HealthCheckResult.Degraded("starting");
-            case MachineState.ShuttingDown:
+            case MachineState.Stopping:
                 return HealthCheckResult.Degraded("shutting down");
             default:
                 return HealthCheckResult.Degraded("stopped");
@@ -53,7 +54,9 @@ internal sealed class MachineHealthCheck(
         long now = time.GetTimestamp();
         lock (_lock)
         {
-            IReadOnlyList<VcpuProgress> progress = machine.ReadProgress() ?? [];
+            IReadOnlyList<VcpuProgress> progress = machine.Record.ReadProgress() ?? [];
+            if (machine.Record.StartedAt is var run && run != _run)
+                (_seen, _run) = ([], run);
             _seen =
             [
                 .. progress.Select((vcpu, i) =>

@@ -52,7 +52,7 @@ internal sealed class MachineMetrics
             "minivmm.machine.status", States, "1", "1 for the state that the machine is in, 0 for all others");
         meter.CreateObservableGauge(
             "minivmm.machine.uptime",
-            () => Each<double>(machine => machine.Uptime is { } time ? [new(time.TotalSeconds, Tags(machine))] : []), "s",
+            () => Each<double>(machine => machine.Record.Uptime is { } time ? [new(time.TotalSeconds, Tags(machine))] : []), "s",
             "Time since the machine's last start");
         meter.CreateObservableUpDownCounter(
             "minivmm.memory.limit", () => Sizes(figures => (long)figures.MemoryBytes), "By", "Guest RAM");
@@ -71,11 +71,11 @@ internal sealed class MachineMetrics
             _machines = [.. _machines, machine];
     }
 
-    private IEnumerable<Measurement<long>> Exits() => Each(machine => machine.ReadFigures().Exits
+    private IEnumerable<Measurement<long>> Exits() => Each(machine => machine.Record.ReadFigures().Exits
         .Select(row => new Measurement<long>(row.Value, Tags(machine, ("minivmm.exit.reason", row.Key)))));
 
     private IEnumerable<Measurement<double>> Times() => Each<double>(machine =>
-        machine.ReadFigures() is { InGuest: { } inside, Outside: { } outside }
+        machine.Record.ReadFigures() is { InGuest: { } inside, Outside: { } outside }
             ?
             [
                 new(inside.TotalSeconds, Tags(machine, ("minivmm.vcpu.mode", "guest"))),
@@ -84,7 +84,7 @@ internal sealed class MachineMetrics
             : []);
 
     private IEnumerable<Measurement<long>> Devices((string Counter, string? Tag, string? Value)[] of) => Each(machine =>
-        from row in machine.ReadFigures().Devices
+        from row in machine.Record.ReadFigures().Devices
         from count in of
         where row.Key.Counter == count.Counter
         select new Measurement<long>(row.Value, count.Tag is { } tag
@@ -99,7 +99,7 @@ internal sealed class MachineMetrics
     });
 
     private IEnumerable<Measurement<long>> Sizes(Func<MachineFigures, long?> size) => Each<long>(machine =>
-        size(machine.ReadFigures()) is { } bytes ? [new(bytes, Tags(machine))] : []);
+        size(machine.Record.ReadFigures()) is { } bytes ? [new(bytes, Tags(machine))] : []);
 
     private IEnumerable<Measurement<T>> Each<T>(Func<HostedVirtualMachine, IEnumerable<Measurement<T>>> measure)
         where T : struct => _machines.SelectMany(measure);
@@ -120,7 +120,7 @@ internal sealed class MachineMetrics
         MachineState.Starting => "starting",
         MachineState.Running => "running",
         MachineState.Paused => "paused",
-        MachineState.ShuttingDown => "shutting_down",
+        MachineState.Stopping => "stopping",
         MachineState.Restarting => "restarting",
         _ => "failed",
     };

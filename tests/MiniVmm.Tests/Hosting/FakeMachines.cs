@@ -11,7 +11,7 @@ internal sealed class FakeMachines : IMachineFactory
     private readonly Channel<FakeRun> _made = Channel.CreateUnbounded<FakeRun>();
 
     /// <summary>What the next machines cannot be built for.</summary>
-    public Queue<VmmException?> Problems { get; } = new();
+    public Queue<Exception?> Problems { get; } = new();
 
     /// <summary>Whether guests listen to their power buttons.</summary>
     public bool Listens { get; set; } = true;
@@ -23,7 +23,7 @@ internal sealed class FakeMachines : IMachineFactory
 
     public IMachineRun Create(MachineOptions options, Action<string>? console, Action<OptionMessage> warn)
     {
-        if (Problems.TryDequeue(out VmmException? problem) && problem is not null)
+        if (Problems.TryDequeue(out Exception? problem) && problem is not null)
             throw problem;
         FakeRun run = new(options, console, Listens);
         _made.Writer.TryWrite(run);
@@ -58,7 +58,16 @@ internal sealed class FakeRun(MachineOptions options, Action<string>? console, b
     /// <summary>What the guest does when its button is pressed.</summary>
     public Action<FakeRun> OnPress { get; set; } = _ => { };
 
+    /// <summary>What else happens while it is paused.</summary>
+    public Action<FakeRun> OnPause { get; set; } = _ => { };
+
+    /// <summary>What else happens when it is to go on.</summary>
+    public Action<FakeRun> OnResume { get; set; } = _ => { };
+
     public void End(StopKind kind, uint value = 0) => _end.TrySetResult(new(kind, value));
+
+    /// <summary>It could not even start.</summary>
+    public void Fail(Exception e) => _end.TrySetException(e);
 
     public Task<StopReason> RunAsync(TimeSpan? timeout)
     {
@@ -66,9 +75,17 @@ internal sealed class FakeRun(MachineOptions options, Action<string>? console, b
         return _end.Task;
     }
 
-    public void Pause() => IsPaused = true;
+    public void Pause()
+    {
+        OnPause(this);
+        IsPaused = true;
+    }
 
-    public void Resume() => IsPaused = false;
+    public void Resume()
+    {
+        OnResume(this);
+        IsPaused = false;
+    }
 
     public bool PressPowerButton()
     {
@@ -88,6 +105,7 @@ internal sealed class FakeRun(MachineOptions options, Action<string>? console, b
     public ValueTask DisposeAsync()
     {
         IsDisposed = true;
+        End(StopKind.Interrupted);
         return ValueTask.CompletedTask;
     }
 }

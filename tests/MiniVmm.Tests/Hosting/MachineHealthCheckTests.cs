@@ -98,6 +98,44 @@ public sealed class MachineHealthCheckTests
             await AskAsync(new(web.Service, web, web.Time)));
     }
 
+    [Fact]
+    public async Task What_the_last_run_did_is_not_held_against_the_next()
+    {
+        await using HostedMachine web = new(new() { HungAfter = Minute, Restart = RestartPolicy.Always });
+        MachineHealthCheck check = new(web.Service, web, web.Time);
+        FakeRun run = await web.StartAsync();
+        run.Progress = [new(1, false)];
+        await AskAsync(check);
+        web.Time.Advance(Minute);
+        Task waiting = web.NextAsync(MachineState.Restarting);
+        run.End(StopKind.PowerOff);
+        await waiting;
+        Task running = web.NextAsync(MachineState.Running);
+        web.Time.Advance(Minute);
+        await running;
+        (await web.Machines.NextAsync()).Progress = [new(1, false)];
+
+        Assert.Equal((HealthStatus.Healthy, "running"), await AskAsync(check));
+    }
+
+    [Fact]
+    public async Task A_machine_that_cannot_be_started_says_why_and_not_how_it_ended_before()
+    {
+        await using HostedMachine web = new();
+        MachineHealthCheck check = new(web.Service, web, web.Time);
+        FakeRun run = await web.StartAsync();
+        Task stopped = web.NextAsync(MachineState.Stopped);
+        run.End(StopKind.PowerOff);
+        await stopped;
+        web.Machines.Problems.Enqueue(new BadInputException($"{OptionName.Disk.With("a.img")}: is locked"));
+
+        await Assert.ThrowsAsync<BadInputException>(() => web.Service.StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(
+            (HealthStatus.Unhealthy, "could not be started: VirtualMachines:web:Disk a.img: is locked"),
+            await AskAsync(check));
+    }
+
     private static async Task<(HealthStatus Status, string? Text)> AskAsync(MachineHealthCheck check)
     {
         HealthCheckResult result = await check.CheckHealthAsync(
