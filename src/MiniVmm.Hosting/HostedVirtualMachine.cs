@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using MiniVmm.Control;
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Machine;
 
 namespace MiniVmm.Hosting;
@@ -20,6 +22,7 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
     private readonly SemaphoreSlim _turn = new(1);
     private volatile Supervision? _supervision; // changes in turn
     private volatile bool _hostStops;
+    private IDisposable? _socket;
     private bool _disposed;
 
     public HostedVirtualMachine(
@@ -90,9 +93,14 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await StopInTurnAsync(cancellationToken).ConfigureAwait(false);
+            await StopInTurnAsync(cancellationToken, MachineState.Restarting).ConfigureAwait(false);
             await StartInTurnAsync().ConfigureAwait(false);
             _record.CountRestart();
+        }
+        catch when (_record.State == MachineState.Restarting)
+        {
+            _record.Change(MachineState.Stopped); // the host stops
+            throw;
         }
         finally
         {
@@ -152,9 +160,11 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         }
     }
 
+    /// <summary>Takes the machine's name for <c>ctl</c> for as long as the host runs, before any machine starts.</summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _hostStops = false;
+        Listen();
         return Task.CompletedTask;
     }
 
@@ -174,15 +184,45 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         return Task.CompletedTask;
     }
 
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        StopListening();
+        return Task.CompletedTask;
+    }
 
     public async ValueTask DisposeAsync()
     {
         if (_disposed) // the container disposes of it once for each of its services
             return;
         _disposed = true;
+        StopListening();
         await StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
         _turn.Dispose();
+    }
+
+    private void Listen()
+    {
+        MachineOptions options = Options.Machine;
+        if (options.Name is not { } name || _socket is not null)
+            return;
+        try
+        {
+            _socket = _factory.Listen(name, new HostedControl(this, _log, options));
+        }
+        catch (BadInputException e)
+        {
+            throw new BadInputException(_log.Explain(e), e);
+        }
+        catch (Exception e) when (e is HostLimitException or SystemCallException)
+        {
+            _log.CannotListen(e); // no reason not to run
+        }
+    }
+
+    private void StopListening()
+    {
+        _socket?.Dispose();
+        _socket = null;
     }
 
     private async Task StartInTurnAsync()
@@ -232,11 +272,11 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         }
     }
 
-    private async Task StopInTurnAsync(CancellationToken impatient)
+    private async Task StopInTurnAsync(CancellationToken impatient, MachineState then = MachineState.Stopped)
     {
         if (_supervision is not { } supervision)
             return;
-        supervision.MakeEndFinal();
+        supervision.MakeEndFinal(then);
         if (_record.Run is { } run && !supervision.Completion.IsCompleted)
         {
             TimeSpan patience = Options.Patience;
@@ -303,7 +343,7 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
     private Task<IMachineRun> CreateAsync(VirtualMachineOptions options)
     {
         bool logs = options is { LogConsole: true, Machine.Console: Terminal.ConsoleKind.None };
-        return Task.Run(() => _factory.Create(options.Machine, logs ? _log.ConsoleLine : null, _log.Warn));
+        return Task.Run(() => _factory.Create(options.Machine with { HostListens = true }, logs ? _log.ConsoleLine : null, _log.Warn));
     }
 
     private void OnChanged(MachineState state)

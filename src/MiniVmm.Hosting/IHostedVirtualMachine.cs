@@ -1,28 +1,8 @@
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Machine;
 
 namespace MiniVmm.Hosting;
-
-/// <summary>What a hosted machine is doing.</summary>
-public enum MachineState
-{
-    /// <summary>Not started yet, powered off, or stopped on request.</summary>
-    Stopped,
-
-    /// <summary>Being built.</summary>
-    Starting,
-    Running,
-    Paused,
-
-    /// <summary>Asked to shut down.</summary>
-    Stopping,
-
-    /// <summary>Ended by itself, and waits for its next start.</summary>
-    Restarting,
-
-    /// <summary>Ended by a failure, or could not be started, and is not started again.</summary>
-    Failed,
-}
 
 /// <summary>
 /// A machine of the host, for the application's own services:

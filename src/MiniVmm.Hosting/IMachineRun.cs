@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Machine;
 
@@ -13,12 +14,20 @@ internal interface IMachineFactory
     /// <exception cref="VmmException">It cannot be built.</exception>
     /// <exception cref="Host.SystemCallException">The host refused something.</exception>
     IMachineRun Create(MachineOptions options, Action<string>? console, Action<OptionMessage> warn);
+
+    /// <summary>Opens the control socket of that name, until it is disposed of.</summary>
+    /// <exception cref="BadInputException">Another machine has the name.</exception>
+    /// <exception cref="HostLimitException">No place for the socket, or no thread.</exception>
+    IDisposable Listen(string name, IControlledMachine machine);
 }
 
 /// <summary>One life of a machine: from its start to its end. Disposal ends it.</summary>
 internal interface IMachineRun : IAsyncDisposable
 {
     VirtualMachine? Machine { get; }
+
+    /// <summary>The machine as a control socket sees it; once it has ended, members may throw <see cref="ObjectDisposedException"/>.</summary>
+    IControlledMachine Control { get; }
 
     Task<StopReason> RunAsync(TimeSpan? timeout);
 

@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
@@ -15,8 +16,10 @@ internal sealed class KvmMachines : IMachineFactory
             options = options with { Console = ConsoleKind.Stream };
         using MachinePlan plan = MachinePlan.Create(options);
         VirtualMachine machine = VirtualMachine.Create(plan, new Milestones(), warn);
-        return new Run(machine, console is null ? Task.CompletedTask : FollowAsync(machine.OpenConsole(), console));
+        return new Run(machine, machine.AsControlled(options), console is null ? Task.CompletedTask : FollowAsync(machine.OpenConsole(), console));
     }
+
+    public IDisposable Listen(string name, IControlledMachine machine) => ControlServer.Listen(name, machine);
 
     /// <summary>Opened before the start: KVM lets nobody open the statistics of a vCPU that is in the guest.</summary>
     /// <returns>None where this kernel has none, before Linux 5.14.</returns>
@@ -43,11 +46,13 @@ internal sealed class KvmMachines : IMachineFactory
             await ConsoleLines.FollowAsync(stream, console).ConfigureAwait(false);
     }
 
-    private sealed class Run(VirtualMachine machine, Task console) : IMachineRun
+    private sealed class Run(VirtualMachine machine, IControlledMachine control, Task console) : IMachineRun
     {
         private readonly List<KvmStats> _stats = OpenStats(machine);
 
         public VirtualMachine Machine => machine;
+
+        public IControlledMachine Control => control;
 
         public Task<StopReason> RunAsync(TimeSpan? timeout) => machine.RunAsync(timeout);
 

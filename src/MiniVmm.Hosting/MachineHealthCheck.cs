@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using MiniVmm.Control;
 
 namespace MiniVmm.Hosting;
 

@@ -51,6 +51,11 @@ internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
     /// <summary>An error of the application's, in what it does when the state changes.</summary>
     public void HandlerFailed(Exception e) => HandlerFailed(_logger, name, e);
 
+    /// <summary>A command by the control socket.</summary>
+    public void CommandFailed(Exception e) => CommandFailed(_logger, name, Explain(e));
+
+    public void CannotListen(Exception e) => CannotListen(_logger, name, Explain(e));
+
     public void ConsoleLine(string line) => ConsoleLine(_console, line);
 
     [LoggerMessage(1, LogLevel.Information, "{Machine}: started")]
@@ -97,6 +102,12 @@ internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
 
     [LoggerMessage(15, LogLevel.Error, "{Machine}: failed by an error of MiniVmm")]
     private static partial void Broken(ILogger logger, string machine, Exception error);
+
+    [LoggerMessage(17, LogLevel.Error, "{Machine}: a command of minivmm ctl failed: {Problem}")]
+    private static partial void CommandFailed(ILogger logger, string machine, string problem);
+
+    [LoggerMessage(18, LogLevel.Warning, "{Machine}: minivmm ps and ctl do not see it: {Problem}")]
+    private static partial void CannotListen(ILogger logger, string machine, string problem);
 
     [LoggerMessage(16, LogLevel.Error, "{Machine}: the application failed when the state changed")]
     private static partial void HandlerFailed(ILogger logger, string machine, Exception error);

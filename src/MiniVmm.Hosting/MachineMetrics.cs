@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using MiniVmm.Control;
 
 namespace MiniVmm.Hosting;
 
@@ -95,7 +96,7 @@ internal sealed class MachineMetrics
     {
         MachineState now = machine.State;
         return Enum.GetValues<MachineState>().Select(state =>
-            new Measurement<long>(state == now ? 1 : 0, Tags(machine, ("minivmm.machine.state", Name(state)))));
+            new Measurement<long>(state == now ? 1 : 0, Tags(machine, ("minivmm.machine.state", state.Word()))));
     });
 
     private IEnumerable<Measurement<long>> Sizes(Func<MachineFigures, long?> size) => Each<long>(machine =>
@@ -113,15 +114,4 @@ internal sealed class MachineMetrics
             tags[i + 1] = new(more[i].Key, more[i].Value);
         return tags;
     }
-
-    private static string Name(MachineState state) => state switch
-    {
-        MachineState.Stopped => "stopped",
-        MachineState.Starting => "starting",
-        MachineState.Running => "running",
-        MachineState.Paused => "paused",
-        MachineState.Stopping => "stopping",
-        MachineState.Restarting => "restarting",
-        _ => "failed",
-    };
 }

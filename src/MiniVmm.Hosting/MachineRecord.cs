@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Execution;
 
 namespace MiniVmm.Hosting;

@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Execution;
 
 namespace MiniVmm.Hosting;
@@ -16,6 +17,7 @@ internal sealed class Supervision(
     private TaskCompletionSource? _wait; // while it waits for the next start
     private bool _ends;
     private bool _shutsDown;
+    private MachineState _last = MachineState.Stopped;
     private long? _pressedAt;
 
     /// <summary>Completes, and never fails, when no run follows.</summary>
@@ -60,12 +62,22 @@ internal sealed class Supervision(
     }
 
     /// <summary>Has no run follow any more. The current one goes on; a wait for the next one ends.</summary>
-    public void MakeEndFinal()
+    /// <param name="then">What the machine is afterwards: it may be about to start by another command.</param>
+    public void MakeEndFinal(MachineState then = MachineState.Stopped)
     {
         lock (_lock)
         {
-            _ends = true;
+            (_ends, _last) = (true, then);
             _wait?.TrySetResult();
+        }
+    }
+
+    private MachineState LastState
+    {
+        get
+        {
+            lock (_lock)
+                return _last;
         }
     }
 
@@ -159,7 +171,7 @@ internal sealed class Supervision(
 
             if (!await WaitAsync(_backoff.Next(ran)).ConfigureAwait(false))
             {
-                record.Change(MachineState.Stopped);
+                record.Change(LastState);
                 return null;
             }
 

@@ -54,7 +54,13 @@ internal abstract class ControlVerb
 internal sealed record VerbCall(
     IControlledMachine Machine, string MachineName, VerbArguments Arguments, HostFiles Host, TimeProvider Clock)
 {
-    /// <summary>Seconds since the guest was started; never below 0, even if the clock has been set back.</summary>
-    public double Uptime =>
-        Math.Round(Math.Max(0, (Clock.GetUtcNow() - Machine.Info.StartedAt).TotalSeconds), 3);
+    /// <summary>Seconds since the guest was started; never below 0, even if the clock has been set back. Null while it does not run.</summary>
+    public double? Uptime => Machine.Info.StartedAt is { } at
+        ? Math.Round(Math.Max(0, (Clock.GetUtcNow() - at).TotalSeconds), 3)
+        : null;
+
+    /// <summary>Who can start the machine again.</summary>
+    /// <exception cref="BadInputException">Nobody: it is a process of its own.</exception>
+    public IMachineHost MachineHost => Machine.Host ?? throw new BadInputException(
+        "it was started by 'minivmm run'; only machines of 'minivmm serve' can be started again");
 }

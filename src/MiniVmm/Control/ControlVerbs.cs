@@ -13,10 +13,12 @@ internal static class ControlVerbs
         new InfoVerb(),
         new StatsVerb(),
         new BalloonVerb(),
+        new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),
         new PowerdownVerb(),
         new StopVerb(),
+        new RestartVerb(),
     ];
 
     /// <summary>"info, stats, balloon or stop", for error messages.</summary>

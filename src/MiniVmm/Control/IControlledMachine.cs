@@ -7,8 +7,11 @@ internal interface IControlledMachine
 {
     MachineInfo Info { get; }
 
-    /// <summary>Whether the machine is paused.</summary>
-    bool IsPaused { get; }
+    /// <summary>What it does now.</summary>
+    MachineState State { get; }
+
+    /// <summary>Who can start it again; null where its process ends with it.</summary>
+    IMachineHost? Host { get; }
 
     /// <summary>The balloon as it is now; null for a machine without one.</summary>
     BalloonState? Balloon { get; }
@@ -35,12 +38,27 @@ internal interface IControlledMachine
     void Stop();
 }
 
+/// <summary>What starts a machine again, as <c>minivmm serve</c> does.</summary>
+internal interface IMachineHost
+{
+    /// <summary>How often it was started again.</summary>
+    long Restarts { get; }
+
+    /// <summary>Starts the machine, at once where it waits for a restart; without effect on one that runs.</summary>
+    /// <exception cref="VmmException">It cannot be started.</exception>
+    void Start();
+
+    /// <summary>Has the machine shut down and started again; returns as soon as that has begun.</summary>
+    /// <exception cref="VmmException">It cannot be.</exception>
+    void Restart();
+}
+
 /// <summary>What does not change while a machine runs.</summary>
 /// <param name="Kernel">The kernel's file, as the user named it.</param>
 /// <param name="Vcpus">The number of vCPUs.</param>
 /// <param name="MemoryBytes">Guest RAM, including what the balloon holds.</param>
-/// <param name="StartedAt">When the guest was started.</param>
-internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset StartedAt);
+/// <param name="StartedAt">When the guest was started; null while the machine does not run.</param>
+internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset? StartedAt);
 
 /// <summary>A balloon (virtio 1.2, section 5.5): guest RAM that the guest does not use and the host has back.</summary>
 /// <param name="TargetBytes">How much the host wants it to hold.</param>

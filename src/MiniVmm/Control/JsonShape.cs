@@ -64,23 +64,13 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         schema => schema.WriteString("type", "string"),
         (writer, value) => writer.WriteString(member, get(value)));
 
-    /// <summary>One of these words; left out if it is null.</summary>
-    public JsonShape<T> OptionalWord(string member, string[] words, Func<T, string?> get, string? about = null) => Add(
-        member,
-        about,
-        schema =>
-        {
-            schema.WriteStartArray("enum");
-            foreach (string word in words)
-                schema.WriteStringValue(word);
-            schema.WriteEndArray();
-        },
-        (writer, value) =>
-        {
-            if (get(value) is { } word)
-                writer.WriteString(member, word);
-        },
-        required: false);
+    /// <summary>One of these words.</summary>
+    public JsonShape<T> Word(string member, string[] words, Func<T, string> get, string? about = null) =>
+        Word(member, words, get, about, required: true);
+
+    /// <summary>One of these words, or left out if it is null.</summary>
+    public JsonShape<T> OptionalWord(string member, string[] words, Func<T, string?> get, string? about = null) =>
+        Word(member, words, get, about, required: false);
 
     public JsonShape<T> Flag(string member, Func<T, bool> get, string? about = null) => Add(
         member,
@@ -88,7 +78,8 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         schema => schema.WriteString("type", "boolean"),
         (writer, value) => writer.WriteBoolean(member, get(value)));
 
-    public JsonShape<T> Time(string member, Func<T, DateTimeOffset> get, string? about = null) => Add(
+    /// <summary>A point in time; left out where it is null.</summary>
+    public JsonShape<T> Time(string member, Func<T, DateTimeOffset?> get, string? about = null, bool required = true) => Add(
         member,
         about,
         schema =>
@@ -96,9 +87,15 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
             schema.WriteString("type", "string");
             schema.WriteString("format", "date-time");
         },
-        (writer, value) => writer.WriteString(member, get(value).UtcDateTime));
+        (writer, value) =>
+        {
+            if (get(value) is { } time)
+                writer.WriteString(member, time.UtcDateTime);
+        },
+        required);
 
-    public JsonShape<T> Seconds(string member, Func<T, double> get, string? about = null) => Add(
+    /// <summary>A length of time; left out where it is null.</summary>
+    public JsonShape<T> Seconds(string member, Func<T, double?> get, string? about = null, bool required = true) => Add(
         member,
         about,
         schema =>
@@ -106,7 +103,12 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
             schema.WriteString("type", "number");
             schema.WriteNumber("minimum", 0);
         },
-        (writer, value) => writer.WriteNumber(member, get(value)));
+        (writer, value) =>
+        {
+            if (get(value) is { } seconds)
+                writer.WriteNumber(member, seconds);
+        },
+        required);
 
     public JsonShape<T> Count(string member, Func<T, long> get, long minimum = 0, string? about = null) => Add(
         member,
@@ -250,6 +252,24 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         writer.WriteEndObject();
         writer.WriteBoolean("additionalProperties", false);
     }
+
+    private JsonShape<T> Word(
+        string member, string[] words, Func<T, string?> get, string? about, bool required) => Add(
+        member,
+        about,
+        schema =>
+        {
+            schema.WriteStartArray("enum");
+            foreach (string word in words)
+                schema.WriteStringValue(word);
+            schema.WriteEndArray();
+        },
+        (writer, value) =>
+        {
+            if (get(value) is { } word)
+                writer.WriteString(member, word);
+        },
+        required);
 
     private JsonShape<T> Add(
         string member, string? about, Action<Utf8JsonWriter> schema, Action<Utf8JsonWriter, T> write, bool required = true)

@@ -14,7 +14,9 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     public MachineInfo Info { get; } =
         new(options.Kernel, options.Topology.Count, machine.Backing.Length, DateTimeOffset.UtcNow);
 
-    public bool IsPaused => machine.IsPaused;
+    public MachineState State => machine.IsPaused ? MachineState.Paused : MachineState.Running;
+
+    public IMachineHost? Host => null;
 
     public BalloonState? Balloon => machine.Balloon;
 

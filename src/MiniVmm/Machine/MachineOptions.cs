@@ -56,6 +56,9 @@ public sealed record MachineOptions
     /// <summary>What <c>minivmm ps</c> and <c>ctl</c> call it; null for a machine that nobody can ask.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Whether a host of the machine has the control socket of its name, rather than the machine itself.</summary>
+    internal bool HostListens { get; init; }
+
     /// <summary>The name where it is the same at each start: what is made of it then is, too.</summary>
     public string? LastingName => Name == MachineName.Default ? null : Name;
 

@@ -92,8 +92,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             milestones.Reach("vCPUs created");
 
             // Last, so that whoever asks finds a whole machine.
-            if (options.Name is { } name)
-                _control = _core.Own(ControlServer.Listen(name, new ControlledMachine(this, options, _devices?.Balloon)));
+            if (options is { Name: { } name, HostListens: false })
+                _control = _core.Own(ControlServer.Listen(name, AsControlled(options)));
         }
         catch
         {
@@ -117,6 +117,11 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 
     /// <summary>What disks, networks and whatever else counts have counted so far; at any time.</summary>
     public IReadOnlyList<DeviceCounters> ReadDeviceCounters() => _devices?.ReadCounters() ?? [];
+
+    /// <summary>The machine as a control socket sees it, whoever's that is.</summary>
+    /// <param name="options">Those that it was built of.</param>
+    internal IControlledMachine AsControlled(MachineOptions options) =>
+        new ControlledMachine(this, options, _devices?.Balloon);
 
     /// <summary>Builds the machine; the plan can be disposed of afterwards.</summary>
     /// <param name="plan">What to build.</param>

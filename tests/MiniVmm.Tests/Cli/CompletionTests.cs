@@ -25,7 +25,7 @@ public sealed class CompletionTests
     [InlineData("minivmm run some", "some-kernel some-folder")]
     [InlineData("minivmm run --mem-path some", "some-folder")]
     [InlineData("minivmm run kernel some", "")]
-    [InlineData("minivmm ctl web st", "stats stop")]
+    [InlineData("minivmm ctl web st", "start stats stop")]
     [InlineData("minivmm ctl web balloon ", "")]
     [InlineData("minivmm bench ", "exits")]
     [InlineData("minivmm bench exits --only pio-", "pio-out pio-in")]

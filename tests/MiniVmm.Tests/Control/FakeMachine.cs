@@ -3,11 +3,12 @@ using MiniVmm.Control;
 namespace MiniVmm.Tests.Control;
 
 /// <summary>A machine that only remembers, and whose guest does what its balloon is asked for.</summary>
-internal sealed class FakeMachine : IControlledMachine
+internal sealed class FakeMachine : IControlledMachine, IMachineHost
 {
     public const ulong MiB = 1 << 20;
 
     private BalloonState? _balloon = new(0, 0);
+    private MachineState _state = MachineState.Running;
 
     public MachineInfo Info { get; init; } = new("kernels/vmlinuz", 2, 256 * MiB, DateTimeOffset.UtcNow);
 
@@ -32,6 +33,28 @@ internal sealed class FakeMachine : IControlledMachine
 
     public bool IsPaused { get; set; }
 
+    /// <summary>As last seen: with each look it comes to the next of <see cref="NextStates"/>.</summary>
+    public MachineState State
+    {
+        get
+        {
+            if (NextStates.TryDequeue(out MachineState next))
+                _state = next;
+            return IsPaused ? MachineState.Paused : _state;
+        }
+    }
+
+    public Queue<MachineState> NextStates { get; init; } = new();
+
+    /// <summary>Whether it is a host's.</summary>
+    public bool HasHost { get; init; } = true;
+
+    public IMachineHost? Host => HasHost ? this : null;
+
+    public long Restarts { get; private set; }
+
+    public int Starts { get; private set; }
+
     /// <summary>How far the guest gets at a time.</summary>
     public ulong Step { get; init; } = ulong.MaxValue;
 
@@ -46,7 +69,8 @@ internal sealed class FakeMachine : IControlledMachine
     public bool ListensToButton { get; init; } = true;
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes";
+    public string Said => $"{Balloon}, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes, "
+        + $"{Starts} starts, {Restarts} restarts";
 
     public int Pauses { get; private set; }
 
@@ -89,6 +113,10 @@ internal sealed class FakeMachine : IControlledMachine
     }
 
     public void Stop() => Stops++;
+
+    public void Start() => Starts++;
+
+    public void Restart() => Restarts++;
 
     private ulong Next(BalloonState state)
     {

@@ -18,30 +18,88 @@ public sealed class VerbOutcomeTests : IDisposable
     public void Dispose() => _runtime.Dispose();
 
     [Theory]
-    [InlineData(false, "running")]
-    [InlineData(true, "paused")]
-    public void Info_is_a_line_of_the_list_of_machines_and_the_machines_state(bool paused, string state)
+    [InlineData(MachineState.Running, "running")]
+    [InlineData(MachineState.Restarting, "restarting")]
+    public void Info_is_a_line_of_the_list_of_machines(MachineState state, string word)
     {
-        VerbOutcome outcome = Ask(new InfoVerb(), new FakeMachine { IsPaused = paused });
+        VerbOutcome outcome = Ask(new InfoVerb(), new FakeMachine { NextStates = new([state]) });
 
         AnswerTable table = Assert.Single(outcome.Tables);
         Assert.Equal(
-            ["name", "process", "vCPUs", "memory", "up", "kernel", "state"], table.Columns.Select(column => column.Title));
+            ["name", "process", "state", "vCPUs", "memory", "up", "kernel"], table.Columns.Select(column => column.Title));
         IReadOnlyList<string> row = Assert.Single(table.Rows);
-        Assert.Equal(["web", "2", "256 MiB", "kernels/vmlinuz", state], [row[0], row[2], row[3], row[5], row[6]]);
-        Assert.Equal(paused, outcome.Content.GetProperty("paused").GetBoolean());
-        AnswerTable list = InfoVerb.List([outcome.Content]);
-        Assert.Equal(row.SkipLast(1), Assert.Single(list.Rows));
-        Assert.Equal(list.Columns.Count, list.Rows[0].Count);
+        Assert.Equal(["web", word, "2", "256 MiB", "kernels/vmlinuz"], [row[0], row[2], row[3], row[4], row[6]]);
+        Assert.Equal(word, outcome.Content.GetProperty("state").GetString());
     }
 
     [Fact]
-    public void An_older_machine_does_not_say_whether_it_is_paused()
+    public void A_machine_that_does_not_run_is_not_up()
     {
-        using JsonDocument older = JsonDocument.Parse("""{"name":"web"}""");
+        FakeMachine stopped = new()
+        {
+            Info = new("kernels/vmlinuz", 2, 256 * FakeMachine.MiB, null),
+            NextStates = new([MachineState.Stopped]),
+        };
 
-        Assert.Equal(["web", "", "", "", "", ""], InfoVerb.List([older.RootElement]).Rows[0]);
+        Assert.Equal("", Assert.Single(Ask(new InfoVerb(), stopped).Tables).Rows[0][5]);
     }
+
+    [Fact]
+    public void An_older_machine_does_not_say_its_state()
+    {
+        using JsonDocument info = JsonDocument.Parse("""{"version":1,"name":"web","pid":1,"kernel":"k"}""");
+
+        AnswerTable table = InfoVerb.List([info.RootElement]);
+
+        Assert.Equal("", table.Rows[0][2]);
+        Assert.Equal(table.Columns.Count, table.Rows[0].Count);
+    }
+
+    [Fact]
+    public void A_stop_is_over_when_the_host_has_stopped_the_machine()
+    {
+        FakeMachine machine = Machine(MachineState.Running, MachineState.Stopping, MachineState.Stopped, MachineState.Running);
+
+        Assert.Null(Ask(new StopVerb(), machine).Shortfall);
+
+        Assert.Equal((1, 1), (machine.Stops, machine.NextStates.Count));
+    }
+
+    [Fact]
+    public void A_start_is_over_when_the_machine_runs()
+    {
+        FakeMachine machine = Machine(MachineState.Restarting, MachineState.Starting, MachineState.Running, MachineState.Failed);
+
+        Assert.Null(Ask(new StartVerb(), machine).Shortfall);
+
+        Assert.Equal((1, 1), (machine.Starts, machine.NextStates.Count));
+    }
+
+    [Fact]
+    public void A_restart_is_over_when_the_machine_runs_again()
+    {
+        FakeMachine machine = Machine(
+            MachineState.Running, MachineState.Starting, MachineState.Running, MachineState.Failed);
+
+        Assert.Null(Ask(new RestartVerb(), machine).Shortfall);
+
+        Assert.Equal((1, 1), (machine.Restarts, machine.NextStates.Count));
+    }
+
+    [Theory]
+    [InlineData("start")]
+    [InlineData("restart")]
+    public void A_machine_that_fails_as_soon_as_it_runs_is_reported(string verb) => Assert.Equal(
+        "the machine has failed; the log of its host says why",
+        Ask(ControlVerbs.Find(ControlVerbs.All, verb)!, Machine(MachineState.Starting, MachineState.Failed)).Shortfall);
+
+    [Theory]
+    [InlineData("start")]
+    [InlineData("restart")]
+    public void Only_a_host_can_start_a_machine_again(string verb) => Assert.Equal(
+        "machine web: it was started by 'minivmm run'; only machines of 'minivmm serve' can be started again",
+        Assert.Throws<BadInputException>(() =>
+            Ask(ControlVerbs.Find(ControlVerbs.All, verb)!, new FakeMachine { HasHost = false })).Message);
 
     [Fact]
     public void Statistics_are_tables_of_memory_devices_and_exits_by_vCPU()
@@ -193,6 +251,8 @@ public sealed class VerbOutcomeTests : IDisposable
         if (!listens)
             Assert.StartsWith("the guest does not listen to its power button", outcome.Shortfall, StringComparison.Ordinal);
     }
+
+    private static FakeMachine Machine(params IEnumerable<MachineState> states) => new() { NextStates = new(states) };
 
     private static VerbOutcome Ask(ControlVerb verb, FakeMachine machine, VerbArguments? arguments = null)
     {

@@ -1,7 +1,9 @@
 using System.Threading.Channels;
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
 using MiniVmm.Machine;
+using MiniVmm.Tests.Control;
 
 namespace MiniVmm.Tests.Hosting;
 
@@ -19,6 +21,9 @@ internal sealed class FakeMachines : IMachineFactory
     /// <summary>Each machine as it is built.</summary>
     public ValueTask<FakeRun> NextAsync() => _made.Reader.ReadAsync(TestContext.Current.CancellationToken);
 
+    /// <summary>The names that control sockets have taken.</summary>
+    public Dictionary<string, IControlledMachine> Sockets { get; } = [];
+
     public bool TryNext() => _made.Reader.TryRead(out _);
 
     public IMachineRun Create(MachineOptions options, Action<string>? console, Action<OptionMessage> warn)
@@ -28,6 +33,18 @@ internal sealed class FakeMachines : IMachineFactory
         FakeRun run = new(options, console, Listens);
         _made.Writer.TryWrite(run);
         return run;
+    }
+
+    public IDisposable Listen(string name, IControlledMachine machine)
+    {
+        if (!Sockets.TryAdd(name, machine))
+            throw new BadInputException($"{OptionName.Name.With(name)}: is taken");
+        return new Socket(() => Sockets.Remove(name));
+    }
+
+    private sealed class Socket(Action close) : IDisposable
+    {
+        public void Dispose() => close();
     }
 }
 
@@ -40,6 +57,11 @@ internal sealed class FakeRun(MachineOptions options, Action<string>? console, b
     public Action<string>? Console => console;
 
     public VirtualMachine? Machine => null;
+
+    /// <summary>What its control socket sees.</summary>
+    public FakeMachine Controlled { get; } = new();
+
+    public IControlledMachine Control => Controlled;
 
     public TimeSpan? Timeout { get; private set; }
 

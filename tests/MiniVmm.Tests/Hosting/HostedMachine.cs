@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using MiniVmm.Control;
 using MiniVmm.Hosting;
 
 namespace MiniVmm.Tests.Hosting;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
 using MiniVmm.Kvm;

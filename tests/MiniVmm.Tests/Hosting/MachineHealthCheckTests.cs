@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
 

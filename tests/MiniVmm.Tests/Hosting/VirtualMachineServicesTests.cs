@@ -4,6 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using MiniVmm.Configuration;
+using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
 using MiniVmm.Memory;

@@ -79,11 +79,11 @@ internal sealed class BalloonVerb : ControlVerb
         if (arguments.Has(Size))
         {
             ulong target = state.TargetBytes; // in whole pages
-            bool paused = state.ActualBytes != target && InfoVerb.IsPaused(client);
+            bool paused = state.ActualBytes != target && IsPaused(client);
             if (!paused)
                 (content, state) = Wait(client, content, state);
             if (state.ActualBytes != target || state.TargetBytes != target)
-                shortfall = Shortfall(target, state, paused || InfoVerb.IsPaused(client));
+                shortfall = Shortfall(target, state, paused || IsPaused(client));
         }
 
         return new VerbOutcome { Content = content, Line = $"balloon: {Describe(state)}", Shortfall = shortfall };
@@ -108,6 +108,8 @@ internal sealed class BalloonVerb : ControlVerb
 
         return (content, state);
     }
+
+    private static bool IsPaused(ControlClient client) => InfoVerb.Look(client).State == MachineState.Paused;
 
     private static BalloonState Read(ControlClient client, JsonElement content)
     {

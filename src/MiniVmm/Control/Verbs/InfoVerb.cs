@@ -6,7 +6,8 @@ namespace MiniVmm.Control.Verbs;
 /// <summary><c>info</c>: shows which machine it is.</summary>
 internal sealed class InfoVerb : ControlVerb
 {
-    private const string Paused = "paused";
+    private const string State = "state";
+    private const string Restarts = "restarts";
 
     private static readonly JsonShape<VerbCall> Shape = new JsonShape<VerbCall>("info")
         .Constant("version", ControlProtocol.Version, "The protocol's version.")
@@ -15,19 +16,20 @@ internal sealed class InfoVerb : ControlVerb
         .Text("kernel", call => call.Machine.Info.Kernel, "The kernel's file, as the user named it.")
         .Count("vcpus", call => call.Machine.Info.Vcpus, minimum: 1)
         .Bytes("memoryBytes", call => call.Machine.Info.MemoryBytes, "Guest RAM, including what the balloon holds.")
-        .Time("startedAt", call => call.Machine.Info.StartedAt)
-        .Seconds("uptimeSeconds", call => call.Uptime)
-        .Flag(Paused, call => call.Machine.IsPaused, "Whether the machine is paused.");
+        .Word(State, MachineStates.Words, call => call.Machine.State.Word(), "Of 'minivmm run' it is running or paused.")
+        .KnownCount(Restarts, call => call.Machine.Host?.Restarts, "How often its host has started it again; null without one.")
+        .Time("startedAt", call => call.Machine.Info.StartedAt, "Left out while it does not run.", required: false)
+        .Seconds("uptimeSeconds", call => call.Uptime, "Left out while it does not run.", required: false);
 
     private static readonly AnswerColumn[] Columns =
     [
-        new("name"), new("process", IsNumber: true), new("vCPUs", IsNumber: true), new("memory", IsNumber: true),
+        new("name"), new("process", IsNumber: true), new(State), new("vCPUs", IsNumber: true), new("memory", IsNumber: true),
         new("up", IsNumber: true), new("kernel"),
     ];
 
     public override string Name => "info";
 
-    public override string Help => "Show the machine's process, vCPUs, memory, uptime, kernel and state";
+    public override string Help => "Show the machine's process, state, vCPUs, memory, uptime and kernel";
 
     public override bool ChangesMachine => false;
 
@@ -43,23 +45,22 @@ internal sealed class InfoVerb : ControlVerb
         return table;
     }
 
-    /// <summary>Whether the machine is paused; an older one that does not say is taken to be running.</summary>
-    internal static bool IsPaused(ControlClient client) => new AnswerObject(client.Ask(new InfoVerb())).Flag(Paused) ?? false;
+    /// <summary>The machine as it is now.</summary>
+    internal static MachineLook Look(ControlClient client)
+    {
+        AnswerObject info = new(client.Ask(new InfoVerb()));
+        return new(MachineStates.Parse(info.Text(State)), info.Number(Restarts));
+    }
 
     internal override Action<Utf8JsonWriter> Execute(VerbCall call) => Shape.Answer(call);
 
-    private protected override IReadOnlyList<AnswerTable> Show(JsonElement content)
-    {
-        AnswerObject info = new(content);
-        AnswerTable table = new([.. Columns, new("state")]);
-        table.Add([.. Cells(info), info.Flag(Paused) switch { true => "paused", false => "running", null => "" }]);
-        return [table];
-    }
+    private protected override IReadOnlyList<AnswerTable> Show(JsonElement content) => [List([content])];
 
     private static string[] Cells(AnswerObject info) =>
     [
         info.Text("name"),
         info.Number("pid")?.ToString(CultureInfo.InvariantCulture) ?? "",
+        info.Text(State),
         info.Number("vcpus")?.ToString(CultureInfo.InvariantCulture) ?? "",
         info.Size("memoryBytes") is { } bytes ? ByteSize.Format(bytes) : "",
         info.Fraction("uptimeSeconds") is { } seconds ? AnswerObject.Duration(seconds) : "",

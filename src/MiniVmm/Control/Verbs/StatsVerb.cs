@@ -44,7 +44,7 @@ internal sealed class StatsVerb : ControlVerb
         .Inner("ksm", KsmShape, all => all.Process);
 
     private static readonly JsonShape<Statistics> Shape = new JsonShape<Statistics>("statistics")
-        .Seconds("uptimeSeconds", all => all.Call.Uptime)
+        .Seconds("uptimeSeconds", all => all.Call.Uptime ?? 0)
         .List("vcpus", VcpuShape, all => all.Machine.Vcpus, minItems: 1, about: "By index.")
         .Inner("memory", MemoryShape, all => all)
         .List("devices", DeviceShape, all => all.Machine.Devices);

@@ -5,12 +5,9 @@ namespace MiniVmm.Control.Verbs;
 /// <summary><c>stop</c>: ends the machine.</summary>
 internal sealed class StopVerb : ControlVerb
 {
-    /// <summary>How long a machine may take to end.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     public override string Name => "stop";
 
-    public override string Help => "End the machine, as SIGTERM does, and wait for its process to exit";
+    public override string Help => "End the machine, as SIGTERM does, and wait for its process to exit, or for its host to stop it";
 
     public override bool ChangesMachine => true;
 
@@ -26,9 +23,10 @@ internal sealed class StopVerb : ControlVerb
         client.Ask(this, arguments);
         return new VerbOutcome
         {
-            Shortfall = client.WaitForEnd(Patience)
-                ? null
-                : $"the machine was told to end but has not done so in {Patience.TotalSeconds} s",
+            Shortfall = StateWait.Until(client, look => look.State is MachineState.Stopped or MachineState.Failed)
+                is StateWait.End.TooLong
+                ? $"the machine was told to end but has not done so in {StateWait.Patience.TotalSeconds} s"
+                : null,
         };
     }
 }
