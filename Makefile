@@ -10,8 +10,8 @@ BINARY := $(OUT)/minivmm
 SERVE := $(OUT)/minivmm-serve
 GUESTS := $(OUT)/guests
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
-LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm
-SAMPLES := add-two-numbers own-device boot-many
+LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm MiniVmm.Configuration MiniVmm.Hosting
+SAMPLES := add-two-numbers own-device boot-many hosted
 SUITES := MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Guest.Tests MiniVmm.Lab.Tests
 
 export DOTNET_NOLOGO := 1

@@ -35,6 +35,20 @@ public sealed class SampleTests : IClassFixture<UsableKvm>
         Assert.Equal(1, status);
     }
 
+    [Fact]
+    public async Task A_host_runs_kernels_as_its_services_and_tells_how_each_ended()
+    {
+        (int status, string output) = await RunAsync("hosted", Built.Guest("hello.elf"), Built.Guest("exit-code.elf"));
+
+        Assert.Equal("hello: Stopped, PowerOff\nexit-code: Stopped, DebugExit\n", WithoutLog(output));
+        Assert.Equal(0, status);
+    }
+
+    /// <summary>Without the lines of .NET's console log, which is on the same output.</summary>
+    private static string WithoutLog(string output) => string.Concat(
+        output.Split('\n').Where(line => line.StartsWith("hello: ", StringComparison.Ordinal)
+            || line.StartsWith("exit-code: ", StringComparison.Ordinal)).Select(line => line + "\n"));
+
     private static async Task<(int Status, string Output)> RunAsync(string sample, params string[] arguments)
     {
         ProcessStartInfo start = new(Built.Sample(sample), arguments) { RedirectStandardOutput = true };

@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using MiniVmm.Control;
+using MiniVmm.Execution;
+using MiniVmm.Hosting;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>Real guests as services of a .NET host.</summary>
+public sealed class HostingTests : IClassFixture<UsableKvm>
+{
+    [Fact]
+    public async Task Machines_of_a_configuration_run_and_end_each_in_its_way()
+    {
+        Lines log = new();
+        using IHost host = Build(
+            log, ("hello:Kernel", Built.Guest("hello.elf")), ("code:Kernel", Built.Guest("exit-code.elf")), ("code:Append", "21"));
+        Task[] ended = [EndOf(host, "hello"), EndOf(host, "code")];
+
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await Task.WhenAll(ended);
+
+        IHostedVirtualMachine hello = Machine(host, "hello");
+        IHostedVirtualMachine code = Machine(host, "code");
+        Assert.Equal((MachineState.Stopped, StopKind.PowerOff), (hello.State, hello.LastEnd?.Kind));
+        Assert.Equal((MachineState.Failed, new StopReason(StopKind.DebugExit, 21)), (code.State, code.LastEnd));
+        Assert.Contains("hello: ok", log.Of("MiniVmm.hello.Console"));
+        Assert.Contains("exit-code: ok", log.Of("MiniVmm.code.Console"));
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_guest_that_crashes_comes_back_by_its_policy_and_is_gone_with_the_host()
+    {
+        Lines log = new();
+        using IHost host = Build(
+            log, ("crash:Kernel", Built.Guest("crash.elf")), ("crash:Restart", "on-failure"), ("crash:RestartDelay", "0.01"),
+            ("crash:MaxRestartDelay", "0.01"));
+        IHostedVirtualMachine crash = Machine(host, "crash");
+
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => crash.Restarts >= 3);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(StopKind.Crash, crash.LastEnd?.Kind);
+        Assert.Equal(MachineState.Stopped, crash.State);
+        Assert.Null(crash.Machine);
+        Assert.InRange(
+            log.Of("MiniVmm.crash.Console").Count(line => line.StartsWith("crash: triple fault", StringComparison.Ordinal)),
+            3, int.MaxValue);
+        Assert.Contains(log.Of("MiniVmm.crash"), line => line == "crash: failed: Crash 0");
+    }
+
+    [Fact]
+    public async Task A_guest_that_spins_is_hung_until_it_is_paused_and_ends_with_the_host()
+    {
+        Lines log = new();
+        using IHost host = Build(
+            log, ("spin:Kernel", Built.Guest("crash.elf")), ("spin:Append", "hang"), ("spin:HungAfter", "0.2"));
+        IHostedVirtualMachine spin = Machine(host, "spin");
+        HealthCheckService health = host.Services.GetRequiredService<HealthCheckService>();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => log.Of("MiniVmm.spin.Console").Contains("crash: endless loop"));
+
+        await UntilAsync(async () => await CheckAsync() is (HealthStatus.Unhealthy, _));
+        Assert.StartsWith("hung: vCPU 0 has neither exited nor halted for ", (await CheckAsync()).Text, StringComparison.Ordinal);
+        await spin.PauseAsync();
+        Assert.Equal((HealthStatus.Healthy, "paused"), await CheckAsync());
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((MachineState.Stopped, StopKind.Interrupted), (spin.State, spin.LastEnd?.Kind));
+        Assert.Contains("spin: the guest does not listen to the power button and is stopped", log.Of("MiniVmm.spin"));
+
+        async Task<(HealthStatus Status, string? Text)> CheckAsync()
+        {
+            HealthReport report = await health.CheckHealthAsync(TestContext.Current.CancellationToken);
+            return (report.Entries["spin"].Status, report.Entries["spin"].Description);
+        }
+    }
+
+    private static IHost Build(Lines log, params (string Key, string Value)[] values)
+    {
+        HostApplicationBuilder builder = new(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Configuration.AddInMemoryCollection(
+            values.Select(row => KeyValuePair.Create($"VirtualMachines:{row.Key}", (string?)row.Value)));
+        builder.Services.AddVirtualMachines(builder.Configuration);
+        builder.Services.AddSingleton<ILoggerProvider>(log);
+        IHealthChecksBuilder checks = builder.Services.AddHealthChecks();
+        foreach (string name in values.Select(row => row.Key.Split(':')[0]).Distinct())
+            checks.AddVirtualMachine(name);
+        return builder.Build();
+    }
+
+    private static IHostedVirtualMachine Machine(IHost host, string name) =>
+        host.Services.GetRequiredKeyedService<IHostedVirtualMachine>(name);
+
+    private static Task EndOf(IHost host, string name)
+    {
+        TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Machine(host, name).StateChanged += (_, state) =>
+        {
+            if (state is MachineState.Stopped or MachineState.Failed)
+                ended.TrySetResult();
+        };
+        return ended.Task.WaitAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        while (!await condition())
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>A log that is kept.</summary>
+    private sealed class Lines : ILoggerProvider
+    {
+        private readonly ConcurrentQueue<(string Category, string Text)> _lines = new();
+
+        public IEnumerable<string> Of(string category) =>
+            _lines.Where(line => line.Category == category).Select(line => line.Text);
+
+        public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
+
+        public void Dispose()
+        {
+        }
+
+        private sealed class Logger(Lines lines, string category) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state)
+                where TState : notnull => null;
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(
+                LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+                Func<TState, Exception?, string> formatter) =>
+                lines._lines.Enqueue((category, formatter(state, exception)));
+        }
+    }
+}
