@@ -40,7 +40,7 @@ public sealed class BadInputTests
     [InlineData("--net", "user\nfoo", @"--net user\nfoo: ")]
     [InlineData("--net", "user,hostname=\r\n", @"hostname=\r\n is not a host name")]
     [InlineData("--disk", "no\nfile", @"--disk no\nfile: no such file")]
-    [InlineData("--name", "a\nb", @"--name a\nb: not a name")]
+    [InlineData("--name", "a\nb", @"--name a\nb: not a valid name")]
     [InlineData("--mem", "1\n2", @"--mem 1\n2: not a size")]
     [InlineData("--kernel", "\u001b[2J", @"\x1b[2J")]
     [InlineData("--no\nsuch", "1", @"--no\nsuch")]
