@@ -22,7 +22,7 @@ export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
 build: $(BINARY) $(SERVE) guests ## out/minivmm, out/minivmm-serve, and the test kernels in out/guests/
 
-run: build ## boot the bundled test kernel
+run: $(BINARY) guests ## boot the bundled test kernel
 	$(BINARY) run --smp 2 --mem 256M $(GUESTS)/hello.elf
 
 test: build samples ## every suite, Linux in the lab included
