@@ -130,7 +130,7 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     /// Tells the guest, through its kvmclock, that it was paused, so that its watchdogs do not bark (KVM_KVMCLOCK_CTRL).
     /// </summary>
     /// <returns>False where the guest has no kvmclock.</returns>
-    public bool TryTellOfPause() => KvmCall.Try(Fd, KvmIoctl.KVM_KVMCLOCK_CTRL, 0) >= 0;
+    public bool TryReportPause() => KvmCall.Try(Fd, KvmIoctl.KVM_KVMCLOCK_CTRL, 0) >= 0;
 
     /// <summary>Sends the vCPU a non-maskable interrupt.</summary>
     /// <exception cref="KvmException">The call failed.</exception>

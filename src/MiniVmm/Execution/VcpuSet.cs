@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics;
 
 namespace MiniVmm.Execution;
 
@@ -33,15 +34,16 @@ public sealed class VcpuSet : IReadOnlyList<VcpuThread>, IDisposable
     }
 
     /// <summary>Has all vCPUs come out of the guest, and waits for it.</summary>
-    /// <param name="atMost">How long each may be in a device; null for as long as it likes.</param>
+    /// <param name="atMost">How long they may be in devices; null for as long as they like.</param>
     /// <exception cref="HostLimitException">That was not enough for one; all run on.</exception>
     public void Pause(TimeSpan? atMost = null)
     {
         foreach (VcpuThread vcpu in _vcpus)
             vcpu.Pause();
+        long start = Stopwatch.GetTimestamp();
         foreach (VcpuThread vcpu in _vcpus)
         {
-            if (vcpu.WaitUntilOut(atMost))
+            if (vcpu.WaitUntilOut(atMost - Stopwatch.GetElapsedTime(start)))
                 continue;
             Resume();
             throw new HostLimitException(

@@ -46,7 +46,7 @@ internal sealed class GuestTime(KvmVm vm) : ISuspendable
         vm.SetClock(_clock);
         vm.SetPit2(_timer);
         foreach (VcpuThread vcpu in vcpus)
-            _ = vcpu.Vcpu.TryTellOfPause();
+            _ = vcpu.Vcpu.TryReportPause();
         _stands = false;
     }
 

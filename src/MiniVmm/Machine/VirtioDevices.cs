@@ -16,7 +16,7 @@ namespace MiniVmm.Machine;
 /// <summary>The virtio devices that a machine's options ask for, each opened on the host and put into its slot.</summary>
 internal sealed class VirtioDevices : IDisposable
 {
-    private readonly VirtioBay _bay;
+    private readonly VirtioWiring _wiring;
     private readonly Queue<VirtioSlot> _slots;
     private readonly List<(VirtioSlot Slot, IDeviceCounters Device)> _counting = [];
 
@@ -24,13 +24,13 @@ internal sealed class VirtioDevices : IDisposable
     /// <exception cref="Kvm.KvmException">No more files.</exception>
     public VirtioDevices(
         MachinePlan plan,
-        VirtioBay bay,
+        VirtioWiring wiring,
         GuestMemory memory,
         IPageRelease backing,
         IConsoleSink console,
         Action<OptionMessage> warn)
     {
-        _bay = bay;
+        _wiring = wiring;
         _slots = new(plan.Virtio);
         MachineOptions options = plan.Options;
         try
@@ -59,21 +59,21 @@ internal sealed class VirtioDevices : IDisposable
     public VirtioConsole? Console { get; }
 
     /// <summary>Starts the devices' threads.</summary>
-    public void Start() => _bay.Start();
+    public void Start() => _wiring.Start();
 
-    /// <inheritdoc cref="VirtioBay.Park"/>
-    public void Park() => _bay.Park();
+    /// <inheritdoc cref="VirtioWiring.Park"/>
+    public void Park() => _wiring.Park();
 
-    public void Resume() => _bay.Resume();
+    public void Resume() => _wiring.Resume();
 
-    /// <inheritdoc cref="VirtioBay.Suspendable"/>
-    public IEnumerable<ISuspendable> Suspendable => _bay.Suspendable;
+    /// <inheritdoc cref="VirtioWiring.Suspendable"/>
+    public IEnumerable<ISuspendable> Suspendable => _wiring.Suspendable;
 
     /// <summary>What the devices counted so far.</summary>
     public IReadOnlyList<DeviceCounters> ReadCounters() =>
         [.. _counting.Select(row => new DeviceCounters(row.Slot.Name, row.Device.Kind, row.Device.ReadCounters()))];
 
-    public void Dispose() => _bay.Dispose();
+    public void Dispose() => _wiring.Dispose();
 
     private static VirtioNet OpenCard(NetOptions options, string? machine, int index)
     {
@@ -85,7 +85,7 @@ internal sealed class VirtioDevices : IDisposable
     private void Add(IVirtioDevice device)
     {
         VirtioSlot slot = _slots.Dequeue();
-        _bay.Add(slot, device);
+        _wiring.Add(slot, device);
         if (device is IDeviceCounters counting)
             _counting.Add((slot, counting));
     }

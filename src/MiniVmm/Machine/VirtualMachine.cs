@@ -81,7 +81,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _serial = _pcDevices.Find<Serial16550>();
             _acpi = _pcDevices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
-                _devices = _core.Own(new VirtioDevices(plan, new VirtioBay(_core, warn), Memory, Backing, _console.Sink, warn));
+                _devices = _core.Own(new VirtioDevices(plan, new VirtioWiring(_core, warn), Memory, Backing, _console.Sink, warn));
 
             for (int i = 0; i < options.Topology.Count; i++)
             {

@@ -149,7 +149,7 @@ internal sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
     private Watched WatchSelfResetting(int fd, Action ready)
     {
         Watched watched = (Watched)Watch(fd, Readiness.Read, _ => ready());
-        watched.RestsOnFailure = false;
+        watched.IdleOnFailure = false;
         return watched;
     }
 
@@ -209,7 +209,7 @@ internal sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         catch (Exception failure) when (Failed is not null)
         {
             // Whatever it is, it is ready still, and would fail again at once.
-            if (watched.RestsOnFailure)
+            if (watched.IdleOnFailure)
                 watched.Interest = Readiness.None;
             Failed(failure);
         }
@@ -225,7 +225,7 @@ internal sealed unsafe class DeviceThread : IDeviceLoop, IDisposable
         public int Fd { get; private set; } = fd;
 
         /// <summary>Doorbells and timers do not: they are taken back before the callback.</summary>
-        public bool RestsOnFailure { get; set; } = true;
+        public bool IdleOnFailure { get; set; } = true;
 
         public Readiness Interest
         {

@@ -38,7 +38,7 @@ internal sealed class VirtioBalloon : IVirtioDevice
     private ILoopTimer? _again;
     private IReadOnlyList<Virtqueue>? _queues;
     private DescriptorChain? _chain;
-    private bool _tells; // the driver says what it takes back
+    private bool _mustTellHost; // the driver says what it takes back
     private bool _keepsPattern; // it wants free pages back as they were
     private int _statisticsQueue = NoQueue;
     private int _reportingQueue = NoQueue;
@@ -149,7 +149,7 @@ internal sealed class VirtioBalloon : IVirtioDevice
     {
         ArgumentNullException.ThrowIfNull(queues);
         BalloonFeatures taken = (BalloonFeatures)features;
-        _tells = taken.HasFlag(BalloonFeatures.MustTellHost);
+        _mustTellHost = taken.HasFlag(BalloonFeatures.MustTellHost);
         _keepsPattern = taken.HasFlag(BalloonFeatures.PagePoison);
         _queues = queues;
         _chain ??= new DescriptorChain(queues[InflateQueue].LongestChain);
@@ -268,7 +268,7 @@ internal sealed class VirtioBalloon : IVirtioDevice
     private void Move(DescriptorChain chain, bool inflate)
     {
         // A huge page is gathered over time. A driver that does not say what it takes back could be using some of it.
-        if (_pages.Gathers && !_tells)
+        if (_pages.Gathers && !_mustTellHost)
             return;
         IoCursor numbers = new(chain.Readable);
         Span<byte> number = stackalloc byte[sizeof(uint)];

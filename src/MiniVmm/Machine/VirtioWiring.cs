@@ -10,27 +10,27 @@ namespace MiniVmm.Machine;
 /// </summary>
 /// <param name="core">Where registers, doorbells and interrupts go.</param>
 /// <param name="warn">Takes a line where a device fails.</param>
-internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : IDisposable
+internal sealed class VirtioWiring(MachineCore core, Action<OptionMessage> warn) : IDisposable
 {
-    private readonly List<Bay> _bays = [];
+    private readonly List<WiredDevice> _wired = [];
 
-    /// <summary>Puts a device into its slot; it is the bay's from here on, also where this fails.</summary>
+    /// <summary>Puts a device into its slot; it is the wiring's from here on, also where this fails.</summary>
     /// <exception cref="KvmException">No more files, or KVM refuses a doorbell.</exception>
     public void Add(VirtioSlot slot, IVirtioDevice device)
     {
-        Bay bay = new(device);
-        _bays.Add(bay);
-        bay.Threads = new DeviceThreads($"virtio {slot.Name}", device);
-        bay.Interrupt = new IrqFdTrigger(core.Vm, slot.Gsi);
-        bay.Transport = new VirtioTransport(device, bay.Threads, core.Memory.Ram, new SharedLine(bay.Interrupt));
-        bay.Threads.Failed = failure =>
+        WiredDevice wired = new(device);
+        _wired.Add(wired);
+        wired.Threads = new DeviceThreads($"virtio {slot.Name}", device);
+        wired.Interrupt = new IrqFdTrigger(core.Vm, slot.Gsi);
+        wired.Transport = new VirtioTransport(device, wired.Threads, core.Memory.Ram, new SharedLine(wired.Interrupt));
+        wired.Threads.Failed = failure =>
         {
             warn($"{slot.Name} stopped, and waits for its driver to reset it: {failure.Message}");
-            bay.Transport.NeedsReset();
+            wired.Transport.NeedsReset();
         };
-        device.Attach(bay.Transport, bay.Threads.Loops);
-        bay.Registers = new VirtioMmio(bay.Transport);
-        core.Mmio.Add(bay.Registers, slot.Name, slot.Address, VirtioMmio.Length);
+        device.Attach(wired.Transport, wired.Threads.Loops);
+        wired.Registers = new VirtioMmio(wired.Transport);
+        core.Mmio.Add(wired.Registers, slot.Name, slot.Address, VirtioMmio.Length);
 
         // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
         for (int queue = 0; queue < device.QueueSizes.Count; queue++)
@@ -38,33 +38,33 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
             core.Vm.AssignIoEventFd(
                 slot.Address + VirtioMmio.QueueNotify,
                 sizeof(uint),
-                bay.Threads.Doorbell(queue).Fd,
+                wired.Threads.Doorbell(queue).Fd,
                 pio: false,
                 dataMatch: (ulong)queue);
         }
     }
 
     /// <summary>The devices behind their registers, in the order of their slots.</summary>
-    public IEnumerable<ISuspendable> Suspendable => _bays.Select(bay => bay.Registers).OfType<ISuspendable>();
+    public IEnumerable<ISuspendable> Suspendable => _wired.Select(wired => wired.Registers).OfType<ISuspendable>();
 
     /// <exception cref="HostLimitException">No more threads.</exception>
     public void Start()
     {
-        foreach (Bay bay in _bays)
-            bay.Threads?.Start();
+        foreach (WiredDevice wired in _wired)
+            wired.Threads?.Start();
     }
 
     /// <summary>Waits until no device's thread is at work, and keeps it so until <see cref="Resume"/>.</summary>
     public void Park()
     {
-        foreach (Bay bay in _bays)
-            bay.Transport?.Park();
+        foreach (WiredDevice wired in _wired)
+            wired.Transport?.Park();
     }
 
     public void Resume()
     {
-        foreach (Bay bay in _bays)
-            bay.Transport?.Resume();
+        foreach (WiredDevice wired in _wired)
+            wired.Transport?.Resume();
     }
 
     /// <summary>
@@ -73,12 +73,12 @@ internal sealed class VirtioBay(MachineCore core, Action<OptionMessage> warn) : 
     /// </summary>
     public void Dispose()
     {
-        for (int i = _bays.Count - 1; i >= 0; i--)
-            _bays[i].Dispose();
-        _bays.Clear();
+        for (int i = _wired.Count - 1; i >= 0; i--)
+            _wired[i].Dispose();
+        _wired.Clear();
     }
 
-    private sealed class Bay(IVirtioDevice device) : IDisposable
+    private sealed class WiredDevice(IVirtioDevice device) : IDisposable
     {
         public DeviceThreads? Threads { get; set; }
 
