@@ -35,7 +35,7 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
         MinivmmResult json = await RunAsync("ps", "--json");
 
         Assert.Equal(["name", "db", "web"], Names(list));
-        Assert.Matches(@"(?m)^web +[0-9]+ +2 +64 MiB +[0-9:]+ +\S*crash\.elf", list.Output);
+        Assert.Matches(@"(?m)^web +[0-9]+ +running +2 +64 MiB +[0-9:]+ +\S*crash\.elf", list.Output);
         JsonArray machines = JsonNode.Parse(json.With(ExitStatus.Success).Output)!.AsArray();
         Assert.Equal(["db", "web"], machines.Select(machine => (string?)machine!["name"]));
     }
