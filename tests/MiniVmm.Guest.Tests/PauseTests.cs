@@ -88,14 +88,14 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         using MachinePlan plan = Plan("hello.elf");
         await using VirtualMachine machine = VirtualMachine.Create(plan);
         using StreamReader console = new(machine.OpenConsole());
-        machine.Pause();
+        await machine.PauseAsync();
 
         Task<StopReason> run = machine.RunAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Task<string> text = console.ReadToEndAsync(TestContext.Current.CancellationToken);
         await UntilAsync(() => machine.Vcpus[0].State == VcpuState.Paused);
         Assert.True(machine.IsPaused);
         Assert.Equal(0, machine.Vcpus[0].Statistics.Total);
-        machine.Resume();
+        await machine.ResumeAsync();
 
         Assert.Equal(StopKind.PowerOff, (await run).Kind);
         Assert.EndsWith("hello: ok\n", (await text).ReplaceLineEndings("\n"), StringComparison.Ordinal);
@@ -112,15 +112,15 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
 
         for (int i = 0; i < 100; i++)
         {
-            machine.Pause();
-            machine.Pause();
-            machine.Resume();
+            await machine.PauseAsync();
+            await machine.PauseAsync();
+            await machine.ResumeAsync();
         }
 
         Assert.Equal(StopKind.PowerOff, (await run).Kind);
         Assert.EndsWith("smp: ok\n", (await text).ReplaceLineEndings("\n"), StringComparison.Ordinal);
-        machine.Pause();
-        machine.Resume();
+        await machine.PauseAsync();
+        await machine.ResumeAsync();
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         await using VirtualMachine machine = VirtualMachine.Create(plan);
         await using Stream console = machine.OpenConsole();
         Task<StopReason> run = machine.RunAsync(cancellation: TestContext.Current.CancellationToken);
-        machine.Pause();
+        await machine.PauseAsync();
 
         await machine.StopAsync();
 

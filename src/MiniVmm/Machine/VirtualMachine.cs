@@ -159,15 +159,22 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     public bool IsPaused => _paused;
 
     /// <summary>
-    /// Stops the guest's time: when this returns, no vCPU is in the guest, each has finished its instruction, and the
-    /// devices' threads rest; requests that they had begun are done. Before the start it holds the guest back. From any
-    /// thread but the machine's own; without effect on a machine that is paused or has ended.
+    /// Stops the guest's time: when the task completes, no vCPU is in the guest, each has finished its instruction, and the
+    /// devices' threads are idle; requests that they had begun are done. Before the start it holds the guest back. Without
+    /// effect on a machine that is paused or has ended.
     /// </summary>
     /// <exception cref="HostLimitException">
     /// A device has held up a vCPU for seconds, as a console whose reader does not read; the machine runs on.
     /// </exception>
     /// <exception cref="KvmException">KVM does not tell the guest's time; the machine runs on.</exception>
-    public void Pause()
+    public Task PauseAsync() => Task.Run(Pause);
+
+    /// <summary>Lets the guest go on; without effect on a machine that is not paused.</summary>
+    /// <exception cref="KvmException">KVM does not take the guest's time back.</exception>
+    public Task ResumeAsync() => Task.Run(Resume);
+
+    /// <summary><see cref="PauseAsync"/>, waited for here: seconds at most.</summary>
+    internal void Pause()
     {
         lock (_pausing)
         {
@@ -179,9 +186,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>Lets the guest go on; without effect on a machine that is not paused.</summary>
-    /// <exception cref="KvmException">KVM does not take the guest's time back.</exception>
-    public void Resume()
+    /// <inheritdoc cref="ResumeAsync"/>
+    internal void Resume()
     {
         lock (_pausing)
         {
