@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -7,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using MiniVmm.Control;
 using MiniVmm.Execution;
 using MiniVmm.Hosting;
+using MiniVmm.Tests;
 
 namespace MiniVmm.Guest.Tests;
 
@@ -16,7 +16,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task Machines_of_a_configuration_run_and_end_each_in_its_way()
     {
-        Lines log = new();
+        MemoryLog log = new();
         using IHost host = Build(
             log, ("hello:Kernel", Built.Guest("hello.elf")), ("code:Kernel", Built.Guest("exit-code.elf")), ("code:Append", "21"));
         Task[] ended = [EndOf(host, "hello"), EndOf(host, "code")];
@@ -36,7 +36,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task A_guest_that_crashes_comes_back_by_its_policy_and_is_gone_with_the_host()
     {
-        Lines log = new();
+        MemoryLog log = new();
         using IHost host = Build(
             log, ("crash:Kernel", Built.Guest("crash.elf")), ("crash:Restart", "on-failure"), ("crash:RestartDelay", "0.01"),
             ("crash:MaxRestartDelay", "0.01"));
@@ -58,7 +58,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
     [Fact]
     public async Task A_guest_that_spins_is_hung_until_it_is_paused_and_ends_with_the_host()
     {
-        Lines log = new();
+        MemoryLog log = new();
         using IHost host = Build(
             log, ("spin:Kernel", Built.Guest("crash.elf")), ("spin:Append", "hang"), ("spin:HungAfter", "0.2"));
         IHostedVirtualMachine spin = Machine(host, "spin");
@@ -82,7 +82,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         }
     }
 
-    private static IHost Build(Lines log, params (string Key, string Value)[] values)
+    private static IHost Build(MemoryLog log, params (string Key, string Value)[] values)
     {
         HostApplicationBuilder builder = new(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddInMemoryCollection(
@@ -115,33 +115,5 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
     {
         while (!await condition())
             await Task.Delay(5, TestContext.Current.CancellationToken);
-    }
-
-    /// <summary>A log that is kept.</summary>
-    private sealed class Lines : ILoggerProvider
-    {
-        private readonly ConcurrentQueue<(string Category, string Text)> _lines = new();
-
-        public IEnumerable<string> Of(string category) =>
-            _lines.Where(line => line.Category == category).Select(line => line.Text);
-
-        public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
-
-        public void Dispose()
-        {
-        }
-
-        private sealed class Logger(Lines lines, string category) : ILogger
-        {
-            public IDisposable? BeginScope<TState>(TState state)
-                where TState : notnull => null;
-
-            public bool IsEnabled(LogLevel logLevel) => true;
-
-            public void Log<TState>(
-                LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-                Func<TState, Exception?, string> formatter) =>
-                lines._lines.Enqueue((category, formatter(state, exception)));
-        }
     }
 }
