@@ -176,7 +176,7 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
                 Spin(stay);
             else
                 await run;
-            stay *= 1.5; // a guest that waits for a timer comes to its end, too
+            stay *= 2; // a guest that waits for a timer comes to its end, too
             machine.Pause();
             state = Unless(run, machine.SaveState);
             ram = Ram(machine).ToArray();

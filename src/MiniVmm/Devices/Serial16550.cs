@@ -123,6 +123,7 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
     public void Restore(StateReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
+        bool raise;
         using (_lock.Hold())
         {
             _interruptEnable = reader.ReadByte();
@@ -145,9 +146,12 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
             reader.Check(toBreak <= (uint)_line.Count, $"a break at byte {toBreak} of {_line.Count}");
             _beforeBreak = (int)toBreak - 1;
 
-            // The edge that brought it up came before the state was saved.
-            _intr = Cause() != IirNone;
+            raise = _intr = Cause() != IirNone;
         }
+
+        // Once more: KVM may have had the edge on its way to the controllers when their state was saved.
+        if (raise)
+            interrupt.Trigger();
     }
 
     protected override byte ReadByte(uint offset)

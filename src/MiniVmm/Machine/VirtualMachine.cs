@@ -364,14 +364,14 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         _kvm.Dispose();
     }
 
-    /// <summary>All that has a state. Interrupt controllers before what raises interrupts, vCPUs last.</summary>
+    /// <summary>All that has a state. Controllers and local APICs before the devices, which raise interrupts anew.</summary>
     private IEnumerable<ISuspendable> Suspendable =>
     [
         new InterruptControllers(_core.Vm),
+        .. Vcpus.Select(vcpu => new VcpuRegisters(_kvm, _core.Vm, vcpu)),
         _time,
         .. _pcDevices.Suspendable,
         .. _devices?.Suspendable ?? [],
-        .. Vcpus.Select(vcpu => new VcpuRegisters(_kvm, _core.Vm, vcpu)),
     ];
 
     private void CheckPaused()

@@ -61,8 +61,12 @@ public sealed partial class VirtioTransport : ISuspendable
             Resume();
         }
 
-        // What waited in the queues, doorbells and timers of before.
+        // What waited in the queues, doorbells and timers of before; and an interrupt that was still on its way through KVM.
         RingAll();
+        if (InterruptCauses.HasFlag(InterruptCauses.UsedBuffer))
+            _vectors.QueueUsed(0);
+        if (InterruptCauses.HasFlag(InterruptCauses.ConfigurationChange))
+            _vectors.ConfigurationChanged();
     }
 
     private void RestoreParked(StateReader reader)

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Tests.Virtio;
@@ -41,6 +42,22 @@ public sealed class VirtioTransportTests : IDisposable
         _transport.ConfigurationChanged();
         _transport.NeedsReset();
         Assert.Equal(["queue 1", "configuration", "configuration"], _vectors.Raised);
+    }
+
+    [Fact]
+    public void A_cause_that_the_driver_has_not_taken_interrupts_once_more_after_a_restore()
+    {
+        _transport.QueueUsed(0);
+        _transport.ConfigurationChanged();
+        byte[] state = StateWriter.Save(_transport);
+        _transport.Acknowledge((InterruptCauses)byte.MaxValue);
+        _vectors.Raised.Clear();
+        byte[] quiet = StateWriter.Save(_transport);
+
+        StateReader.Restore(_transport, state);
+        Assert.Equal(["queue 0", "configuration"], _vectors.Raised);
+        StateReader.Restore(_transport, quiet);
+        Assert.Equal(["queue 0", "configuration"], _vectors.Raised);
     }
 
     [Fact]

@@ -6,6 +6,22 @@ namespace MiniVmm.Tests.Devices.State;
 public sealed class StateRecordTests
 {
     [Fact]
+    public void A_serial_port_whose_interrupt_may_have_been_lost_on_its_way_raises_it_again()
+    {
+        RecordingInterrupt line = new();
+        Serial16550 first = new(new RecordingSink(), new RecordingInterrupt());
+        byte[] quiet = StateWriter.Save(first);
+        first.Write(1, [0x02]); // THR-empty interrupts, of which one is due
+        byte[] waiting = StateWriter.Save(first);
+        Serial16550 second = new(new RecordingSink(), line);
+
+        StateReader.Restore(second, quiet);
+        Assert.Equal(0, line.Edges);
+        StateReader.Restore(second, waiting);
+        Assert.Equal(1, line.Edges);
+    }
+
+    [Fact]
     public void The_checksum_is_CRC_32C() => Assert.Equal(0xe306_9283u, StateRecord.Checksum("123456789"u8));
 
     [Fact]
