@@ -103,12 +103,12 @@ internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
     [LoggerMessage(15, LogLevel.Error, "{Machine}: failed by an error of MiniVmm")]
     private static partial void Broken(ILogger logger, string machine, Exception error);
 
+    [LoggerMessage(16, LogLevel.Error, "{Machine}: the application failed when the state changed")]
+    private static partial void HandlerFailed(ILogger logger, string machine, Exception error);
+
     [LoggerMessage(17, LogLevel.Error, "{Machine}: a command of minivmm ctl failed: {Problem}")]
     private static partial void CommandFailed(ILogger logger, string machine, string problem);
 
     [LoggerMessage(18, LogLevel.Warning, "{Machine}: minivmm ps and ctl do not see it: {Problem}")]
     private static partial void CannotListen(ILogger logger, string machine, string problem);
-
-    [LoggerMessage(16, LogLevel.Error, "{Machine}: the application failed when the state changed")]
-    private static partial void HandlerFailed(ILogger logger, string machine, Exception error);
 }
