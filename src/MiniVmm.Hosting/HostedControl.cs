@@ -62,9 +62,9 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
     private void Do(Func<Task> command, TimeSpan atMost)
     {
         Task done = command();
-        _ = LogFailureAsync(done);
-        if (Task.WaitAny([done], atMost) < 0 || !done.IsFaulted)
-            return;
+        Task logged = LogFailureAsync(done);
+        if (Task.WaitAny([logged], atMost) < 0 || !done.IsFaulted)
+            return; // what fails later is only logged
         throw done.Exception.InnerException switch
         {
             InvalidOperationException e => new BadInputException(e.Message, e),
