@@ -7,6 +7,7 @@ namespace MiniVmm.Lab.Tests;
 /// count must be right. What the durations are means nothing here.
 /// </summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class BenchExitsTests
 {
     private static readonly string[] Kinds =

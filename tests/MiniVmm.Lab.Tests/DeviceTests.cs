@@ -67,6 +67,7 @@ public sealed class DevicesBoot : IAsyncLifetime
 }
 
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
 {
     [Fact]

@@ -4,6 +4,7 @@ namespace MiniVmm.Lab.Tests;
 
 /// <summary>Guest memory on hugetlbfs: taken to the page, refused in words, and always given back.</summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class HugePageTests
 {
     private const int GuestMiB = 256;

@@ -63,4 +63,7 @@ public static class LabKind
 
     /// <summary>A lab without (<c>--nokvm</c>).</summary>
     public const string NoKvm = "nokvm";
+
+    /// <summary>A second trait, with a kind as its value: short tests that leave the lab as it was, and share one with other classes.</summary>
+    public const string Shared = "Shared";
 }

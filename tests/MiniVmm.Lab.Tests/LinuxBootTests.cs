@@ -37,6 +37,7 @@ public sealed class StandardBoot : IAsyncLifetime
 }
 
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed partial class LinuxBootTests(StandardBoot boot) : IClassFixture<StandardBoot>
 {
     /// <summary>

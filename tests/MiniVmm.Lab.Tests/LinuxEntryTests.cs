@@ -2,6 +2,7 @@ namespace MiniVmm.Lab.Tests;
 
 /// <summary>Other ways into the same kernel, and other processor models while at it.</summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class LinuxEntryTests
 {
     /// <summary>

@@ -1,6 +1,7 @@
 namespace MiniVmm.Lab.Tests;
 
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class LinuxMemoryTests
 {
     [Fact]

@@ -2,6 +2,7 @@ namespace MiniVmm.Lab.Tests;
 
 /// <summary>Processor topologies as Linux sees them, each with another way for the machine to end.</summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class LinuxTopologyTests
 {
     [Fact]

@@ -2,6 +2,7 @@ namespace MiniVmm.Lab.Tests;
 
 /// <summary>Linux and its ACPI power button, pressed by <c>minivmm ctl NAME powerdown</c>.</summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class PowerButtonTests
 {
     private const string Name = "lab-power-button";

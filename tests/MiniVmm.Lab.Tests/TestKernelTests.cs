@@ -2,6 +2,7 @@ namespace MiniVmm.Lab.Tests;
 
 /// <summary>The project's own kernels, on a KVM that runs supervisor code as hardware does.</summary>
 [Trait(LabKind.Trait, LabKind.Kvm)]
+[Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class TestKernelTests
 {
     [Theory]
