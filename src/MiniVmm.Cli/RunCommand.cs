@@ -109,6 +109,13 @@ internal sealed class RunCommand : DocumentedCommand
         Description = "Name shown by ps and used by ctl; unnamed machines are not listed",
     };
     private readonly Option<bool> _rng = new("--rng") { Description = "A virtio source of random numbers" };
+    private readonly Option<string> _virtio = new("--virtio")
+    {
+        HelpName = "mmio|pci",
+        Description = "Where the guest finds its virtio devices: in memory, or on a PCI bus with MSI-X",
+        DefaultValueFactory = _ => "mmio",
+    };
+    private readonly Option<bool> _pci = new("--pci") { Description = "A PCI bus even with nothing on it" };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
         Description = "Describe virtio devices on the kernel's command line too, for kernels that read no ACPI tables",
@@ -151,7 +158,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _debugcon, _disk, _net, _rng, _virtioCmdline);
+            _console, _debugcon, _disk, _net, _rng, _virtio, _virtioCmdline, _pci);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -258,7 +265,9 @@ internal sealed class RunCommand : DocumentedCommand
         (_net, OptionName.Net),
         (_balloon, OptionName.Balloon),
         (_rng, OptionName.Rng),
+        (_virtio, OptionName.Virtio),
         (_virtioCmdline, OptionName.VirtioCmdline),
+        (_pci, OptionName.Pci),
     ];
 
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch

@@ -44,6 +44,8 @@ public static class OptionTexts
                 ? options with { Nets = [.. options.Nets, net] }
                 : options,
             OptionName.Rng => options with { Rng = SwitchText.Parse(text, name) },
+            OptionName.Virtio => options with { Virtio = VirtioText.Parse(text) },
+            OptionName.Pci => options with { Pci = SwitchText.Parse(text, name) },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Name => options with { Name = MachineName.Check(text) },
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },

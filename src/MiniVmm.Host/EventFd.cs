@@ -42,6 +42,16 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
+    /// <summary>Whether the counter is above 0, which it stays.</summary>
+    public bool IsSignalled
+    {
+        get
+        {
+            pollfd poll = new() { fd = Fd, events = LibC.POLLIN };
+            return LibC.poll(&poll, 1, 0) > 0;
+        }
+    }
+
     /// <summary>Takes the counter's value and leaves 0; gives 0 at once if nothing was signalled, or waits.</summary>
     /// <exception cref="SystemCallException">The read failed.</exception>
     public ulong Read()

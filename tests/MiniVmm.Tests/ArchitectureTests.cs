@@ -35,7 +35,8 @@ public sealed partial class ArchitectureTests
         ["Network"] = [],
         ["Cpu"] = [],
         ["Devices"] = ["Memory"],
-        ["Virtio"] = ["Memory", "Devices", "Storage", "Network"],
+        ["Pci"] = ["Memory", "Devices"],
+        ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network"],
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
@@ -44,7 +45,7 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Cpu", "Devices", "Virtio", "Firmware", "Boot", "Execution", "Diagnostics",
+            "Memory", "Storage", "Network", "Cpu", "Devices", "Pci", "Virtio", "Firmware", "Boot", "Execution", "Diagnostics",
             "Control", "Terminal",
         ],
     };

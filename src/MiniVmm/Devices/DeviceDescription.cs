@@ -66,6 +66,9 @@ public sealed record DeviceSetup
     /// <summary>Its line; without effect where it has none, or an edge-triggered one.</summary>
     public ILevelInterrupt Level { get; init; } = NoInterrupt.Instance;
 
+    /// <summary>Configuration space of the PCI bus.</summary>
+    internal IPciConfiguration Pci { get; init; } = NoFunctions.Instance;
+
     /// <summary>Ends the machine.</summary>
     public required IPowerControl Power { get; init; }
 
@@ -87,6 +90,17 @@ public sealed record DeviceSetup
         }
 
         public void Trigger()
+        {
+        }
+    }
+
+    private sealed class NoFunctions : IPciConfiguration
+    {
+        public static readonly NoFunctions Instance = new();
+
+        public void Read(uint function, int register, Span<byte> data) => data.Fill(0xff);
+
+        public void Write(uint function, int register, ReadOnlySpan<byte> data)
         {
         }
     }

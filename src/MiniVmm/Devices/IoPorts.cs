@@ -51,4 +51,10 @@ public static class IoPorts
     /// <summary>Reset control register; bit 2 set resets (ACPI RESET_REG with <see cref="ResetValue"/>).</summary>
     public const ushort Reset = 0xcf9;
     public const byte ResetValue = 0x06;
+
+    /// <summary>Ports of PCI devices, above all that a PC has by custom.</summary>
+    public const ushort Pci = 0xc000;
+
+    /// <summary>How many.</summary>
+    public const int PciLength = 0x4000;
 }

@@ -4,16 +4,15 @@ namespace MiniVmm.Devices;
 
 /// <summary>
 /// PCI configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2): an address register at 0xcf8, its data window at
-/// 0xcfc, and a bus with nothing on it but its host bridge. A kernel that finds the mechanism missing calls that
-/// fatal; one that finds the bus empty goes on. The byte at 0xcf9 is the reset control, as in Intel's chipsets.
+/// 0xcfc. The byte at 0xcf9 is the reset control, as in Intel's chipsets. A kernel that finds the mechanism missing calls
+/// that fatal, and so it is there also in a machine without PCI.
 /// </summary>
-public sealed class PciConfiguration(IPowerControl power) : IBusDevice, ISuspendable
+internal sealed class PciConfiguration(IPowerControl power, IPciConfiguration functions) : IBusDevice, ISuspendable
 {
     /// <summary>Ports that the device takes: address and data.</summary>
     public const int Length = 8;
 
     private const uint Enable = 1u << 31;
-    private const uint HostBridge = 0; // bus 0, device 0, function 0
     private const ulong ResetOffset = IoPorts.Reset - IoPorts.PciConfigAddress;
     private const ulong Data = 4;
     private readonly ResetControl _reset = new(power);
@@ -40,19 +39,13 @@ public sealed class PciConfiguration(IPowerControl power) : IBusDevice, ISuspend
     public void Read(ulong offset, Span<byte> data)
     {
         if (offset == ResetOffset && data.Length == 1)
-        {
             ((IBusDevice)_reset).Read(0, data);
-        }
         else if (offset == 0 && data.Length == 4)
-        {
             BinaryPrimitives.WriteUInt32LittleEndian(data, _address);
-        }
+        else if (offset >= Data && (_address & Enable) != 0)
+            functions.Read((_address >> 8) & 0xffff, Register(offset), data);
         else
-        {
             data.Fill(0xff);
-            if (offset >= Data && (_address & Enable) != 0)
-                ReadConfiguration(offset - Data, data);
-        }
     }
 
     public void Write(ulong offset, ReadOnlySpan<byte> data)
@@ -62,21 +55,9 @@ public sealed class PciConfiguration(IPowerControl power) : IBusDevice, ISuspend
             ((IBusDevice)_reset).Write(0, data);
         else if (offset == 0 && data.Length == 4)
             _address = BinaryPrimitives.ReadUInt32LittleEndian(data);
+        else if (offset >= Data && (_address & Enable) != 0)
+            functions.Write((_address >> 8) & 0xffff, Register(offset), data);
     }
 
-    private void ReadConfiguration(ulong lane, Span<byte> data)
-    {
-        uint function = (_address >> 8) & 0xffff;
-        int register = (int)(_address & 0xfc) + (int)lane;
-        if (function != HostBridge || register + data.Length > 256)
-            return;
-
-        // The header of a host bridge that has no ranges and takes no commands.
-        Span<byte> header = stackalloc byte[256];
-        header.Clear();
-        BinaryPrimitives.WriteUInt16LittleEndian(header, 0x1b36); // Red Hat's for virtual devices
-        BinaryPrimitives.WriteUInt16LittleEndian(header[2..], 0x0008); // generic host bridge
-        BinaryPrimitives.WriteUInt16LittleEndian(header[10..], 0x0600); // class: host bridge
-        header.Slice(register, data.Length).CopyTo(data);
-    }
+    private int Register(ulong offset) => (int)(_address & 0xfc) + (int)(offset - Data);
 }

@@ -31,14 +31,15 @@ internal static class AcpiTables
     /// <param name="cpus">All processors, present or only possible.</param>
     /// <param name="devices">What the DSDT tells of besides processors; names must differ.</param>
     /// <param name="address">Guest-physical address below 4 GiB, a multiple of <see cref="Alignment"/>.</param>
+    /// <param name="pci">The PCI bus; null for none.</param>
     /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
     /// <exception cref="BadInputException">So many processors or devices that the tables take over 64 KiB.</exception>
     public static LoadSegment Build(
-        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi)
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi, PciRoot? pci = null)
     {
         ByteWriter output = new();
         output.Zeros(RsdpSize);
-        byte[] rsdp = Append(output, cpus, devices, address);
+        byte[] rsdp = Append(output, cpus, devices, pci, address);
         byte[] bytes = output.ToArray();
         rsdp.CopyTo(bytes, 0);
         return new(Name, address, bytes);
@@ -49,19 +50,20 @@ internal static class AcpiTables
     /// <param name="devices">The DSDT's devices.</param>
     /// <param name="rsdp">Address of the RSDP, a multiple of <see cref="RsdpAlignment"/>.</param>
     /// <param name="tables">Address of the tables, a multiple of <see cref="Alignment"/>.</param>
+    /// <param name="pci">The PCI bus; null for none.</param>
     /// <inheritdoc cref="Build" path="/exception"/>
     public static (LoadSegment Rsdp, LoadSegment Tables) BuildApart(
-        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong rsdp, ulong tables)
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong rsdp, ulong tables, PciRoot? pci = null)
     {
         ByteWriter output = new();
-        byte[] pointer = Append(output, cpus, devices, tables);
+        byte[] pointer = Append(output, cpus, devices, pci, tables);
         return (new("ACPI RSDP", rsdp, pointer), new(Name, tables, output.ToArray()));
     }
 
     /// <summary>Appends the tables, the first byte of <paramref name="output"/> being at an address.</summary>
     /// <returns>The RSDP.</returns>
     private static byte[] Append(
-        ByteWriter output, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address)
+        ByteWriter output, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, ulong address)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         ArgumentNullException.ThrowIfNull(devices);
@@ -69,14 +71,16 @@ internal static class AcpiTables
         if (cpus.All.Count > Room / 16)
             throw DoesNotFit(cpus);
         uint facs = Place(Fadt.BuildFacs(), FacsAlignment);
-        uint dsdt = Place(Dsdt.Build(cpus, devices), TableAlignment);
+        uint dsdt = Place(Dsdt.Build(cpus, devices, pci), TableAlignment);
         uint fadt = Place(Fadt.Build(facs, dsdt), TableAlignment);
         uint madt = Place(Madt.Build(cpus), TableAlignment);
+
+        uint[] listed = pci is null ? [fadt, madt] : [fadt, madt, Place(pci.BuildMcfg(), TableAlignment)];
 
         // The same list twice: 32-bit addresses for ACPI 1.0 kernels, 64-bit ones for all others.
         ByteWriter rsdtBody = new();
         ByteWriter xsdtBody = new();
-        foreach (uint table in (uint[])[fadt, madt])
+        foreach (uint table in listed)
         {
             rsdtBody.U32(table);
             xsdtBody.U64(table);

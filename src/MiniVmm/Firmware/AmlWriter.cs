@@ -3,10 +3,10 @@ using System.Globalization;
 namespace MiniVmm.Firmware;
 
 /// <summary>
-/// Writes ACPI Machine Language, the part of it that a machine without PCI needs (ACPI 6.5, chapter 20).
+/// Writes ACPI Machine Language, the part of it that these machines need (ACPI 6.5, chapter 20).
 /// Objects are written in the order of the calls; <see cref="Name"/> and <see cref="Return"/> want a data object next.
 /// </summary>
-internal sealed class AmlWriter
+internal sealed partial class AmlWriter
 {
     private readonly ByteWriter output = new();
 

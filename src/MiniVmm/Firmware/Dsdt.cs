@@ -5,14 +5,14 @@ namespace MiniVmm.Firmware;
 
 /// <summary>
 /// Differentiated System Description Table: how to power off, the processors, and every device that has no
-/// bus of its own to be found on. There is no PCI root, and no power button: the FADT has it.
+/// bus of its own to be found on, and the PCI bus where there is one. There is no power button: the FADT has it.
 /// </summary>
 internal static class Dsdt
 {
     /// <summary>Revision 2: AML integers have 64 bits.</summary>
     private const byte Revision = 2;
 
-    public static byte[] Build(FirmwareCpus cpus, IEnumerable<AmlDevice> devices)
+    public static byte[] Build(FirmwareCpus cpus, IEnumerable<AmlDevice> devices, PciRoot? pci = null)
     {
         AmlWriter aml = new();
         // First, and in this bare form: small kernels search the bytes for _S5_ instead of interpreting.
@@ -20,7 +20,7 @@ internal static class Dsdt
         aml.Scope(@"\_SB", systemBus =>
         {
             // A guest drops the whole table when two devices have one name.
-            HashSet<string> names = [];
+            HashSet<string> names = pci is null ? [] : ["PCI0"];
             IEnumerable<AmlDevice> processors = cpus.All.Select((cpu, uid) => Processor(uid, cpu.Present));
             foreach (AmlDevice device in processors.Concat(devices))
             {
@@ -28,6 +28,8 @@ internal static class Dsdt
                     throw new ArgumentException($"two devices are named {device.Name}", nameof(devices));
                 device.Write(systemBus);
             }
+
+            pci?.Write(systemBus);
         });
         return AcpiTable.Build("DSDT", Revision, aml.ToArray());
     }

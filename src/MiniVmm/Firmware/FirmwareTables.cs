@@ -13,7 +13,8 @@ internal sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
 /// </summary>
 /// <param name="cpus">All processors, present or only possible.</param>
 /// <param name="devices">What the DSDT tells of besides processors.</param>
-internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices)
+/// <param name="pci">The PCI bus; null for none.</param>
+internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci = null)
 {
     private static readonly GuestRange RomArea =
         new(MemoryLayout.RomArea, MemoryLayout.HighMemory - MemoryLayout.RomArea);
@@ -38,7 +39,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
 
     private ulong PlaceAcpi(LoadPlan plan)
     {
-        LoadSegment tables = AcpiTables.Build(cpus, devices);
+        LoadSegment tables = AcpiTables.Build(cpus, devices, pci: pci);
         ulong size = tables.MemorySize;
         if (plan.IsFree(tables.Range))
         {
@@ -61,7 +62,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
         plan.NoteMove(tables.Name, tables.Range, address);
         if (rsdp is { } alone && alone != address)
         {
-            (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, devices, alone, address);
+            (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, devices, alone, address, pci);
             plan.Add(pointer);
             plan.Add(rest);
             return alone;
@@ -73,14 +74,14 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
                 "only boot protocols that pass its address lead there");
         }
 
-        plan.Add(AcpiTables.Build(cpus, devices, address));
+        plan.Add(AcpiTables.Build(cpus, devices, address, pci));
         return address;
     }
 
     private MpPlace? PlaceMpTable(LoadPlan plan)
     {
         const ulong pointerSize = MpTable.PointerSize;
-        ulong tableSize = (ulong)MpTable.ConfigurationSize(cpus);
+        ulong tableSize = (ulong)MpTable.ConfigurationSize(cpus, pci);
         ulong size = pointerSize + tableSize;
         GuestRange usual = new(MemoryLayout.MpTable, size);
         ulong? whole = plan.FirstFree(UpperRomArea, size, pointerSize) ?? plan.FirstFree(Ebda, size, pointerSize);

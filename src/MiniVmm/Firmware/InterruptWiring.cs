@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using MiniVmm.Devices;
 
 namespace MiniVmm.Firmware;
@@ -48,6 +49,20 @@ internal static class InterruptWiring
 
     /// <summary>Lines that only the I/O APIC has, in the order they are given out. All are edge-triggered.</summary>
     public static IReadOnlyList<byte> IoApicLines { get; } = [16, 17, 18, 19, 20, 21, 22, 23];
+
+    /// <summary>
+    /// The four interrupt lines of the PCI bus, inputs of the I/O APIC: level-triggered, and shared by its functions. A
+    /// machine with PCI has <see cref="PciIsaLines"/> on them as well, for kernels that use the 8259s.
+    /// </summary>
+    public static ImmutableArray<byte> PciLines { get; } = [16, 17, 18, 19];
+
+    /// <summary>The line of the 8259s that each of <see cref="PciLines"/> is wired to.</summary>
+    public static ImmutableArray<byte> PciIsaLines { get; } = [5, 10, 11, 6];
+
+    /// <summary>Which of the PCI bus' lines a pin is wired to, so that the devices' first pins are spread over all.</summary>
+    /// <param name="device">0 to 31.</param>
+    /// <param name="pin">0 to 3 for INTA to INTD.</param>
+    public static int PciLineIndex(int device, int pin) => (device + pin) % PciLines.Length;
 
     /// <summary>Whether the line is level-triggered: only ACPI's is, which differs from the ISA bus.</summary>
     internal static bool IsLevel(byte irq) => irq == IoPorts.AcpiSciIrq;

@@ -20,9 +20,9 @@ internal static class MpTable
 
     private const byte SpecificationRevision = 4;
     private const int HeaderSize = 44;
-    private const byte IsaBus = 0;
+    private const byte PciBus = 0;
 
-    /// <summary>Polarity and trigger as the ISA bus has them: rising edge.</summary>
+    /// <summary>Polarity and trigger as the bus has them: ISA a rising edge, PCI a low level.</summary>
     private const ushort AsTheBus = 0;
 
     private const byte AllLocalApics = 0xff;
@@ -50,8 +50,8 @@ internal static class MpTable
         ExtInt,
     }
 
-    /// <summary>Bytes of the configuration table, which depend on nothing but the processors.</summary>
-    public static int ConfigurationSize(FirmwareCpus cpus) => Configuration(cpus, 0, 0).Length;
+    /// <summary>Bytes of the configuration table, which depend on nothing but the processors and the PCI bus.</summary>
+    public static int ConfigurationSize(FirmwareCpus cpus, PciRoot? pci = null) => Configuration(cpus, 0, 0, pci).Length;
 
     /// <summary>Pointer and table, in one piece or as two.</summary>
     /// <param name="place">Where they go.</param>
@@ -61,17 +61,19 @@ internal static class MpTable
     /// </param>
     /// <param name="signature">EAX of CPUID leaf 1: family, model, stepping.</param>
     /// <param name="features">EDX of CPUID leaf 1.</param>
-    public static IReadOnlyList<LoadSegment> Build(MpPlace place, FirmwareCpus cpus, uint signature, uint features)
+    /// <param name="pci">The PCI bus; null for none.</param>
+    public static IReadOnlyList<LoadSegment> Build(
+        MpPlace place, FirmwareCpus cpus, uint signature, uint features, PciRoot? pci = null)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         byte[] pointer = FloatingPointer(place.Table);
-        byte[] table = Configuration(cpus, signature, features);
+        byte[] table = Configuration(cpus, signature, features, pci);
         return place.IsOnePiece
             ? [new(Name, place.Pointer, (byte[])[.. pointer, .. table])]
             : [new(PointerName, place.Pointer, pointer), new(Name, place.Table, table)];
     }
 
-    private static byte[] Configuration(FirmwareCpus cpus, uint signature, uint features)
+    private static byte[] Configuration(FirmwareCpus cpus, uint signature, uint features, PciRoot? pci)
     {
         byte boot = (byte)cpus.All[0].ApicId;
         ByteWriter entries = new();
@@ -90,9 +92,11 @@ internal static class MpTable
             entries.Zeros(8);
         }
 
-        Entry(EntryType.Bus);
-        entries.U8(IsaBus);
-        entries.Ascii("ISA   ");
+        // A PCI bus has the number by which its configuration space is addressed, and so the first.
+        byte isa = pci is null ? (byte)0 : (byte)(PciBus + 1);
+        if (pci is not null)
+            Bus(PciBus, "PCI   ");
+        Bus(isa, "ISA   ");
 
         Entry(EntryType.IoApic);
         entries.U8(InterruptWiring.IoApicId);
@@ -104,12 +108,18 @@ internal static class MpTable
         {
             if (irq == InterruptWiring.CascadeIrq)
                 continue;
-            Interrupt(EntryType.IoInterrupt, InterruptType.Vectored, irq,
+            Interrupt(EntryType.IoInterrupt, InterruptType.Vectored, isa, irq,
                 InterruptWiring.IoApicId, InterruptWiring.IoApicPin(irq));
         }
 
-        Interrupt(EntryType.LocalInterrupt, InterruptType.ExtInt, 0, boot, InterruptWiring.ExtIntLint);
-        Interrupt(EntryType.LocalInterrupt, InterruptType.Nmi, 0, AllLocalApics, InterruptWiring.NmiLint);
+        foreach ((int device, int pin, byte gsi) in pci?.Interrupts ?? [])
+        {
+            Interrupt(EntryType.IoInterrupt, InterruptType.Vectored, PciBus, (byte)((device << 2) | pin),
+                InterruptWiring.IoApicId, gsi);
+        }
+
+        Interrupt(EntryType.LocalInterrupt, InterruptType.ExtInt, isa, 0, boot, InterruptWiring.ExtIntLint);
+        Interrupt(EntryType.LocalInterrupt, InterruptType.Nmi, isa, 0, AllLocalApics, InterruptWiring.NmiLint);
 
         return WithHeader(entries, count);
 
@@ -119,12 +129,19 @@ internal static class MpTable
             entries.U8((byte)type);
         }
 
-        void Interrupt(EntryType entry, InterruptType type, byte irq, byte destination, byte input)
+        void Bus(byte id, string type)
+        {
+            Entry(EntryType.Bus);
+            entries.U8(id);
+            entries.Ascii(type);
+        }
+
+        void Interrupt(EntryType entry, InterruptType type, byte bus, byte irq, byte destination, byte input)
         {
             Entry(entry);
             entries.U8((byte)type);
             entries.U16(AsTheBus);
-            entries.U8(IsaBus);
+            entries.U8(bus);
             entries.U8(irq);
             entries.U8(destination);
             entries.U8(input);

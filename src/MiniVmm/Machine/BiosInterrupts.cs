@@ -1,3 +1,4 @@
+using MiniVmm.Firmware;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Machine;
@@ -21,17 +22,21 @@ internal static class BiosInterrupts
 
     /// <summary>Puts the controllers of a new VM into that state.</summary>
     /// <exception cref="KvmException">The VM has no irqchip or PIT.</exception>
-    public static void SetUp(KvmVm vm)
+    /// <param name="vm">The VM.</param>
+    /// <param name="hasPci">Whether lines of the 8259s are those of a PCI bus, and so level-triggered.</param>
+    public static void SetUp(KvmVm vm, bool hasPci = false)
     {
-        SetPic(vm, KvmConstants.KVM_IRQCHIP_PIC_MASTER, FirstVector, FirstMask);
-        SetPic(vm, KvmConstants.KVM_IRQCHIP_PIC_SLAVE, SecondVector, SecondMask);
+        int levels = hasPci ? InterruptWiring.PciIsaLines.Sum(line => 1 << line) : 0;
+        SetPic(vm, KvmConstants.KVM_IRQCHIP_PIC_MASTER, FirstVector, FirstMask, (byte)levels);
+        SetPic(vm, KvmConstants.KVM_IRQCHIP_PIC_SLAVE, SecondVector, SecondMask, (byte)(levels >> 8));
         vm.SetPit2(Pit(vm.GetPit2()));
     }
 
     /// <summary>An 8259 after ICW1 to ICW4 for the 8086, and OCW1.</summary>
-    internal static kvm_pic_state Pic(kvm_pic_state reset, byte firstVector, byte mask)
+    internal static kvm_pic_state Pic(kvm_pic_state reset, byte firstVector, byte mask, byte levels)
     {
         kvm_pic_state state = reset;
+        state.elcr |= levels;
         state.irq_base = firstVector;
         state.imr = mask;
         state.init4 = 1;
@@ -49,10 +54,10 @@ internal static class BiosInterrupts
         return state;
     }
 
-    private static void SetPic(KvmVm vm, uint chip, byte firstVector, byte mask)
+    private static void SetPic(KvmVm vm, uint chip, byte firstVector, byte mask, byte levels)
     {
         kvm_irqchip state = vm.GetIrqChip(chip);
-        state.chip.pic = Pic(state.chip.pic, firstVector, mask);
+        state.chip.pic = Pic(state.chip.pic, firstVector, mask, levels);
         vm.SetIrqChip(state);
     }
 }

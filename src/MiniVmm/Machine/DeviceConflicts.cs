@@ -1,4 +1,5 @@
 using MiniVmm.Devices;
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
 
@@ -30,20 +31,25 @@ internal static class DeviceConflicts
     /// <param name="own">Those of one's own.</param>
     /// <param name="memory">Where RAM is.</param>
     /// <param name="virtio">The slots of virtio devices.</param>
+    /// <param name="pci">The PCI bus; null for none.</param>
     public static void Check(
         IReadOnlyList<DeviceDescription> pc,
         IReadOnlyList<DeviceDescription> own,
         GuestMemoryMap memory,
-        IReadOnlyList<VirtioSlot> virtio)
+        IReadOnlyList<VirtioSlot> virtio,
+        PciRoot? pci = null)
     {
         if (own.Count == 0)
             return;
         List<(DeviceWindow Window, string Name)> windows = [.. pc.Select(device => (device.Window, device.Name)), .. InKernel];
         windows.AddRange(memory.Ram.Select(ram => (DeviceWindow.Memory(ram.Start, ram.Length), "guest RAM")));
-        windows.AddRange(virtio.Select(slot => (DeviceWindow.Memory(slot.Address, VirtioMmio.Length), slot.Name)));
+        VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
+        windows.AddRange(mmio.Select(slot => (DeviceWindow.Memory(slot.Address, VirtioMmio.Length), slot.Name)));
         Dictionary<byte, string> lines = InKernelLines.ToDictionary(line => line, _ => "the PC's timer or second 8259");
-        foreach (VirtioSlot slot in virtio)
+        foreach (VirtioMmioSlot slot in mmio)
             lines[slot.Gsi] = slot.Name;
+        if (pci is not null)
+            AddPci(pci, windows, lines);
         foreach (DeviceDescription device in pc)
         {
             if (device.Interrupt is { } line)
@@ -61,6 +67,16 @@ internal static class DeviceConflicts
             if (!lines.TryAdd(gsi, device.Name))
                 throw new BadInputException($"{device.Name}: interrupt line {gsi} is that of {lines[gsi]}");
         }
+    }
+
+    private static void AddPci(PciRoot pci, List<(DeviceWindow Window, string Name)> windows, Dictionary<byte, string> lines)
+    {
+        const string Name = "the PCI bus";
+        windows.Add((new(IsPort: true, pci.Ports.Start, pci.Ports.Length), Name));
+        foreach (GuestRange range in (GuestRange[])[pci.ConfigurationSpace, pci.Memory, pci.HighMemory])
+            windows.Add((DeviceWindow.Memory(range.Start, range.Length), Name));
+        foreach (byte line in (byte[])[.. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines])
+            lines[line] = Name;
     }
 
     private static void CheckFits(DeviceDescription device)

@@ -14,6 +14,7 @@ public sealed class InterruptRouter
     public const uint IoApicPins = 24;
 
     private readonly SetRoutes _setRoutes;
+    private readonly bool _hasPci;
     private readonly Lock _lock = new();
     private kvm_irq_routing_entry[] _messages = []; // by GSI, ascending
 
@@ -24,9 +25,10 @@ public sealed class InterruptRouter
     {
     }
 
-    internal InterruptRouter(SetRoutes setRoutes)
+    internal InterruptRouter(SetRoutes setRoutes, bool hasPci = false)
     {
         _setRoutes = setRoutes;
+        _hasPci = hasPci;
         Commit([]);
     }
 
@@ -79,15 +81,18 @@ public sealed class InterruptRouter
     /// <summary>
     /// Each ISA line to its 8259 and to the I/O APIC, and the remaining I/O APIC pins to the GSI of their number.
     /// </summary>
-    internal static kvm_irq_routing_entry[] Pins()
+    /// <param name="hasPci">Whether lines of the 8259s are those of a PCI bus.</param>
+    internal static kvm_irq_routing_entry[] Pins(bool hasPci = false)
     {
         List<kvm_irq_routing_entry> routes = [];
         for (byte irq = 0; irq < InterruptWiring.IsaIrqs; irq++)
         {
             if (irq == InterruptWiring.CascadeIrq)
                 continue;
+            int pci = hasPci ? InterruptWiring.PciIsaLines.IndexOf(irq) : -1;
+            uint line = pci < 0 ? irq : InterruptWiring.PciLines[pci];
             routes.Add(Pin(
-                irq, irq < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE, irq % 8u));
+                line, irq < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE, irq % 8u));
             routes.Add(Pin(irq, KvmConstants.KVM_IRQCHIP_IOAPIC, InterruptWiring.IoApicPin(irq)));
         }
 
@@ -116,7 +121,7 @@ public sealed class InterruptRouter
     /// <summary>The messages are those that KVM has: a table that it refuses changes nothing.</summary>
     private void Commit(kvm_irq_routing_entry[] messages)
     {
-        _setRoutes([.. Pins(), .. messages]);
+        _setRoutes([.. Pins(_hasPci), .. messages]);
         _messages = messages;
     }
 }

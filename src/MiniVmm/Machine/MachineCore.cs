@@ -86,10 +86,12 @@ public sealed class MachineCore : IDisposable
     /// takes 0.3 ms on a new VM, and 5 ms once the controllers have registered themselves.
     /// </summary>
     /// <exception cref="KvmException">There is a vCPU already.</exception>
-    public void CreateInterruptControllers()
+    public void CreateInterruptControllers() => CreateInterruptControllers(hasPci: false);
+
+    internal void CreateInterruptControllers(bool hasPci)
     {
         Vm.CreateIrqChip();
-        _interrupts = new InterruptRouter(Vm);
+        _interrupts = new InterruptRouter(Vm.SetGsiRouting, hasPci);
     }
 
     /// <summary>An edge-triggered line as devices take it; the machine closes it.</summary>

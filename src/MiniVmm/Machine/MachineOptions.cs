@@ -83,6 +83,15 @@ public sealed record MachineOptions
     /// <summary>Tell of virtio devices on the kernel's command line, too; Linux without ACPI is told anyway.</summary>
     public bool VirtioOnCommandLine { get; init; }
 
+    /// <summary>Where the guest finds its virtio devices.</summary>
+    public VirtioBus Virtio { get; init; }
+
+    /// <summary>Have a PCI bus even if nothing is on it.</summary>
+    public bool Pci { get; init; }
+
+    /// <summary>Whether the guest is shown a PCI bus.</summary>
+    internal bool HasPci => Pci || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+
     /// <summary>Names of the virtio devices, in the order of their slots.</summary>
     public IEnumerable<string> VirtioDevices =>
     [

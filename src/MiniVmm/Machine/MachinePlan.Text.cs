@@ -22,6 +22,12 @@ public sealed partial class MachinePlan
             yield return ("CPU model", Options.Cpu.Text);
             string backing = Options.Memory.Path is { } path ? $" in {path}" : "";
             yield return ("RAM", ByteSize.Format(Memory.Size) + backing);
+            string word = "PCI";
+            foreach (VirtioPciSlot slot in Virtio.OfType<VirtioPciSlot>())
+            {
+                yield return (word, $"{slot.Slot}: {slot.Name}");
+                word = "";
+            }
         }
     }
 
@@ -30,8 +36,16 @@ public sealed partial class MachinePlan
         .Select(entry => (entry.Range, What: $"e820: {entry.Type}"))
         .Concat(Boot.Segments
             .Select(segment => (Range: new GuestRange(segment.Address, segment.MemorySize), What: $"  {segment.Name}")))
-        .Concat(Virtio.Select(slot =>
+        .Concat(Virtio.OfType<VirtioMmioSlot>().Select(slot =>
             (Range: new GuestRange(slot.Address, VirtioMmio.Length), What: $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")))
+        .Concat(PciRoot is { } pci
+            ?
+            [
+                (pci.Memory, "PCI: memory of devices"),
+                (pci.ConfigurationSpace, "PCI: configuration space"),
+                (pci.HighMemory, "PCI: memory of devices"),
+            ]
+            : Array.Empty<(GuestRange Range, string What)>())
         .OrderBy(row => row.Range.Start)
         .ThenByDescending(row => row.Range.Length);
 

@@ -3,6 +3,7 @@ using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
+using MiniVmm.Pci;
 
 namespace MiniVmm.Machine;
 
@@ -20,6 +21,7 @@ public sealed partial class MachinePlan : IDisposable
         FirmwareCpus cpus,
         IReadOnlyList<DeviceDescription> devices,
         IReadOnlyList<VirtioSlot> virtio,
+        PciRoot? pciRoot,
         IReadOnlyList<IDisposable> files)
     {
         Devices = devices;
@@ -27,6 +29,7 @@ public sealed partial class MachinePlan : IDisposable
         Boot = boot;
         Cpus = cpus;
         Virtio = virtio;
+        PciRoot = pciRoot;
         _files = files;
     }
 
@@ -46,6 +49,9 @@ public sealed partial class MachinePlan : IDisposable
     /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
     internal IReadOnlyList<VirtioSlot> Virtio { get; }
 
+    /// <summary>The PCI bus as the firmware tables tell of it; null for none.</summary>
+    internal PciRoot? PciRoot { get; }
+
     /// <summary>Reads the files and works everything out.</summary>
     /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>
     public static MachinePlan Create(MachineOptions options)
@@ -55,9 +61,16 @@ public sealed partial class MachinePlan : IDisposable
         GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices);
-        DeviceConflicts.Check(pc, options.Devices, memory, virtio);
+        PciRoot? pciRoot = options.HasPci ? Root(memory, virtio) : null;
+        DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
-        IEnumerable<AmlDevice> aml = devices.Select(AmlDevice.Of).OfType<AmlDevice>();
+        VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
+        IReadOnlyList<AmlDevice> aml =
+        [
+            .. devices.Select(AmlDevice.Of).OfType<AmlDevice>(),
+            .. mmio.Select(slot => slot.Aml),
+            .. pciRoot is null ? Array.Empty<AmlDevice>() : [pciRoot.Claim],
+        ];
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
             .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
         List<IDisposable> files = [];
@@ -71,19 +84,31 @@ public sealed partial class MachinePlan : IDisposable
                 Kernel = kernel.Memory,
                 Initrds = Read(options.Initrds, OptionName.Initrd, files),
                 Modules = Read(options.Modules, OptionName.Module, files),
-                CommandLine = VirtioSlot.IntoCommandLine(virtio, options),
+                CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
                 Memory = memory,
-                Firmware = new(cpus, [.. aml, .. virtio.Select(slot => slot.Aml)]),
+                Firmware = new(cpus, aml, pciRoot),
                 Decompression = options.Decompression,
             });
             files.Add(boot);
-            return new MachinePlan(options, boot, cpus, devices, virtio, files);
+            return new MachinePlan(options, boot, cpus, devices, virtio, pciRoot, files);
         }
         catch
         {
             files.ForEach(file => file.Dispose());
             throw;
         }
+    }
+
+    private static PciRoot Root(GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio)
+    {
+        PciWindows windows = PciWindows.Above(memory.Ram[^1].End);
+        IEnumerable<int> devices = virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.Device);
+        return new(
+            new(MemoryLayout.PciEcam, PciEcam.Length),
+            windows.Ports,
+            windows.Memory,
+            windows.HighMemory,
+            [.. devices.Distinct().Order()]);
     }
 
     private static List<BootModule> Read(IEnumerable<BootFile> modules, OptionName option, List<IDisposable> files)

@@ -108,7 +108,7 @@ internal static class PcPlatform
         devices.Add(new(
             "PCI configuration, reset control",
             DeviceWindow.Ports(IoPorts.PciConfigAddress, PciConfiguration.Length),
-            setup => new PciConfiguration(setup.Power)));
+            setup => new PciConfiguration(setup.Power, setup.Pci)));
         return devices;
     }
 }

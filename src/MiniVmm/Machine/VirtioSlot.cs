@@ -1,15 +1,36 @@
 using System.Globalization;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
+using MiniVmm.Pci;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Machine;
 
-/// <summary>Where a virtio device is found: its window, its interrupt line, and what tells the guest of both.</summary>
-/// <param name="Index">0 for the first device.</param>
+/// <summary>Where a virtio device is found.</summary>
 /// <param name="Name">For people: "disk0", "net1".</param>
+internal abstract record VirtioSlot(string Name)
+{
+    /// <summary>Gives each device the next slot of the transport that was asked for.</summary>
+    /// <exception cref="BadInputException">More devices than there is room for.</exception>
+    public static IReadOnlyList<VirtioSlot> For(MachineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Virtio == VirtioBus.Pci
+            ? [.. options.VirtioDevices.Select((name, index) => new VirtioPciSlot(name, PciSlot.Of(index)))]
+            : VirtioMmioSlot.For(options);
+    }
+}
+
+/// <summary>A function on the PCI bus, where the guest finds it by itself.</summary>
+/// <param name="Name">For people.</param>
+/// <param name="Slot">Its place.</param>
+internal sealed record VirtioPciSlot(string Name, PciSlot Slot) : VirtioSlot(Name);
+
+/// <summary>Registers in memory: its window, its interrupt line, and what tells the guest of both.</summary>
+/// <param name="Index">0 for the first device.</param>
+/// <param name="Name">For people.</param>
 /// <param name="Gsi">Its interrupt line, edge-triggered.</param>
-internal sealed record VirtioSlot(int Index, string Name, byte Gsi)
+internal sealed record VirtioMmioSlot(int Index, string Name, byte Gsi) : VirtioSlot(Name)
 {
     private static readonly string[] WithoutAcpi = ["acpi=off", "acpi=ht"];
     private static readonly string[] WithoutIoApic = ["noapic", "nolapic", "disableapic"];
@@ -35,18 +56,20 @@ internal sealed record VirtioSlot(int Index, string Name, byte Gsi)
     /// 8259s as long as there are any. Behind ACPI those come last, since a kernel with ACPI has an I/O APIC.
     /// </remarks>
     /// <exception cref="BadInputException">More devices than interrupt lines.</exception>
-    public static IReadOnlyList<VirtioSlot> For(MachineOptions options)
+    public static new IReadOnlyList<VirtioMmioSlot> For(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         string[] names = [.. options.VirtioDevices];
         bool only8259 = Says(options, WithoutIoApic);
         IEnumerable<byte> taken = options.Devices.Select(device => device.Interrupt).OfType<byte>();
+        if (options.HasPci)
+            taken = [.. taken, .. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines];
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]
             : AreNamed(options) ? [.. InterruptWiring.FreeIsaLines, .. InterruptWiring.IoApicLines]
             : [.. InterruptWiring.IoApicLines, .. InterruptWiring.FreeIsaLines];
         lines = [.. lines.Except(taken)];
         return names.Length <= lines.Length
-            ? [.. names.Select((name, index) => new VirtioSlot(index, name, lines[index]))]
+            ? [.. names.Select((name, index) => new VirtioMmioSlot(index, name, lines[index]))]
             : throw new BadInputException(
                 $"{names.Length} virtio devices: there are interrupt lines for {lines.Length}"
                 + (only8259 ? " without an I/O APIC, which the kernel's command line switches off" : "")
@@ -57,7 +80,7 @@ internal sealed record VirtioSlot(int Index, string Name, byte Gsi)
     /// The kernel's command line, with the devices in front if it has no other way to learn of them: what comes behind
     /// a "--" would be init's.
     /// </summary>
-    public static string IntoCommandLine(IReadOnlyList<VirtioSlot> slots, MachineOptions options)
+    public static string IntoCommandLine(IEnumerable<VirtioMmioSlot> slots, MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         return AreNamed(options)

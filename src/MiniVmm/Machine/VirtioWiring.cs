@@ -6,11 +6,12 @@ namespace MiniVmm.Machine;
 
 /// <summary>
 /// A machine's virtio devices, each wired to KVM: doorbells by ioeventfd, so that a notification costs no exit to user
-/// space, and the interrupt by irqfd, so that it needs no vCPU to come out.
+/// space, and interrupts by irqfd, so that they need no vCPU to come out.
 /// </summary>
 /// <param name="core">Where registers, doorbells and interrupts go.</param>
+/// <param name="pci">The PCI bus.</param>
 /// <param name="warn">Takes a line where a device fails.</param>
-internal sealed class VirtioWiring(MachineCore core, Action<OptionMessage> warn) : IDisposable
+internal sealed class VirtioWiring(MachineCore core, PciHost pci, Action<OptionMessage> warn) : IDisposable
 {
     private readonly List<WiredDevice> _wired = [];
 
@@ -20,32 +21,23 @@ internal sealed class VirtioWiring(MachineCore core, Action<OptionMessage> warn)
     {
         WiredDevice wired = new(device);
         _wired.Add(wired);
-        wired.Threads = new DeviceThreads($"virtio {slot.Name}", device);
-        wired.Interrupt = new IrqFdTrigger(core.Vm, slot.Gsi);
-        wired.Transport = new VirtioTransport(device, wired.Threads, core.Memory.Ram, new SharedLine(wired.Interrupt));
-        wired.Threads.Failed = failure =>
+        DeviceThreads threads = wired.Threads = new DeviceThreads($"virtio {slot.Name}", device);
+        IVirtioAdapter adapter = wired.Adapter = slot switch
+        {
+            VirtioPciSlot function => new VirtioPciWiring(core, pci, function, device, threads, warn),
+            VirtioMmioSlot window => new VirtioMmioWindow(core, window, device, threads),
+            _ => throw new ArgumentException($"{slot.Name}: no such slot", nameof(slot)),
+        };
+        threads.Failed = failure =>
         {
             warn($"{slot.Name} stopped, and waits for its driver to reset it: {failure.Message}");
-            wired.Transport.NeedsReset();
+            adapter.Transport.NeedsReset();
         };
-        device.Attach(wired.Transport, wired.Threads.Loops);
-        wired.Registers = new VirtioMmio(wired.Transport);
-        core.Mmio.Add(wired.Registers, slot.Name, slot.Address, VirtioMmio.Length);
-
-        // One address for all queues: the value written is the queue's number (virtio 1.2, 4.2.2).
-        for (int queue = 0; queue < device.QueueSizes.Count; queue++)
-        {
-            core.Vm.AssignIoEventFd(
-                slot.Address + VirtioMmio.QueueNotify,
-                sizeof(uint),
-                wired.Threads.Doorbell(queue).Fd,
-                pio: false,
-                dataMatch: (ulong)queue);
-        }
+        device.Attach(adapter.Transport, threads.Loops);
     }
 
     /// <summary>The devices behind their registers, in the order of their slots.</summary>
-    public IEnumerable<ISuspendable> Suspendable => _wired.Select(wired => wired.Registers).OfType<ISuspendable>();
+    public IEnumerable<ISuspendable> Suspendable => _wired.SelectMany(wired => wired.Adapter?.Suspendable ?? []);
 
     /// <exception cref="HostLimitException">No more threads.</exception>
     public void Start()
@@ -58,13 +50,13 @@ internal sealed class VirtioWiring(MachineCore core, Action<OptionMessage> warn)
     public void Park()
     {
         foreach (WiredDevice wired in _wired)
-            wired.Transport?.Park();
+            wired.Adapter?.Transport.Park();
     }
 
     public void Resume()
     {
         foreach (WiredDevice wired in _wired)
-            wired.Transport?.Resume();
+            wired.Adapter?.Transport.Resume();
     }
 
     /// <summary>
@@ -82,18 +74,14 @@ internal sealed class VirtioWiring(MachineCore core, Action<OptionMessage> warn)
     {
         public DeviceThreads? Threads { get; set; }
 
-        public IrqFdTrigger? Interrupt { get; set; }
-
-        public VirtioTransport? Transport { get; set; }
-
-        public VirtioMmio? Registers { get; set; }
+        public IVirtioAdapter? Adapter { get; set; }
 
         public void Dispose()
         {
-            Transport?.Reset();
+            Adapter?.Transport.Reset();
             Threads?.Dispose();
             device.Dispose();
-            Interrupt?.Dispose();
+            Adapter?.Dispose();
         }
     }
 }

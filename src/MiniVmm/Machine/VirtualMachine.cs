@@ -56,11 +56,11 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             Backing = _core.MapRam(options.Memory, plan.Memory);
             milestones.Reach("RAM mapped");
 
-            _core.CreateInterruptControllers();
+            _core.CreateInterruptControllers(hasPci: plan.PciRoot is not null);
 
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
             _core.Vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
-            BiosInterrupts.SetUp(_core.Vm);
+            BiosInterrupts.SetUp(_core.Vm, hasPci: plan.PciRoot is not null);
             _time = new GuestTime(_core.Vm);
             milestones.Reach("VM created");
 
@@ -68,9 +68,11 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             milestones.Reach("kernel and tables in place");
 
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
+            PciHost pci = new(_core, plan.PciRoot);
             DeviceSetup surroundings = new()
             {
                 Memory = Memory,
+                Pci = pci.Bus,
                 Map = plan.Memory,
                 Power = Lifecycle,
                 Clock = TimeProvider.System,
@@ -81,7 +83,9 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _serial = _pcDevices.Find<Serial16550>();
             _acpi = _pcDevices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
-                _devices = _core.Own(new VirtioDevices(plan, new VirtioWiring(_core, warn), Memory, Backing, _console.Sink, warn));
+                _devices = _core.Own(new VirtioDevices(
+                    plan, new VirtioWiring(_core, pci, warn), Memory, Backing, _console.Sink, warn));
+            pci.Assign();
 
             for (int i = 0; i < options.Topology.Count; i++)
             {
@@ -422,7 +426,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             Load(segment);
         if (plan.Boot.Firmware.Mp is not { } mp)
             return;
-        foreach (LoadSegment segment in MpTable.Build(mp, plan.Cpus, leaf1.Eax, leaf1.Edx))
+        foreach (LoadSegment segment in MpTable.Build(mp, plan.Cpus, leaf1.Eax, leaf1.Edx, plan.PciRoot))
             Load(segment);
     }
 

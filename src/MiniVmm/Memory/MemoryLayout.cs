@@ -89,8 +89,17 @@ public static class MemoryLayout
     /// <summary>Start of the device hole (3 GiB); RAM beyond it goes on at <see cref="HighRam"/>.</summary>
     public const ulong HoleStart = 0xc000_0000;
 
+    /// <summary>Memory of PCI devices below 4 GiB: 256 MiB, from the hole's start on, so that large BARs are aligned.</summary>
+    public const ulong PciMemory = HoleStart;
+
+    /// <summary>Bytes of <see cref="PciMemory"/>.</summary>
+    public const ulong PciMemorySize = 256 * MiB;
+
     /// <summary>First virtio-mmio window; 4 KiB each.</summary>
     public const ulong VirtioMmio = 0xd000_0000;
+
+    /// <summary>Configuration space of the PCI bus: 1 MiB, where QEMU's machines have theirs.</summary>
+    public const ulong PciEcam = 0xe000_0000;
 
     /// <summary>I/O APIC registers, at the address every PC has them.</summary>
     public const ulong IoApic = 0xfec0_0000;
@@ -106,4 +115,10 @@ public static class MemoryLayout
 
     /// <summary>RAM above the hole starts at 4 GiB.</summary>
     public const ulong HighRam = 0x1_0000_0000;
+
+    /// <summary>
+    /// Memory of PCI devices above all RAM: as much, and on such a boundary, so that it ends below 64 GiB in a machine with
+    /// up to 32 GiB and a processor of 36 address bits has all of it.
+    /// </summary>
+    public const ulong PciHighMemorySize = 32 * GiB;
 }

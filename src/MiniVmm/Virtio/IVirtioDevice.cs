@@ -60,6 +60,14 @@ public interface IVirtioDevice : ISuspendable, IDisposable
     }
 
     /// <summary>
+    /// The driver takes one queue back: what the device holds of it is forgotten, like <see cref="Reset"/> on all of
+    /// them. Nothing is in flight. For a device that keeps buffers beyond <see cref="Notify"/>.
+    /// </summary>
+    void ResetQueue(int queue)
+    {
+    }
+
+    /// <summary>
     /// Back to the state before Activate: when this returns, nothing of the queues or of guest RAM is touched any more.
     /// </summary>
     void Reset();

@@ -14,4 +14,7 @@ public enum VirtioFeatures : ulong
 
     /// <summary>VIRTIO_F_VERSION_1: not a legacy device.</summary>
     Version1 = 1UL << 32,
+
+    /// <summary>VIRTIO_F_RING_RESET: the driver can reset one queue alone.</summary>
+    RingReset = 1UL << 40,
 }

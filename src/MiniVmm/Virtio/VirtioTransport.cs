@@ -45,9 +45,12 @@ public sealed partial class VirtioTransport : IVirtioInterrupt
 
     public int QueueCount => _queues.Length;
 
+    /// <summary>What the adapter's registers add to the features.</summary>
+    internal VirtioFeatures AdapterFeatures { get; init; }
+
     /// <summary>The device's features and those of every device.</summary>
     public ulong OfferedFeatures => _device.Features
-        | (ulong)(VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex);
+        | (ulong)(VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | AdapterFeatures);
 
     /// <summary>Those that the driver takes; fixed from FEATURES_OK until a reset (3.1.1).</summary>
     public ulong DriverFeatures
@@ -89,8 +92,54 @@ public sealed partial class VirtioTransport : IVirtioInterrupt
     /// </summary>
     public void SetUp(uint queue, QueueSetup setup)
     {
-        if (queue < _setups.Length && !Has(VirtioStatus.DriverOk))
+        if (queue < _setups.Length && (!Has(VirtioStatus.DriverOk) || (CanResetQueues && !_setups[queue].IsEnabled)))
             _setups[queue] = setup;
+    }
+
+    /// <summary>
+    /// Takes one queue of a running device out of use and forgets where it was (virtio 1.2, 2.6.1); without effect where
+    /// that was not negotiated. Waits for the requests in flight.
+    /// </summary>
+    public void ResetQueue(uint queue)
+    {
+        if (queue >= _setups.Length || !CanResetQueues)
+            return;
+        Park();
+        try
+        {
+            if (_active)
+                _device.ResetQueue((int)queue);
+            _queues[queue].Disable();
+            _setups[queue] = new QueueSetup { Size = _queues[queue].MaxSize };
+        }
+        finally
+        {
+            Resume();
+        }
+    }
+
+    /// <summary>Takes a queue that was reset into use again, as it was set up meanwhile.</summary>
+    /// <returns>False where it cannot be used so: call <see cref="NeedsReset"/> outside of locks.</returns>
+    public bool TryEnableQueue(uint queue)
+    {
+        if (queue >= _setups.Length || _setups[queue].IsEnabled || !CanResetQueues)
+            return true;
+        _setups[queue].IsEnabled = true;
+        if (!_active)
+            return true;
+        _threads.Park();
+        try
+        {
+            if (!TryEnable((int)queue))
+                return false;
+        }
+        finally
+        {
+            _threads.Resume();
+        }
+
+        _threads.Ring((int)queue);
+        return true;
     }
 
     /// <summary>Has a queue looked at: a doorbell that did not come by ioeventfd.</summary>
@@ -188,6 +237,10 @@ public sealed partial class VirtioTransport : IVirtioInterrupt
         while (Interlocked.CompareExchange(ref _status, status | (int)VirtioStatus.NeedsReset, status) != status);
         ConfigurationChanged();
     }
+
+    /// <summary>Whether a queue may be reset now: negotiated, and the driver is ready.</summary>
+    private bool CanResetQueues =>
+        Has(VirtioStatus.DriverOk) && ((VirtioFeatures)_driverFeatures).HasFlag(VirtioFeatures.RingReset);
 
     private bool Has(VirtioStatus bits) => Status.HasFlag(bits);
 

@@ -143,18 +143,19 @@ public sealed class OptionTextsTests
             (OptionName.Cpu, "host"),
             (OptionName.Console, "stdio"),
             (OptionName.Debugcon, "auto"),
-            (OptionName.Decompress, "auto"));
+            (OptionName.Decompress, "auto"),
+            (OptionName.Virtio, "mmio"));
         Command run = CommandLines.Root.Subcommands.Single(command => command.Name == "run");
         string[] texts = [.. run.Options.OfType<Option<string>>().Where(option => option.HasDefaultValue)
             .Select(option => (string)option.GetDefaultValue()!).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["1", "128M", "auto", "auto", "host", "stdio"], texts);
+        Assert.Equal(["1", "128M", "auto", "auto", "host", "mmio", "stdio"], texts);
         Assert.Equal(Defaults.Topology, shown.Topology);
         Assert.Equal(Defaults.Memory, shown.Memory);
         Assert.True(shown.Cpu.Model.IsHost && Defaults.Cpu.Model.IsHost);
         Assert.Equal(
-            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression),
-            (shown.Console, shown.DebugConsole, shown.Decompression));
+            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression, Defaults.Virtio),
+            (shown.Console, shown.DebugConsole, shown.Decompression, shown.Virtio));
     }
 
     private static MachineOptions With(params (OptionName Name, string Text)[] texts) =>

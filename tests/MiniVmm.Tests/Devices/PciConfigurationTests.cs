@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
+using MiniVmm.Pci;
 
 namespace MiniVmm.Tests.Devices;
 
@@ -8,7 +9,13 @@ public sealed class PciConfigurationTests
     private readonly RecordingPower _power = new();
     private readonly PciConfiguration _pci;
 
-    public PciConfigurationTests() => _pci = new(_power);
+    public PciConfigurationTests()
+    {
+        PciDecoding decoding = new(PciWindows.None);
+        PciBus bus = new(decoding);
+        bus.Add(PciHostBridge.Slot, PciHostBridge.Create(decoding));
+        _pci = new(_power, bus);
+    }
 
     [Fact]
     public void A_kernel_finds_mechanism_1_as_Linux_probes_for_it()

@@ -24,7 +24,7 @@ public sealed class BiosInterruptsTests
     [Fact]
     public void A_8259_has_the_vector_and_the_mask_and_keeps_the_rest()
     {
-        kvm_pic_state state = BiosInterrupts.Pic(new() { elcr_mask = 0xf8, irr = 1 }, 0x70, 0x8e);
+        kvm_pic_state state = BiosInterrupts.Pic(new() { elcr_mask = 0xf8, irr = 1 }, 0x70, 0x8e, 0);
 
         Assert.Equal((0x70, 0x8e, 1, 0), (state.irq_base, state.imr, state.init4, state.init_state));
         Assert.Equal((0xf8, 1), (state.elcr_mask, state.irr));

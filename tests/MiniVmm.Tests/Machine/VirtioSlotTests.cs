@@ -5,7 +5,7 @@ namespace MiniVmm.Tests.Machine;
 
 public sealed class VirtioSlotTests
 {
-    private static readonly IReadOnlyList<VirtioSlot> Two = VirtioSlot.For(Disks(1) with { Rng = true });
+    private static readonly IReadOnlyList<VirtioMmioSlot> Two = VirtioMmioSlot.For(Disks(1) with { Rng = true });
 
     [Fact]
     public void Each_device_has_a_page_and_a_line_of_its_own()
@@ -20,7 +20,7 @@ public sealed class VirtioSlotTests
     [InlineData("acpi=off")]
     public void All_slots_differ_in_address_and_line(string line)
     {
-        IReadOnlyList<VirtioSlot> all = VirtioSlot.For(Disks(17, line));
+        IReadOnlyList<VirtioMmioSlot> all = VirtioMmioSlot.For(Disks(17, line));
 
         Assert.Equal(17, all.Select(slot => slot.Address).Distinct().Count());
         Assert.Equal(17, all.Select(slot => slot.Gsi).Distinct().Count());
@@ -33,7 +33,7 @@ public sealed class VirtioSlotTests
     [InlineData("noapic", false, 5)]
     public void A_device_that_a_command_line_names_has_a_line_that_an_8259_has(string line, bool named, int first)
     {
-        IReadOnlyList<VirtioSlot> slots = VirtioSlot.For(Disks(9, line) with { VirtioOnCommandLine = named });
+        IReadOnlyList<VirtioMmioSlot> slots = VirtioMmioSlot.For(Disks(9, line) with { VirtioOnCommandLine = named });
 
         Assert.Equal(first, slots[0].Gsi);
         Assert.Equal(first < 16, slots.All(slot => slot.Gsi < 16));
@@ -48,7 +48,7 @@ public sealed class VirtioSlotTests
     [InlineData("acpi=off noapic", 11, "11 virtio devices: there are interrupt lines for 9 without an I/O APIC, "
         + "which the kernel's command line switches off; leave out 2")]
     public void Too_many_devices_are_refused(string line, int count, string message) =>
-        Assert.Equal(message, Assert.Throws<BadInputException>(() => VirtioSlot.For(Disks(count, line))).Message);
+        Assert.Equal(message, Assert.Throws<BadInputException>(() => VirtioMmioSlot.For(Disks(count, line))).Message);
 
     [Theory]
     [InlineData("quiet", false, "quiet")]
@@ -61,7 +61,7 @@ public sealed class VirtioSlotTests
     {
         MachineOptions options = new() { Kernel = "kernel", CommandLine = line, VirtioOnCommandLine = asked };
 
-        Assert.Equal(expected, VirtioSlot.IntoCommandLine(Two, options));
+        Assert.Equal(expected, VirtioMmioSlot.IntoCommandLine(Two, options));
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class VirtioSlotTests
     {
         MachineOptions options = new() { Kernel = "kernel", CommandLine = "acpi=off" };
 
-        Assert.Equal("acpi=off", VirtioSlot.IntoCommandLine([], options));
+        Assert.Equal("acpi=off", VirtioMmioSlot.IntoCommandLine([], options));
     }
 
     private static MachineOptions Disks(int count, string line = "") => new()

@@ -92,6 +92,13 @@ internal sealed class StatisticsQueue : IDisposable
         }
     }
 
+    /// <summary>The driver takes its buffer back.</summary>
+    public void Forget()
+    {
+        lock (_lock)
+            _held = -1;
+    }
+
     public void Reset()
     {
         lock (_lock)

@@ -177,6 +177,12 @@ internal sealed class VirtioBalloon : IVirtioDevice
         }
     }
 
+    public void ResetQueue(int queue)
+    {
+        if (queue == _statisticsQueue)
+            _statistics.Forget();
+    }
+
     public string StateName => "virtio-balloon";
 
     public ushort StateVersion => 1;

@@ -77,6 +77,9 @@ internal sealed class NetPair : IDisposable
         _complained = false;
     }
 
+    /// <summary>The driver takes the receive queue back, but not the pair; while the thread is parked.</summary>
+    public void ForgetBuffers() => _receiver.Forget();
+
     /// <summary>Sets whether the pair is in use; from any thread, and takes effect a moment later.</summary>
     public void Want(bool active)
     {

@@ -90,11 +90,17 @@ internal sealed unsafe class NetReceiver : IDisposable
         _mergeable = mergeable;
     }
 
+    /// <summary>Forgets the buffers that wait here for a frame; a frame that has begun to fill them is lost.</summary>
+    public void Forget()
+    {
+        _pieceCount = _heldCount = 0;
+        _capacity = _frame = 0;
+    }
+
     public void End()
     {
         _queue = null;
-        _pieceCount = _heldCount = 0;
-        _capacity = _frame = 0;
+        Forget();
         WantsFrames = IsGone = IsBroken = false;
         _timer?.Stop();
     }

@@ -155,6 +155,12 @@ internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters
         }
     }
 
+    public void ResetQueue(int queue)
+    {
+        if (queue % 2 == 0 && queue != _controlQueue && queue / 2 < _pairs.Length)
+            _pairs[queue / 2].ForgetBuffers();
+    }
+
     public string StateName => "virtio-net";
 
     public ushort StateVersion => 1;

@@ -2,7 +2,9 @@ using System.Reflection;
 using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
+using MiniVmm.Pci;
 using MiniVmm.Storage;
+using MiniVmm.Tests.Pci;
 using MiniVmm.Tests.Storage;
 using MiniVmm.Tests.Virtio;
 using MiniVmm.Tests.Virtio.Balloon;
@@ -34,7 +36,14 @@ internal static class StateSubjects
                 (device, _) => ((AcpiPm)device).PressPowerButton()),
         [typeof(ResetControl)] = () => new BusSubject(at => new ResetControl(at.Power), 1),
         [typeof(PciConfiguration)] =
-            () => new BusSubject(at => new PciConfiguration(at.Power), PciConfiguration.Length),
+            () => new BusSubject(
+                at => new PciConfiguration(at.Power, new PciBus(new PciDecoding(PciWindows.None))), PciConfiguration.Length),
+        [typeof(MsixTable)] = () => new BusSubject(
+            _ => new MsixTable([.. Enumerable.Range(0, 3).Select(_ => new FakeMessageLine())]),
+            0x808,
+            (device, random) => ((MsixTable)device).Trigger(random.Next(3))),
+        [typeof(PciEndpoint)] = () => new PciSubject(),
+        [typeof(VirtioPci)] = () => new VirtioPciSubject(),
         [typeof(VirtioMmio)] = () => new VirtioSubject(_ => new EchoDevice(16, 8), Echo),
         [typeof(VirtioTransport)] =
             () => new VirtioSubject(_ => new EchoDevice(16, 8), Echo, driver => driver.Transport),
