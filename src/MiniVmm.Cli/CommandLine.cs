@@ -26,6 +26,7 @@ internal static class CommandLine
             new ServeCommand(),
             new PsCommand(),
             new CtlCommand(),
+            new DevicesCommand(),
             new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
             new CompletionCommand(),
             new ManCommand(),

@@ -34,8 +34,17 @@ public static unsafe partial class FileCalls
     /// <summary>Pieces that readv(2) and its like take at most (UIO_MAXIOV in linux/uio.h).</summary>
     public const int IOV_MAX = 1024;
 
+    private const int R_OK = 4;
+    private const int W_OK = 2;
+
+    /// <summary>Whether this user may read and write a file (access(2)); not where it is not there.</summary>
+    public static bool MayReadAndWrite(string path) => Access(path, R_OK | W_OK) == 0;
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);

@@ -19,7 +19,11 @@ public sealed class HostFiles(string root = "/")
 
     /// <summary>The text of a file up to <see cref="MaxFileBytes"/>; null if it cannot be read.</summary>
     /// <param name="path">An absolute path as it is on the host: <c>/proc/cpuinfo</c>.</param>
-    public string? ReadAllText(string path) => Read(path, MaxFileBytes);
+    public string? ReadAllText(string path) => ReadAllText(path, MaxFileBytes);
+
+    /// <summary>As <see cref="ReadAllText(string)"/>, for a file that may be larger.</summary>
+    /// <param name="limit">Bytes read at most; the rest is ignored.</param>
+    public string? ReadAllText(string path, int limit) => Read(path, limit);
 
     /// <summary>
     /// The first line of a file as one that can be shown (see <see cref="Printable"/>); empty if the file is; null if
@@ -44,6 +48,16 @@ public sealed class HostFiles(string root = "/")
         "1" or "Y" => true,
         _ => null,
     };
+
+    /// <summary>A symbolic link's target as it is written, which need not be there; null if it is no link.</summary>
+    public string? ReadLink(string path) =>
+        Try(() => new FileInfo(OnHost(path)).LinkTarget is { } target ? Printable(target) : null);
+
+    /// <summary>The last name of a symbolic link's target; null if it is no link.</summary>
+    public string? ReadLinkName(string path) => ReadLink(path) is { } target ? Path.GetFileName(target) : null;
+
+    /// <summary>Whether there is a file or a folder.</summary>
+    public bool Exists(string path) => Path.Exists(OnHost(path));
 
     /// <summary>Names in a folder, in ordinal order; null if it cannot be listed.</summary>
     public IReadOnlyList<string>? List(string path) =>
@@ -99,7 +113,7 @@ public sealed class HostFiles(string root = "/")
 
     // The exceptions that .NET maps errno to, for open, read and readdir: EFBIG is an ArgumentException, ECANCELED the
     // last.
-    private static T? Try<T>(Func<T> read)
+    private static T? Try<T>(Func<T?> read)
         where T : class
     {
         try

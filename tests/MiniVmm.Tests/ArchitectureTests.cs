@@ -36,6 +36,7 @@ public sealed partial class ArchitectureTests
         ["Cpu"] = [],
         ["Devices"] = ["Memory"],
         ["Pci"] = ["Memory", "Devices"],
+        ["Passthrough"] = ["Memory", "Devices", "Pci"],
         ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network"],
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
@@ -45,8 +46,8 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Cpu", "Devices", "Pci", "Virtio", "Firmware", "Boot", "Execution", "Diagnostics",
-            "Control", "Terminal",
+            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Firmware", "Boot", "Execution",
+            "Diagnostics", "Control", "Terminal",
         ],
     };
 

@@ -97,6 +97,15 @@ internal sealed class HostTree : IDisposable
         return this;
     }
 
+    /// <summary>A symbolic link, whose target need not be there.</summary>
+    public HostTree AddLink(string path, string target)
+    {
+        string link = Path.Join(_root.FullName, path);
+        Directory.CreateDirectory(Path.GetDirectoryName(link)!);
+        File.CreateSymbolicLink(link, target);
+        return this;
+    }
+
     /// <summary>The same files, each with this content.</summary>
     public HostTree FillWith(byte[] content)
     {
