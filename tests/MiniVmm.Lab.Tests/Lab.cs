@@ -64,6 +64,9 @@ public static class LabKind
     /// <summary>A lab without (<c>--nokvm</c>).</summary>
     public const string NoKvm = "nokvm";
 
+    /// <summary>A lab with /dev/kvm, an IOMMU, and devices to pass on (<c>--iommu</c>).</summary>
+    public const string Vfio = "vfio-kvm";
+
     /// <summary>A second trait, with a kind as its value: short tests that leave the lab as it was, and share one with other classes.</summary>
     public const string Shared = "Shared";
 }
