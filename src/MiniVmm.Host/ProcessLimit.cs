@@ -11,6 +11,9 @@ public static class ProcessLimit
     /// <summary>Bytes of addresses that may be mapped (ulimit -v); null for no limit.</summary>
     public static ulong? AddressSpace => Find("Max address space");
 
+    /// <summary>Bytes of memory that may be locked (ulimit -l); null for no limit.</summary>
+    public static ulong? LockedMemory => Find("Max locked memory");
+
     /// <summary><see cref="Errno.Explain"/>, with the limit that made a file too large.</summary>
     public static string Explain(int errno) => errno == Errno.EFBIG && FileSize is { } limit
         ? $"{Errno.Explain(errno)}: files may have {limit} bytes here; raise the limit (ulimit -f {limit / 1024})"
