@@ -39,6 +39,13 @@ static inline uint16_t inw(uint16_t port)
 	return value;
 }
 
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t value;
+	asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };

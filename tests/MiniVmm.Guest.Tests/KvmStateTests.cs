@@ -129,6 +129,7 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
     [InlineData("smp.elf", 2, "smp: ok\n")]
     [InlineData("timer.elf", 1, "timer: ok\n")]
     [InlineData("hello.elf", 1, "hello: ok\n")]
+    [InlineData("pci.elf", 1, "pci: ok\n")]
     public async Task A_guest_moves_from_machine_to_machine_in_the_middle_of_its_work(string kernel, int processors, string end)
     {
         (string expected, _) = await RunAsync(kernel, processors, moving: false);
@@ -152,6 +153,8 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
             Topology = new(processors, 1, 1),
             Memory = new MemoryOptions(32 * MemoryLayout.MiB),
             Console = ConsoleKind.Stream,
+            Rng = kernel == "pci.elf",
+            Virtio = VirtioBus.Pci,
         };
         StringBuilder text = new();
         byte[]? state = null;
