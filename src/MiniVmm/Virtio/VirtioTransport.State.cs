@@ -63,8 +63,12 @@ public sealed partial class VirtioTransport : ISuspendable
 
         // What waited in the queues, doorbells and timers of before; and an interrupt that was still on its way through KVM.
         RingAll();
-        if (InterruptCauses.HasFlag(InterruptCauses.UsedBuffer))
-            _vectors.QueueUsed(0);
+        for (int i = 0; i < _queues.Length && InterruptCauses.HasFlag(InterruptCauses.UsedBuffer); i++)
+        {
+            if (_queues[i].Size != 0)
+                _vectors.QueueUsed(i);
+        }
+
         if (InterruptCauses.HasFlag(InterruptCauses.ConfigurationChange))
             _vectors.ConfigurationChanged();
     }
