@@ -24,16 +24,26 @@ internal sealed class MessageLine(KvmVm vm, InterruptRouter router) : IMessageLi
 
     public void Trigger() => _event.Signal();
 
-    public void Connect(ulong address, uint data)
+    public bool TryConnect(ulong address, uint data)
     {
-        if (_gsi is null)
-            _gsi = router.AddMessage(address, data);
-        else if (address != _address || data != _data)
-            router.SetMessage(_gsi.Value, address, data);
+        try
+        {
+            if (_gsi is null)
+                _gsi = router.AddMessage(address, data);
+            else if (address != _address || data != _data)
+                router.SetMessage(_gsi.Value, address, data);
+        }
+        catch (KvmException refused) when (refused.Errno == Errno.EINVAL)
+        {
+            Disconnect(); // bits of the address that KVM has no use for
+            return false;
+        }
+
         (_address, _data) = (address, data);
         if (!_connected)
             vm.AssignIrqFd(_event.Fd, _gsi.Value);
         _connected = true;
+        return true;
     }
 
     public void Disconnect()

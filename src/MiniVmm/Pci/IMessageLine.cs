@@ -11,10 +11,11 @@ internal interface IMessageLine : IInterruptTrigger, IDisposable
     /// <summary>Whether edges have come while it was not connected.</summary>
     bool IsPending { get; }
 
-    /// <summary>Sends this message from now on.</summary>
+    /// <summary>Sends this message from now on; of an impossible one nothing is sent, and the line is not connected.</summary>
     /// <param name="address">Message address (SDM vol. 3, 11.11.1).</param>
     /// <param name="data">Message data (11.11.2).</param>
-    void Connect(ulong address, uint data);
+    /// <returns>Whether there is such a message.</returns>
+    bool TryConnect(ulong address, uint data);
 
     /// <summary>Holds messages back; none comes after this returns.</summary>
     void Disconnect();

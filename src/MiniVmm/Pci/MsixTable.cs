@@ -17,6 +17,10 @@ internal sealed class MsixTable : IBusDevice, ISuspendable, IDisposable
     private const int DataOffset = 8;
     private const int ControlOffset = 12;
     private const byte Masked = 1;
+
+    // A message is a write to the local APICs' addresses (SDM vol. 3, 11.11.1); one to RAM would be no interrupt.
+    private const ulong AddressMask = 0xfff0_0000;
+    private const ulong LocalApics = 0xfee0_0000;
     private readonly IMessageLine[] _lines;
     private readonly byte[] _entries;
     private readonly bool[] _connected;
@@ -167,12 +171,12 @@ internal sealed class MsixTable : IBusDevice, ISuspendable, IDisposable
     private void Update(int vector, bool moved)
     {
         Span<byte> entry = Entry(vector);
-        bool connect = _enabled && !_functionMasked && (entry[ControlOffset] & Masked) == 0;
+        ulong address = BinaryPrimitives.ReadUInt64LittleEndian(entry[AddressOffset..]);
+        bool connect = _enabled && !_functionMasked && (entry[ControlOffset] & Masked) == 0
+            && (address & AddressMask) == LocalApics;
         if (connect && (moved || !_connected[vector]))
         {
-            _lines[vector].Connect(
-                BinaryPrimitives.ReadUInt64LittleEndian(entry[AddressOffset..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(entry[DataOffset..]));
+            connect = _lines[vector].TryConnect(address, BinaryPrimitives.ReadUInt32LittleEndian(entry[DataOffset..]));
         }
         else if (!connect && _connected[vector])
         {

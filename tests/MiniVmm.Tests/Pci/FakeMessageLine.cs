@@ -22,13 +22,22 @@ internal sealed class FakeMessageLine : IMessageLine
             IsPending = true;
     }
 
-    public void Connect(ulong address, uint data)
+    public bool TryConnect(ulong address, uint data)
     {
+        if (address >> 32 != 0)
+        {
+            Disconnect();
+            return false;
+        }
+
         _message = (address, data);
-        if (!IsPending)
-            return;
-        IsPending = false;
-        Trigger();
+        if (IsPending)
+        {
+            IsPending = false;
+            Trigger();
+        }
+
+        return true;
     }
 
     public void Disconnect() => _message = null;

@@ -56,10 +56,29 @@ public sealed class MsixTableTests : IDisposable
         Assert.Equal([(0xfee0_0000UL, 0x30u), (0xfee0_2000UL, 0x31u)], _lines[0].Sent);
     }
 
+    [Theory]
+    [InlineData(0x0000_0000UL)]
+    [InlineData(0x0010_0000UL)] // RAM
+    [InlineData(0x1_fee0_0000UL)] // which the fake KVM refuses
+    public void A_message_to_elsewhere_is_not_sent(ulong address)
+    {
+        _table.SetControl(enabled: true, functionMasked: false);
+        SetMessage(0, 0xfee0_0000, 0x30);
+        Mask(0, masked: false);
+        SetMessage(0, address, 0x31);
+        _table.Trigger(0);
+        Assert.Equal((0, 1UL), (_lines[0].Sent.Count, Pending(0)));
+
+        SetMessage(0, 0xfee0_0000, 0x32);
+        Assert.Equal((0xfee0_0000UL, 0x31u), Assert.Single(_lines[0].Sent)); // the data comes after the address
+    }
+
     [Fact]
     public void The_functions_mask_holds_all_of_them_back()
     {
         _table.SetControl(enabled: true, functionMasked: true);
+        SetMessage(0, 0xfee0_0000, 0x30);
+        SetMessage(1, 0xfee0_0000, 0x31);
         Mask(0, masked: false);
         Mask(1, masked: false);
         _table.Trigger(0);
