@@ -48,8 +48,8 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string> _mem = new("--mem", "-m")
     {
-        HelpName = "SIZE",
-        Description = "Guest RAM; K, M, G or T, a bare number is MiB",
+        HelpName = "SIZE[,max=SIZE]",
+        Description = "Guest RAM; K, M, G or T, a bare number is MiB; up to max of it can come later ('minivmm ctl')",
         DefaultValueFactory = _ => "128M",
     };
     private readonly Option<string?> _memPath = new("--mem-path")
@@ -239,8 +239,8 @@ internal sealed class RunCommand : DocumentedCommand
                 options = options.With(name, token.Value);
         }
 
-        // A balloon that nobody can size is of little use.
-        return options is { Balloon: not null, Name: null } ? options with { Name = MachineName.Default } : options;
+        // A balloon that nobody can size is of little use, and so is memory that nobody can plug.
+        return options is { Name: null } and ({ Balloon: not null } or { Memory.Max: not null }) ? options with { Name = MachineName.Default } : options;
     }
 
     /// <summary>The options that the library reads, in the order in which their mistakes are reported.</summary>

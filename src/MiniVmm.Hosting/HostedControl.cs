@@ -25,6 +25,10 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
 
     public long Restarts => machine.Restarts;
 
+    public ulong MemoryBytes => machine.Record.Run?.Control.MemoryBytes ?? options.Memory.Size;
+
+    public MemoryState? Memory => Running.Memory;
+
     public BalloonState? Balloon => Running.Balloon;
 
     private IControlledMachine Running => machine.Record.Run?.Control ?? throw NotRunning();
@@ -32,6 +36,8 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
     public MachineStatistics ReadStatistics() => Running.ReadStatistics();
 
     public void SetBalloon(ulong bytes) => Running.SetBalloon(bytes);
+
+    public void SetMemory(ulong bytes) => Running.SetMemory(bytes);
 
     public void Pause() => Do(Live(machine.PauseAsync), LongestAnswer);
 

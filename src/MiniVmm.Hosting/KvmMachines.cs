@@ -91,7 +91,7 @@ internal sealed class KvmMachines : IMachineFactory
                 Devices = machine.ReadDeviceCounters()
                     .SelectMany(device => device.Counters.Select(row => (Key: (device.Name, row.Key), row.Value)))
                     .ToDictionary(row => row.Key, row => row.Value),
-                MemoryBytes = machine.Backing.Length,
+                MemoryBytes = machine.PluggableMemory?.ActualBytes ?? machine.Backing.Length,
                 Balloon = machine.Balloon,
             };
         }

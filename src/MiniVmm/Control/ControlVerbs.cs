@@ -13,6 +13,7 @@ internal static class ControlVerbs
         new InfoVerb(),
         new StatsVerb(),
         new BalloonVerb(),
+        new MemoryVerb(),
         new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),

@@ -13,6 +13,12 @@ internal interface IControlledMachine
     /// <summary>Who can start it again; null where its process ends with it.</summary>
     IMachineHost? Host { get; }
 
+    /// <summary>Guest RAM as it is now, including what the balloon holds.</summary>
+    ulong MemoryBytes { get; }
+
+    /// <summary>Guest RAM and what it may be; null for a machine that has all of it at the start.</summary>
+    MemoryState? Memory { get; }
+
     /// <summary>The balloon as it is now; null for a machine without one.</summary>
     BalloonState? Balloon { get; }
 
@@ -23,6 +29,11 @@ internal interface IControlledMachine
     /// <param name="bytes">At most <see cref="MachineInfo.MemoryBytes"/>; rounded down to whole pages of 4 KiB.</param>
     /// <remarks>Only called if <see cref="Balloon"/> is not null.</remarks>
     void SetBalloon(ulong bytes);
+
+    /// <summary>Asks the guest to have this much RAM in all; returns at once.</summary>
+    /// <param name="bytes">As <see cref="MemoryState.Check"/> has it; rounded down to whole blocks.</param>
+    /// <remarks>Only called if <see cref="Memory"/> is not null.</remarks>
+    void SetMemory(ulong bytes);
 
     /// <summary>Pauses the machine; when it returns, no vCPU is in the guest. Does nothing if it is already paused.</summary>
     void Pause();
@@ -56,7 +67,7 @@ internal interface IMachineHost
 /// <summary>What does not change while a machine runs.</summary>
 /// <param name="Kernel">The kernel's file, as the user named it.</param>
 /// <param name="Vcpus">The number of vCPUs.</param>
-/// <param name="MemoryBytes">Guest RAM, including what the balloon holds.</param>
+/// <param name="MemoryBytes">Guest RAM at the start, including what the balloon holds.</param>
 /// <param name="StartedAt">When the guest was started; null while the machine does not run.</param>
 internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset? StartedAt);
 
@@ -64,6 +75,31 @@ internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, 
 /// <param name="TargetBytes">How much the host wants it to hold.</param>
 /// <param name="ActualBytes">How much the guest has put into it so far.</param>
 public sealed record BalloonState(ulong TargetBytes, ulong ActualBytes);
+
+/// <summary>Guest RAM that comes and goes (virtio 1.2, section 5.15), with what the guest started with.</summary>
+/// <param name="StartBytes">What it started with, and always has.</param>
+/// <param name="MaxBytes">The most it can have.</param>
+/// <param name="TargetBytes">How much it is to have.</param>
+/// <param name="ActualBytes">How much it has now.</param>
+public sealed record MemoryState(ulong StartBytes, ulong MaxBytes, ulong TargetBytes, ulong ActualBytes)
+{
+    /// <summary>Refuses what the guest cannot have.</summary>
+    /// <exception cref="BadInputException">Less than it started with, or more than the most.</exception>
+    internal void Check(ulong bytes)
+    {
+        if (bytes < StartBytes)
+        {
+            throw new BadInputException($"{ByteSize.Format(bytes)} is less than the guest started with, "
+                + $"{ByteSize.Format(StartBytes)}: that stays; a balloon can take of it");
+        }
+
+        if (bytes > MaxBytes)
+        {
+            throw new BadInputException($"{ByteSize.Format(bytes)} is more than the guest can get, {ByteSize.Format(MaxBytes)}; "
+                + "start it with a larger max");
+        }
+    }
+}
 
 /// <summary>What a machine's parts have counted since its start.</summary>
 internal sealed record MachineStatistics

@@ -18,6 +18,10 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public IMachineHost? Host => null;
 
+    public ulong MemoryBytes => machine.PluggableMemory?.ActualBytes ?? Info.MemoryBytes;
+
+    public MemoryState? Memory => machine.PluggableMemory;
+
     public BalloonState? Balloon => machine.Balloon;
 
     public MachineStatistics ReadStatistics() => new()
@@ -34,6 +38,8 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     };
 
     public void SetBalloon(ulong bytes) => balloon?.SetTarget(bytes);
+
+    public void SetMemory(ulong bytes) => machine.SetMemory(bytes);
 
     public void Pause() => machine.Pause();
 

@@ -43,6 +43,8 @@ internal static class DeviceConflicts
             return;
         List<(DeviceWindow Window, string Name)> windows = [.. pc.Select(device => (device.Window, device.Name)), .. InKernel];
         windows.AddRange(memory.Ram.Select(ram => (DeviceWindow.Memory(ram.Start, ram.Length), "guest RAM")));
+        if (memory.Pluggable is { Range: var more })
+            windows.Add((DeviceWindow.Memory(more.Start, more.Length), "RAM that comes"));
         VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
         windows.AddRange(mmio.Select(slot => (DeviceWindow.Memory(slot.Address, VirtioMmio.Length), slot.Name)));
         Dictionary<byte, string> lines = InKernelLines.ToDictionary(line => line, _ => "the PC's timer or second 8259");

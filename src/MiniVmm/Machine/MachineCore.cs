@@ -75,6 +75,17 @@ public sealed class MachineCore : IDisposable
     /// <exception cref="HostLimitException">The host cannot give that much.</exception>
     public RamBacking MapRam(ulong size) => MapRam(new MemoryOptions(size), new GuestMemoryMap(size));
 
+    /// <summary>Reserves what RAM that comes later needs on the host, and nothing more; the machine frees it.</summary>
+    /// <param name="options">What RAM is made of.</param>
+    /// <param name="region">Where it will be.</param>
+    /// <param name="warn">Takes a line where the host refuses a block.</param>
+    /// <exception cref="HostLimitException">The host has no such addresses.</exception>
+    internal PluggableRam ReserveRam(MemoryOptions options, PluggableRegion region, Action<OptionMessage> warn)
+    {
+        Memory.Pluggable = region;
+        return new PluggableRam(Memory, region, Own(RamBacking.Reserve(options, region.Range.Length)), warn);
+    }
+
     /// <summary>Lets APIC ids have 32 bits, in routes and in messages; before the first vCPU.</summary>
     /// <exception cref="KvmException">This KVM cannot.</exception>
     public void EnableX2Apic() => Vm.EnableCapability(

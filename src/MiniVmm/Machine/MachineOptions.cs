@@ -100,5 +100,6 @@ public sealed record MachineOptions
         .. Console == ConsoleKind.Virtio ? ["console"] : Array.Empty<string>(),
         .. Balloon is not null ? ["balloon"] : Array.Empty<string>(),
         .. Rng ? ["rng"] : Array.Empty<string>(),
+        .. Memory.IsPluggable ? ["mem"] : Array.Empty<string>(),
     ];
 }

@@ -22,6 +22,12 @@ public sealed partial class MachinePlan
             yield return ("CPU model", Options.Cpu.Text);
             string backing = Options.Memory.Path is { } path ? $" in {path}" : "";
             yield return ("RAM", ByteSize.Format(Memory.Size) + backing);
+            if (Memory.Pluggable is { } region)
+            {
+                yield return ("", $"up to {ByteSize.Format(Memory.Size + region.MostBytes)}, in blocks of "
+                    + $"{ByteSize.Format(region.BlockSize)}");
+            }
+
             string word = "PCI";
             foreach (VirtioPciSlot slot in Virtio.OfType<VirtioPciSlot>())
             {
@@ -38,6 +44,7 @@ public sealed partial class MachinePlan
             .Select(segment => (Range: new GuestRange(segment.Address, segment.MemorySize), What: $"  {segment.Name}")))
         .Concat(Virtio.OfType<VirtioMmioSlot>().Select(slot =>
             (Range: new GuestRange(slot.Address, VirtioMmio.Length), What: $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")))
+        .Concat(Memory.Pluggable is { } region ? [(region.Range, "virtio-mem: RAM that comes")] : [])
         .Concat(PciRoot is { } pci
             ?
             [

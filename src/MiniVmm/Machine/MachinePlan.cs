@@ -58,7 +58,7 @@ public sealed partial class MachinePlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         PinList.RequireOneFor(options.Topology.Count, options.Pin);
-        GuestMemoryMap memory = new(RamBacking.RoundedSize(options.Memory));
+        GuestMemoryMap memory = GuestMemoryMap.Of(options.Memory);
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio) : null;
@@ -101,7 +101,7 @@ public sealed partial class MachinePlan : IDisposable
 
     private static PciRoot Root(GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio)
     {
-        PciWindows windows = PciWindows.Above(memory.Ram[^1].End);
+        PciWindows windows = PciWindows.Above(memory.End);
         IEnumerable<int> devices = virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.Device);
         return new(
             new(MemoryLayout.PciEcam, PciEcam.Length),

@@ -29,14 +29,21 @@ internal static class PhysicalAddresses
         int theirs = Bits(host);
         int bits = Math.Min(ours, theirs);
         ulong limit = 1UL << bits;
-        ulong end = memory.Ram.Max(range => range.End);
-        if (end <= limit)
+        if (memory.End <= limit)
             return;
         const ulong Hole = MemoryLayout.HighRam - MemoryLayout.HoleStart;
         ulong most = limit > MemoryLayout.HighRam ? limit - Hole : Math.Min(limit, MemoryLayout.HoleStart);
         OptionMessage whose = "this host";
         if (ours < theirs)
             whose = $"{OptionName.Cpu.With(cpu)}";
+        if (memory.Pluggable is { } region && memory.Ram[^1].End <= limit)
+        {
+            OptionMessage reach = $"{OptionName.Mem}: with max={ByteSize.Format(memory.Size + region.MostBytes)}, RAM could come "
+                + $"up to 0x{memory.End:x}; {whose} has {bits} physical address bits, which end at 0x{limit:x}; give a smaller max";
+            throw ours < theirs ? new BadInputException($"{reach}, or another {OptionName.Cpu}") : new HostLimitException(reach);
+        }
+
+        ulong end = memory.Ram[^1].End;
         OptionMessage problem =
             $"{OptionName.Mem.With(ByteSize.Format(memory.Size))}: RAM would end at 0x{end:x}, since {ByteSize.Format(Hole)} "
             + $"below 4 GiB is kept for devices; {whose} has {bits} physical address bits, which end at 0x{limit:x}; give at "

@@ -8,6 +8,7 @@ using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
 using MiniVmm.Virtio.Block;
 using MiniVmm.Virtio.Console;
+using MiniVmm.Virtio.Mem;
 using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
 
@@ -27,6 +28,7 @@ internal sealed class VirtioDevices : IDisposable
         VirtioWiring wiring,
         GuestMemory memory,
         IPageRelease backing,
+        MemoryBlocks? blocks,
         IConsoleSink console,
         Action<OptionMessage> warn)
     {
@@ -46,6 +48,8 @@ internal sealed class VirtioDevices : IDisposable
                 Add(Balloon = new VirtioBalloon(balloon, memory, backing, warn));
             if (options.Rng)
                 Add(new VirtioRng());
+            if (blocks is not null)
+                Add(Mem = new VirtioMem(blocks));
         }
         catch
         {
@@ -57,6 +61,8 @@ internal sealed class VirtioDevices : IDisposable
     public VirtioBalloon? Balloon { get; }
 
     public VirtioConsole? Console { get; }
+
+    public VirtioMem? Mem { get; }
 
     /// <summary>Starts the devices' threads.</summary>
     public void Start() => _wiring.Start();

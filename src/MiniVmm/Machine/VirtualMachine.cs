@@ -9,6 +9,7 @@ using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 using MiniVmm.Terminal;
+using MiniVmm.Virtio.Mem;
 
 namespace MiniVmm.Machine;
 
@@ -31,6 +32,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly Serial16550? _serial;
     private readonly AcpiPm? _acpi;
     private readonly DeviceSet _pcDevices;
+    private readonly MemoryBlocks? _blocks;
     private readonly VirtioDevices? _devices;
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
@@ -54,6 +56,14 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             CpuidTemplate cpuid = BuildCpuid(kvm, _core.Vm, plan, warn);
 
             Backing = _core.MapRam(options.Memory, plan.Memory);
+            IPageRelease pages = Backing;
+            if (plan.Memory.Pluggable is { } region)
+            {
+                PluggableRam more = _core.ReserveRam(options.Memory, region, warn);
+                _blocks = new MemoryBlocks(region, more);
+                pages = new PageReleases([Backing, more.Backing]);
+            }
+
             milestones.Reach("RAM mapped");
 
             _core.CreateInterruptControllers(hasPci: plan.PciRoot is not null);
@@ -84,7 +94,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _acpi = _pcDevices.Find<AcpiPm>();
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
-                    plan, new VirtioWiring(_core, pci, warn), Memory, Backing, _console.Sink, warn));
+                    plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
             pci.Assign();
 
             for (int i = 0; i < options.Topology.Count; i++)
@@ -118,6 +128,29 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
 
     /// <summary>The balloon as it is now; null for a machine without one.</summary>
     public BalloonState? Balloon => _devices?.Balloon is { } balloon ? new(balloon.Target, balloon.Actual) : null;
+
+    /// <summary>
+    /// RAM as it is now, where more can come (<see cref="MemoryOptions.Max"/>); null for a machine that has all of it at the
+    /// start.
+    /// </summary>
+    public MemoryState? PluggableMemory => _devices?.Mem is { } mem
+        ? new(Backing.Length, Backing.Length + mem.MostBytes, Backing.Length + mem.Requested, Backing.Length + mem.Plugged)
+        : null;
+
+    /// <summary>
+    /// Asks the guest to have so much RAM in all, from any thread; its driver comes to it when it can, as
+    /// <see cref="PluggableMemory"/> shows.
+    /// </summary>
+    /// <param name="bytes">Rounded down to whole blocks beyond what it started with.</param>
+    /// <exception cref="BadInputException">Less than it started with, or more than the most.</exception>
+    /// <exception cref="InvalidOperationException">The machine has all of its RAM at the start.</exception>
+    public void SetMemory(ulong bytes)
+    {
+        MemoryState state = PluggableMemory
+            ?? throw new InvalidOperationException("only a machine with MemoryOptions.Max gets more memory");
+        state.Check(bytes);
+        _devices!.Mem!.SetRequested(bytes - state.StartBytes);
+    }
 
     /// <summary>What disks, networks and whatever else counts have counted so far; at any time.</summary>
     public IReadOnlyList<DeviceCounters> ReadDeviceCounters() => _devices?.ReadCounters() ?? [];
@@ -213,6 +246,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         {
             CheckPaused();
             StateWriter writer = new();
+            if (_blocks is not null)
+                writer.WriteRecord(_blocks);
             foreach (ISuspendable part in Suspendable)
                 writer.WriteRecord(part);
             return writer.ToArray();
@@ -220,16 +255,21 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes on the state of a machine of the same plan; the machine is paused, and its RAM holds what that one's held.
+    /// Takes on the state of a machine of the same plan; the machine is paused.
     /// </summary>
+    /// <param name="state">Of that machine.</param>
+    /// <param name="fillRam">Called when all RAM that there was is there again, to put in what it held.</param>
     /// <exception cref="InvalidOperationException">It is not paused, or has ended.</exception>
     /// <exception cref="StateException">It cannot: the machine is good for nothing but to be disposed of.</exception>
-    internal void RestoreState(ReadOnlyMemory<byte> state)
+    internal void RestoreState(ReadOnlyMemory<byte> state, Action? fillRam = null)
     {
         lock (_pausing)
         {
             CheckPaused();
             StateReader reader = new(state);
+            if (_blocks is not null)
+                reader.ReadRecord(_blocks);
+            fillRam?.Invoke();
             foreach (ISuspendable part in Suspendable)
                 reader.ReadRecord(part);
             reader.End();

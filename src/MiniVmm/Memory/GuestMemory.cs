@@ -118,6 +118,58 @@ public sealed unsafe class GuestMemory
         Volatile.Write(ref _slots, [.. _slots[..at], slot, .. _slots[at..]]);
     }
 
+    /// <summary>
+    /// Adds RAM that may go again in parts: one slot with the neighbours in the region that adjoin it on the host too, so
+    /// that accesses can cross from one to the other.
+    /// </summary>
+    /// <inheritdoc cref="Add"/>
+    internal void Extend(RamSlot slot, GuestRange region)
+    {
+        CheckFits(slot);
+        RamSlot whole = slot;
+        foreach (RamSlot other in _slots)
+        {
+            if (!region.Contains(other.Range.Start, other.Range.Length))
+                continue;
+            if (Adjoin(other, whole))
+                whole = new(new(other.Range.Start, other.Range.Length + whole.Range.Length), other.Host);
+            else if (Adjoin(whole, other))
+                whole = whole with { Range = new(whole.Range.Start, whole.Range.Length + other.Range.Length) };
+        }
+
+        Exchange(whole.Range, whole);
+    }
+
+    /// <summary>Takes part of a slot away.</summary>
+    /// <exception cref="ArgumentException">It is not in one slot.</exception>
+    internal void Cut(GuestRange range)
+    {
+        if (Array.Find(_slots, slot => slot.Range.Contains(range.Start, range.Length)) is not { Range.Length: > 0 } slot)
+            throw new ArgumentException($"no RAM slot has all of {range}", nameof(range));
+        ulong before = range.Start - slot.Range.Start;
+        ulong after = slot.Range.End - range.End;
+        RamSlot first = new(new(slot.Range.Start, before), slot.Host);
+        RamSlot last = new(new(range.End, after), slot.Host + (nint)(before + range.Length));
+        Exchange(slot.Range, first, last);
+    }
+
+    private static bool Adjoin(RamSlot one, RamSlot next) =>
+        one.Range.End == next.Range.Start && one.Host + (nint)one.Range.Length == next.Host;
+
+    /// <summary>Puts slots in the place of those in a range, all at once; empty ones are left out.</summary>
+    private void Exchange(GuestRange range, params ReadOnlySpan<RamSlot> slots)
+    {
+        List<RamSlot> all = [.. _slots.Where(slot => !range.Contains(slot.Range.Start, slot.Range.Length))];
+        int at = all.FindLastIndex(before => before.Range.Start < range.Start) + 1;
+        for (int i = slots.Length - 1; i >= 0; i--)
+        {
+            if (slots[i].Range.Length != 0)
+                all.Insert(at, slots[i]);
+        }
+
+        Volatile.Write(ref _slots, [.. all]);
+    }
+
     /// <inheritdoc cref="Add"/>
     internal void Remove(RamSlot slot) => Volatile.Write(ref _slots, Array.FindAll(_slots, each => each != slot));
 }

@@ -60,7 +60,18 @@ public sealed class GuestMemoryMap
     {
         Size = other.Size;
         Ram = other.Ram;
+        Pluggable = other.Pluggable;
         E820 = e820;
+    }
+
+    /// <summary>The map for what was asked for, in whole pages.</summary>
+    /// <exception cref="BadInputException">There is no such RAM, or not so much.</exception>
+    public static GuestMemoryMap Of(MemoryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        GuestMemoryMap map = new(RamBacking.RoundedSize(options));
+        map.Pluggable = PluggableRegion.For(options, map.Size, map.Ram[^1].End, RamBacking.PageSize(options));
+        return map;
     }
 
     /// <summary>Bytes of RAM in all.</summary>
@@ -68,6 +79,12 @@ public sealed class GuestMemoryMap
 
     /// <summary>The RAM slots, ascending: one below the device hole, and one from 4 GiB up if there is more.</summary>
     public IReadOnlyList<GuestRange> Ram { get; }
+
+    /// <summary>Where more RAM may come while the guest runs; null for a guest that has all of it at the start.</summary>
+    public PluggableRegion? Pluggable { get; private set; }
+
+    /// <summary>First address after all RAM that there is or may be.</summary>
+    public ulong End => Pluggable?.Range.End ?? Ram[^1].End;
 
     /// <summary>The firmware memory map, ascending. The VGA and ROM window counts as RAM to KVM but not here.</summary>
     public IReadOnlyList<E820Entry> E820 { get; }

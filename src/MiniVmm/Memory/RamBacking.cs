@@ -11,7 +11,16 @@ namespace MiniVmm.Memory;
 /// <param name="Path">Directory to back it with files in, or null for anonymous memory.</param>
 /// <param name="Prealloc">Populate all of it now.</param>
 /// <param name="Merge">Let KSM merge its pages.</param>
-public sealed record MemoryOptions(ulong Size, string? Path = null, bool Prealloc = false, bool Merge = false);
+/// <param name="Max">Bytes that the guest can get while it runs, Size included; null for no more than Size.</param>
+public sealed record MemoryOptions(
+    ulong Size, string? Path = null, bool Prealloc = false, bool Merge = false, ulong? Max = null)
+{
+    /// <summary>Whether more can come than there is at the start.</summary>
+    internal bool IsPluggable => Max is { } max && max != Size;
+
+    /// <summary>For messages: "256 MiB,max=2 GiB".</summary>
+    internal string Text => ByteSize.Format(Size) + (Max is { } max ? $",max={ByteSize.Format(max)}" : "");
+}
 
 /// <summary>
 /// The host memory behind guest RAM: one mapping, zeroed, from anonymous pages, a hugetlbfs mount or a plain
@@ -70,19 +79,32 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
                 + $"one of them out");
         }
 
-        ulong page = HugePageSize(options.Path) ?? 4 * MemoryLayout.KiB;
+        ulong page = PageSize(options);
         ulong rest = options.Size % page;
         if (rest == 0 || options.Size > ulong.MaxValue - page)
             return options.Size; // whole, or so much that the memory map refuses it
         return options.Size - rest + page;
     }
 
+    /// <summary>Bytes of a page of the backing: 4 KiB, or a huge page of hugetlbfs.</summary>
+    internal static ulong PageSize(MemoryOptions options) =>
+        (options.Path is null ? null : HugePageSize(options.Path)) ?? 4 * MemoryLayout.KiB;
+
+    /// <summary>
+    /// Reserves addresses for memory that may come, aligned to 2 MiB or a huge page: no page, no huge page of the pool and
+    /// no disk space, before <see cref="Prepare"/>.
+    /// </summary>
+    /// <exception cref="HostLimitException">The host has no such addresses.</exception>
+    internal static RamBacking Reserve(MemoryOptions options, ulong size) => options.Path is null
+        ? Anonymous(options, size, reserve: true)
+        : FromFile(options, options.Path, size, reserve: true);
+
     /// <summary>Maps <paramref name="size"/> bytes as the options say.</summary>
     /// <exception cref="HostLimitException">
     /// Not enough memory, huge pages or disk space; says how much is missing.
     /// </exception>
     public static RamBacking Allocate(MemoryOptions options, ulong size) =>
-        options.Path is null ? Anonymous(options, size) : FromFile(options, options.Path, size);
+        options.Path is null ? Anonymous(options, size, reserve: false) : FromFile(options, options.Path, size, reserve: false);
 
     public void Dispose() => _ = munmap(_mapping, (size_t)(_mappingLength));
 
@@ -104,6 +126,21 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     /// <summary>
+    /// Has the host provide all pages of memory that was reserved, where the options want that, or where a missing page
+    /// would be a SIGBUS: huge pages are not reserved.
+    /// </summary>
+    /// <param name="address">Host virtual address, a multiple of <see cref="ReleaseUnit"/>.</param>
+    /// <param name="length">Bytes from there, whole pages.</param>
+    /// <exception cref="HostLimitException">It cannot; some of the pages may be there.</exception>
+    internal void Prepare(nint address, ulong length)
+    {
+        if (_options is { Prealloc: true, Path: null } && AvailableMemory() is { } available && length > available)
+            throw NotEnough(_options, $"{ByteSize.Format(length)} more wanted, {available / MemoryLayout.MiB} MiB available");
+        if (_options.Prealloc || ReleaseUnit > 4 * MemoryLayout.KiB)
+            Populate(_options, (byte*)address, length);
+    }
+
+    /// <summary>
     /// Returns pages to the host, populated ones too. Files are punched through the mapping (MADV_REMOVE), which frees
     /// their blocks as fallocate(2) does; a full file system or huge page pool may have none when the guest wants one
     /// again.
@@ -111,14 +148,16 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     public bool TryRelease(nint address, ulong length, out int error)
     {
         error = EINVAL;
-        if (address < Address || (ulong)(address - Address) > Length
-            || length > Length - (ulong)(address - Address)
-            || (ulong)address % ReleaseUnit != 0 || length % ReleaseUnit != 0)
+        if (!Holds(address, length) || (ulong)address % ReleaseUnit != 0 || length % ReleaseUnit != 0)
             return false;
         int advice = _options.Path is null ? MADV_DONTNEED : MADV_REMOVE;
         error = madvise((void*)address, (size_t)length, advice) == 0 ? 0 : errno;
         return error == 0;
     }
+
+    /// <summary>Whether all these bytes are the backing's.</summary>
+    internal bool Holds(nint address, ulong length) =>
+        address >= Address && (ulong)(address - Address) <= Length && length <= Length - (ulong)(address - Address);
 
     /// <summary>One line for a page that the host could not provide while the guest ran, and what to do.</summary>
     /// <param name="vcpu">The vCPU that reached it.</param>
@@ -152,15 +191,16 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         return new GuestMemory(slots);
     }
 
-    private static RamBacking Anonymous(MemoryOptions options, ulong size)
+    private static RamBacking Anonymous(MemoryOptions options, ulong size, bool reserve)
     {
-        if (options.Prealloc && AvailableMemory() is { } available && size > available)
+        bool populate = options.Prealloc && !reserve;
+        if (populate && AvailableMemory() is { } available && size > available)
             throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {available / MemoryLayout.MiB} MiB available");
 
         // Aligned to 2 MiB so that guest-physical and host huge pages line up; the ends are given back.
-        ulong reserve = size + HugePage;
+        ulong room = size + HugePage;
         void* mapping =
-            mmap(null, (size_t)reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            mmap(null, (size_t)room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapping == MAP_FAILED)
             throw NotEnough(options, MappingFailure(size));
         byte* aligned = (byte*)(((nuint)mapping + (nuint)HugePage - 1) & ~((nuint)HugePage - 1));
@@ -176,7 +216,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             _ = madvise(aligned, (size_t)size, MADV_HUGEPAGE);
             if (options.Merge && madvise(aligned, (size_t)size, MADV_MERGEABLE) != 0)
                 throw new HostLimitException($"{OptionName.MemMerge}: {Failure("madvise")}; this kernel has no KSM (CONFIG_KSM)");
-            if (options.Prealloc)
+            if (populate)
                 Populate(options, aligned, size);
             return backing;
         }
@@ -187,9 +227,10 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         }
     }
 
-    private static RamBacking FromFile(MemoryOptions options, string directory, ulong size)
+    private static RamBacking FromFile(MemoryOptions options, string directory, ulong size, bool reserve)
     {
         ulong? hugePage = HugePageSize(directory);
+        bool populate = options.Prealloc && !reserve;
         int fd = OpenUnlinked(directory);
         try
         {
@@ -197,13 +238,14 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
                 throw NotEnough(options, Failure("ftruncate"));
 
             // On hugetlbfs, mmap itself reserves the pages; elsewhere only allocated blocks are certain.
-            if (options.Prealloc && hugePage is null && fallocate(fd, 0, 0, (long)size) != 0)
+            if (populate && hugePage is null && fallocate(fd, 0, 0, (long)size) != 0)
                 throw NotEnough(options, $"{ByteSize.Format(size)} wanted, {Failure("fallocate")}");
 
             // Exceeding a cgroup's limit on huge pages in use, unlike that on reserved ones, would be a SIGBUS later.
-            if (hugePage is { } unit && HugePageCgroup.Find(unit, size) is { } limit)
+            if (!reserve && hugePage is { } unit && HugePageCgroup.Find(unit, size) is { } limit)
                 throw OverCgroupLimit(options, size, unit, limit);
-            void* mapping = mmap(null, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            int flags = MAP_SHARED | (reserve ? MAP_NORESERVE : 0);
+            void* mapping = mmap(null, (size_t)size, PROT_READ | PROT_WRITE, flags, fd, 0);
             if (mapping == MAP_FAILED)
                 throw hugePage is { } page ? NoHugePages(options, size, page) : NotEnough(options, MappingFailure(size));
             string kind = hugePage is { } bytes ? $"hugetlbfs, pages of {ByteSize.Format(bytes)}" : "file";
@@ -214,7 +256,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
             };
             try
             {
-                if (options.Prealloc)
+                if (populate)
                     Populate(options, (byte*)mapping, size);
                 return backing;
             }
@@ -328,7 +370,7 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     }
 
     private static HostLimitException NotEnough(MemoryOptions options, string why) =>
-        new($"{OptionName.Mem.With(ByteSize.Format(options.Size) + (options.Path is null ? "" : $" in {options.Path}"))}: "
+        new($"{OptionName.Mem.With(options.Text + (options.Path is null ? "" : $" in {options.Path}"))}: "
             + $"the host cannot give that much: {why}");
 
     /// <summary>EFAULT stands for the SIGBUS that a write would have got (madvise(2)).</summary>

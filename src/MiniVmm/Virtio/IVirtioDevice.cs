@@ -14,7 +14,7 @@ namespace MiniVmm.Virtio;
 /// </remarks>
 public interface IVirtioDevice : ISuspendable, IDisposable
 {
-    /// <summary>Device type (virtio 1.2, 5): 1 network, 2 block, 3 console, 4 entropy, 5 balloon.</summary>
+    /// <summary>Device type (virtio 1.2, 5): 1 network, 2 block, 3 console, 4 entropy, 5 balloon, 24 memory.</summary>
     uint DeviceType { get; }
 
     /// <summary>The features of its own that it offers; those of every device are the transport's.</summary>

@@ -8,6 +8,7 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public const ulong MiB = 1 << 20;
 
     private BalloonState? _balloon = new(0, 0);
+    private MemoryState? _memory = new(4096, 1UL << 40, 4096, 4096);
     private MachineState _state = MachineState.Running;
 
     public MachineInfo Info { get; init; } = new("kernels/vmlinuz", 2, 256 * MiB, DateTimeOffset.UtcNow);
@@ -19,10 +20,24 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
         {
             Looks++;
             BeforeLook?.Invoke(this);
-            return _balloon is null || IsPaused ? _balloon : _balloon = _balloon with { ActualBytes = Next(_balloon) };
+            return _balloon is null || IsPaused ? _balloon : _balloon = _balloon with
+            {
+                ActualBytes = Next(_balloon.ActualBytes, _balloon.TargetBytes),
+            };
         }
 
         set => _balloon = value;
+    }
+
+    public ulong MemoryBytes => Info.MemoryBytes;
+
+    /// <summary>As last seen: with each look the guest moves it by <see cref="Step"/>.</summary>
+    public MemoryState? Memory
+    {
+        get => _memory is null || IsPaused
+            ? _memory
+            : _memory = _memory with { ActualBytes = Next(_memory.ActualBytes, _memory.TargetBytes) };
+        set => _memory = value;
     }
 
     /// <summary>What somebody else does to the machine before its balloon is looked at.</summary>
@@ -69,7 +84,7 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public bool ListensToButton { get; init; } = true;
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes, "
+    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes, "
         + $"{Starts} starts, {Restarts} restarts";
 
     public int Pauses { get; private set; }
@@ -93,6 +108,8 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public MachineStatistics ReadStatistics() => Failure is null ? Statistics : throw Failure;
 
     public void SetBalloon(ulong bytes) => _balloon = _balloon! with { TargetBytes = bytes };
+
+    public void SetMemory(ulong bytes) => _memory = _memory! with { TargetBytes = bytes };
 
     public void Pause()
     {
@@ -118,11 +135,9 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
 
     public void Restart() => Restarts++;
 
-    private ulong Next(BalloonState state)
+    private ulong Next(ulong actual, ulong target)
     {
-        ulong wanted = Math.Min(state.TargetBytes, MostActual);
-        return wanted > state.ActualBytes
-            ? state.ActualBytes + Math.Min(Step, wanted - state.ActualBytes)
-            : state.ActualBytes - Math.Min(Step, state.ActualBytes - wanted);
+        ulong wanted = Math.Min(target, MostActual);
+        return wanted > actual ? actual + Math.Min(Step, wanted - actual) : actual - Math.Min(Step, actual - wanted);
     }
 }

@@ -236,6 +236,58 @@ public sealed class VerbOutcomeTests : IDisposable
         Assert.StartsWith("the guest is paused, so its balloon still holds 40 MiB;", set.Shortfall, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Memory_is_waited_for_both_ways_and_shown_with_its_bounds()
+    {
+        FakeMachine slow = new() { Memory = Sizes(256, 256), Step = 100 * FakeMachine.MiB };
+        MemoryVerb verb = new(stall: TimeSpan.FromSeconds(30));
+
+        VerbOutcome grown = Ask(verb, slow, MemoryVerb.Of(1024 * FakeMachine.MiB));
+        VerbOutcome shrunk = Ask(verb, slow, MemoryVerb.Of(512 * FakeMachine.MiB));
+
+        Assert.Equal(("memory: 1 GiB (from 256 MiB to 2 GiB)", null), (grown.Line, grown.Shortfall));
+        Assert.Equal(("memory: 512 MiB (from 256 MiB to 2 GiB)", null), (shrunk.Line, shrunk.Shortfall));
+        Assert.Equal(512 * FakeMachine.MiB, shrunk.Content.GetProperty("actualBytes").GetUInt64());
+        Assert.Contains(
+            Ask(new StatsVerb(), slow).Tables[0].Rows,
+            row => row.SequenceEqual(["  with what was plugged", "512 MiB, at most 2 GiB"]));
+    }
+
+    [Fact]
+    public void Memory_that_the_guest_does_not_take_or_give_is_told_as_far_as_it_is()
+    {
+        FakeMachine stuck = new() { Memory = Sizes(600, 600), Step = 0 };
+        MemoryVerb verb = new(stall: TimeSpan.FromMilliseconds(100));
+
+        VerbOutcome more = Ask(verb, stuck, MemoryVerb.Of(1024 * FakeMachine.MiB));
+        VerbOutcome less = Ask(verb, stuck, MemoryVerb.Of(256 * FakeMachine.MiB));
+
+        Assert.Equal("memory: 600 MiB of 1 GiB (from 256 MiB to 2 GiB)", more.Line);
+        Assert.StartsWith("the guest has 600 MiB of 1 GiB and takes no more", more.Shortfall, StringComparison.Ordinal);
+        Assert.Equal("memory: 600 MiB, shrinking to 256 MiB (from 256 MiB to 2 GiB)", less.Line);
+        Assert.StartsWith("the guest still has 600 MiB, not 256 MiB", less.Shortfall, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(255, "255 MiB is less than the guest started with, 256 MiB")]
+    [InlineData(2049, "2049 MiB is more than the guest can get, 2 GiB")]
+    public void Memory_that_the_guest_cannot_have_is_refused(int mib, string problem)
+    {
+        FakeMachine machine = new() { Memory = Sizes(300, 300) };
+
+        BadInputException refused = Assert.Throws<BadInputException>(
+            () => Ask(new MemoryVerb(), machine, MemoryVerb.Of((ulong)mib * FakeMachine.MiB)));
+
+        Assert.Contains(problem, refused.Message, StringComparison.Ordinal);
+        Assert.Equal(300 * FakeMachine.MiB, machine.Memory!.TargetBytes);
+    }
+
+    [Fact]
+    public void A_machine_with_all_of_its_memory_says_how_to_start_one_that_gets_more() => Assert.EndsWith(
+        "this machine's memory is fixed; start it with a max, as in 256M,max=1G",
+        Assert.Throws<BadInputException>(() => Ask(new MemoryVerb(), new FakeMachine { Memory = null })).Message,
+        StringComparison.Ordinal);
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -251,6 +303,9 @@ public sealed class VerbOutcomeTests : IDisposable
         if (!listens)
             Assert.StartsWith("the guest does not listen to its power button", outcome.Shortfall, StringComparison.Ordinal);
     }
+
+    private static MemoryState Sizes(ulong target, ulong actual) => new(
+        256 * FakeMachine.MiB, 2048 * FakeMachine.MiB, target * FakeMachine.MiB, actual * FakeMachine.MiB);
 
     private static FakeMachine Machine(params IEnumerable<MachineState> states) => new() { NextStates = new(states) };
 

@@ -44,6 +44,40 @@ public sealed unsafe class RamBackingTests : IDisposable
         Assert.Contains("mergeable by KSM", backing.Description, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Reserved_ram_takes_nothing_before_it_is_prepared(bool prealloc)
+    {
+        MemoryOptions options = new(2 * MiB, "/dev/shm", prealloc, Max: 64 * GiB);
+        using RamBacking backing = RamBacking.Reserve(options, 64 * GiB); // more than there is
+        using RamBacking anonymous = RamBacking.Reserve(options with { Path = null }, 64 * GiB);
+
+        foreach (RamBacking reserved in (RamBacking[])[backing, anonymous])
+        {
+            nint far = (nint)((ulong)reserved.Address + (62 * GiB));
+            reserved.Prepare(far, 2 * MiB);
+            Assert.Equal(prealloc ? 2 * MiB : 0, Resident(reserved));
+            Assert.True(reserved.TryRelease(far, 2 * MiB, out _));
+            Assert.Equal(0ul, Resident(reserved));
+        }
+    }
+
+    [Fact]
+    public void Pages_go_back_to_the_backing_that_they_are_of()
+    {
+        using RamBacking first = RamBacking.Allocate(new(4 * MiB), 4 * MiB);
+        using RamBacking second = RamBacking.Allocate(new(4 * MiB), 4 * MiB);
+        PageReleases both = new([first, second]);
+        Ram(first)[4096] = Ram(second)[4096] = 1;
+
+        Assert.True(both.TryRelease(second.Address, 8192, out _));
+
+        Assert.Equal((1, 0), (Ram(first)[4096], Ram(second)[4096]));
+        Assert.False(both.TryRelease(second.Address + (nint)(1 * GiB), 4096, out int error));
+        Assert.NotEqual(0, error);
+    }
+
     [Fact]
     public void A_page_that_the_host_could_not_provide_is_told_with_its_place_and_what_to_do()
     {

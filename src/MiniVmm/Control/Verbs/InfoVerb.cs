@@ -15,7 +15,7 @@ internal sealed class InfoVerb : ControlVerb
         .Count("pid", _ => Environment.ProcessId, minimum: 1)
         .Text("kernel", call => call.Machine.Info.Kernel, "The kernel's file, as the user named it.")
         .Count("vcpus", call => call.Machine.Info.Vcpus, minimum: 1)
-        .Bytes("memoryBytes", call => call.Machine.Info.MemoryBytes, "Guest RAM, including what the balloon holds.")
+        .Bytes("memoryBytes", call => call.Machine.MemoryBytes, "Guest RAM, including what the balloon holds.")
         .Word(State, MachineStates.Words, call => call.Machine.State.Word(), "Of 'minivmm run' it is running or paused.")
         .KnownCount(Restarts, call => call.Machine.Host?.Restarts, "How often its host has started it again; null without one.")
         .Time("startedAt", call => call.Machine.Info.StartedAt, "Left out while it does not run.", required: false)

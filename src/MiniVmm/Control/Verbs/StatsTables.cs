@@ -29,6 +29,9 @@ internal static class StatsTables
             table.Add("guest RAM", ByteSize.Format(ram) + (backing.Length > 0 ? $", {backing}" : ""));
         }
 
+        if (memory.Object("hotplug") is { } plug && plug.Size("targetBytes") is { } wanted && plug.Size("actualBytes") is { } has
+            && plug.Size("maxBytes") is { } most)
+            table.Add("  with what was plugged", $"{new GuestSize(wanted, has)}, at most {ByteSize.Format(most)}");
         AddSize("resident", memory.Number("residentBytes"));
         AddSize("swapped out", memory.Number("swappedBytes"));
         if (memory.Number("hugetlbBytes") is > 0 and { } huge)
@@ -36,7 +39,7 @@ internal static class StatsTables
         if (memory.Object("balloon") is { } balloon)
         {
             if (balloon.Size("targetBytes") is { } target && balloon.Size("actualBytes") is { } actual)
-                table.Add("balloon", BalloonVerb.Describe(new(target, actual)));
+                table.Add("balloon", new GuestSize(target, actual).ToString());
             foreach ((string name, long value) in balloon.Numbers("guest"))
                 table.Add($"  guest's {name}", BalloonStatistics.IsSize(name) ? Mebibytes(value) : Count(value));
         }

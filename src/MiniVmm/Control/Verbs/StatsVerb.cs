@@ -32,7 +32,7 @@ internal sealed class StatsVerb : ControlVerb
             required: false);
 
     private static readonly JsonShape<Statistics> MemoryShape = new JsonShape<Statistics>("memory")
-        .Bytes("ramBytes", all => all.Call.Machine.Info.MemoryBytes, "Guest RAM, including what the balloon holds.")
+        .Bytes("ramBytes", all => all.Call.Machine.MemoryBytes, "Guest RAM, including what the balloon holds.")
         .Text("backing", all => all.Machine.Backing, "What backs guest RAM, for people.")
         .KnownCount(
             "residentBytes",
@@ -40,6 +40,7 @@ internal sealed class StatsVerb : ControlVerb
             "The process's resident set (VmRSS), including MiniVmm's own memory, excluding hugetlbfs pages.")
         .KnownCount("swappedBytes", all => all.Process.SwappedBytes, "VmSwap.")
         .KnownCount("hugetlbBytes", all => all.Process.HugetlbBytes, "HugetlbPages.")
+        .InnerOrNull("hotplug", MemoryVerb.Shape, all => all.Call.Machine.Memory, "Null for a machine without a max.")
         .InnerOrNull("balloon", BalloonShape, all => all.Balloon, "Null for a machine without one.")
         .Inner("ksm", KsmShape, all => all.Process);
 

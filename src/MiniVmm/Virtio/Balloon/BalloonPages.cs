@@ -15,6 +15,7 @@ internal sealed unsafe class BalloonPages
     private readonly IPageRelease _host;
     private readonly ulong _unit;
     private readonly HugePageTally? _tally;
+    private readonly IReadOnlyList<RamSlot> _atStart;
     private ulong _runStart;
     private ulong _runEnd;
     private ulong _released;
@@ -24,6 +25,7 @@ internal sealed unsafe class BalloonPages
         _memory = memory;
         _host = host;
         _unit = host.ReleaseUnit;
+        _atStart = memory.Slots;
         if (_unit > PageSize)
         {
             ulong bytes = memory.Slots.Aggregate(0UL, (sum, slot) => sum + slot.Range.Length);
@@ -121,7 +123,9 @@ internal sealed unsafe class BalloonPages
     {
         ulong address = number * PageSize;
         ulong before = 0;
-        IReadOnlyList<RamSlot> slots = _memory.Slots;
+
+        // Pages are counted through: what is plugged later would shift them. Its huge pages are unplugged, not ballooned.
+        IReadOnlyList<RamSlot> slots = _tally is null ? _memory.Slots : _atStart;
         for (int i = 0; i < slots.Count; i++)
         {
             GuestRange range = slots[i].Range;

@@ -8,11 +8,13 @@ using MiniVmm.Tests.Pci;
 using MiniVmm.Tests.Storage;
 using MiniVmm.Tests.Virtio;
 using MiniVmm.Tests.Virtio.Balloon;
+using MiniVmm.Tests.Virtio.Mem;
 using MiniVmm.Tests.Virtio.Net;
 using MiniVmm.Virtio;
 using MiniVmm.Virtio.Balloon;
 using MiniVmm.Virtio.Block;
 using MiniVmm.Virtio.Console;
+using MiniVmm.Virtio.Mem;
 using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
 
@@ -51,6 +53,8 @@ internal static class StateSubjects
         [typeof(VirtioNet)] = () => new VirtioSubject(_ => Card(), Frame),
         [typeof(VirtioConsole)] = () => new VirtioSubject(_ => new VirtioConsole(new FullSink()), Print),
         [typeof(VirtioBalloon)] = () => new VirtioSubject(Balloon, Inflate),
+        [typeof(VirtioMem)] = Memory,
+        [typeof(MemoryBlocks)] = () => new BlocksSubject(),
         [typeof(VirtioRng)] = () => new VirtioSubject(_ => new VirtioRng(), (_, _) => { }),
     };
 
@@ -192,6 +196,13 @@ internal static class StateSubjects
         driver.Kick(0);
         driver.Queues[2].Add(TestBuffer.Readable(memory.Place(new byte[10]), 10));
         driver.Kick(2);
+    }
+
+    /// <summary>Its blocks are the machine's, and have a state of their own.</summary>
+    private static VirtioSubject Memory()
+    {
+        MemoryBlocks blocks = new(RecordingBlocks.Small, new RecordingBlocks(RecordingBlocks.Small));
+        return new VirtioSubject(_ => new VirtioMem(blocks), (_, device) => ((VirtioMem)device).SetRequested(8 << 20));
     }
 
     /// <summary>Takes 50 bytes, and no more.</summary>

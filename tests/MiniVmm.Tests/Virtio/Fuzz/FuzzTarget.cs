@@ -26,6 +26,7 @@ public sealed record FuzzTarget(string Name, Func<FuzzHost, Func<IVirtioDevice>>
         new("net", FuzzEndpoint.Plug, Frame) { LeastReceived = 12, HostsConfiguration = 6..8 },
         new("console", FuzzTerminal.Plug, input => input.Chance(128) ? Bytes(input, 16) : null),
         new("balloon", FuzzPages.Plug, PageNumbers),
+        new("mem", FuzzBlocks.Plug, FuzzBlocks.Request),
     ];
 
     /// <summary>The largest that the last byte of an answer can be.</summary>
