@@ -93,8 +93,14 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _net = new("--net")
     {
-        HelpName = "user|tap=NAME|bridge=BRIDGE|nat[=SUBNET]|none[,mac=MAC][,mtu=N][,queues=N][,bw=SIZE][,hostfwd=...]",
+        HelpName = "user|tap=NAME|bridge=BRIDGE|nat[=SUBNET]|vfio=ADDRESS|none[,mac=MAC][,mtu=N][,queues=N][,bw=SIZE][,hostfwd=...]",
         Description = "A virtio network card, and what it is connected to; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string[]> _device = new("--device")
+    {
+        HelpName = "vfio=ADDRESS[,reset=on|off]",
+        Description = "A PCI device of the host, handed to the guest; 'minivmm devices' lists them; may be repeated",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _balloon = new("--balloon")
@@ -158,7 +164,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _debugcon, _disk, _net, _rng, _virtio, _virtioCmdline, _pci);
+            _console, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -263,6 +269,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_name, OptionName.Name),
         (_disk, OptionName.Disk),
         (_net, OptionName.Net),
+        (_device, OptionName.Device),
         (_balloon, OptionName.Balloon),
         (_rng, OptionName.Rng),
         (_virtio, OptionName.Virtio),

@@ -40,6 +40,9 @@ public static class OptionTexts
             OptionName.Console => ConsoleText.Console(options, text),
             OptionName.Debugcon => ConsoleText.DebugConsole(options, text),
             OptionName.Disk => options with { Disks = [.. options.Disks, DiskText.Parse(text)] },
+            OptionName.Net when DeviceText.IsDevice(text) =>
+                options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text, name)] },
+            OptionName.Device => options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text)] },
             OptionName.Net => NetText.Parse(text) is { Mode: not NetMode.None } net
                 ? options with { Nets = [.. options.Nets, net] }
                 : options,

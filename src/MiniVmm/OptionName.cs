@@ -23,6 +23,7 @@ public enum OptionName
     Debugcon,
     Disk,
     Net,
+    Device,
     Rng,
     Virtio,
     VirtioCmdline,

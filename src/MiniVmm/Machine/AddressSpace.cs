@@ -84,7 +84,9 @@ public sealed class AddressSpace
         }
     }
 
-    /// <summary>Gives KVM a slot of the pluggable region, of which nothing is RAM before <see cref="Plug"/>.</summary>
+    /// <summary>
+    /// Gives KVM a slot of what is no RAM: memory of a host's device, or of the pluggable region before <see cref="Plug"/>.
+    /// </summary>
     /// <exception cref="HostLimitException">KVM does not take it.</exception>
     internal void CreateSlot(RamSlot slot)
     {

@@ -4,6 +4,7 @@ using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
+using MiniVmm.Passthrough;
 using MiniVmm.Storage;
 using MiniVmm.Terminal;
 using MiniVmm.Virtio.Balloon;
@@ -74,6 +75,9 @@ public sealed record MachineOptions
     /// <summary>Whether the guest gets random numbers from the host.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>PCI functions of the host that are handed to the guest, in the order in which it finds them.</summary>
+    public IReadOnlyList<PassthroughOptions> Passthrough { get; init; } = [];
+
     /// <summary>The PC's devices that the machine has.</summary>
     public PcDevices PcDevices { get; init; } = PcDevices.All;
 
@@ -90,7 +94,7 @@ public sealed record MachineOptions
     public bool Pci { get; init; }
 
     /// <summary>Whether the guest is shown a PCI bus.</summary>
-    internal bool HasPci => Pci || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+    internal bool HasPci => Pci || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
 
     /// <summary>Names of the virtio devices, in the order of their slots.</summary>
     public IEnumerable<string> VirtioDevices =>

@@ -34,6 +34,12 @@ public sealed partial class MachinePlan
                 yield return (word, $"{slot.Slot}: {slot.Name}");
                 word = "";
             }
+
+            foreach (PassthroughSlot slot in Passthrough)
+            {
+                yield return (word, $"{slot.Slot}: {slot.Name}, the host's {slot.Options.Host}");
+                word = "";
+            }
         }
     }
 

@@ -21,6 +21,7 @@ public sealed partial class MachinePlan : IDisposable
         FirmwareCpus cpus,
         IReadOnlyList<DeviceDescription> devices,
         IReadOnlyList<VirtioSlot> virtio,
+        IReadOnlyList<PassthroughSlot> passthrough,
         PciRoot? pciRoot,
         IReadOnlyList<IDisposable> files)
     {
@@ -29,6 +30,7 @@ public sealed partial class MachinePlan : IDisposable
         Boot = boot;
         Cpus = cpus;
         Virtio = virtio;
+        Passthrough = passthrough;
         PciRoot = pciRoot;
         _files = files;
     }
@@ -49,6 +51,9 @@ public sealed partial class MachinePlan : IDisposable
     /// <summary>Where the guest finds its virtio devices, in the order of <see cref="MachineOptions.VirtioDevices"/>.</summary>
     internal IReadOnlyList<VirtioSlot> Virtio { get; }
 
+    /// <summary>Where the guest finds the host's devices that it is given, in the order of <see cref="MachineOptions.Passthrough"/>.</summary>
+    internal IReadOnlyList<PassthroughSlot> Passthrough { get; }
+
     /// <summary>The PCI bus as the firmware tables tell of it; null for none.</summary>
     internal PciRoot? PciRoot { get; }
 
@@ -60,8 +65,9 @@ public sealed partial class MachinePlan : IDisposable
         PinList.RequireOneFor(options.Topology.Count, options.Pin);
         GuestMemoryMap memory = GuestMemoryMap.Of(options.Memory);
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
+        IReadOnlyList<PassthroughSlot> passthrough = PassthroughSlot.For(options, virtio);
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices);
-        PciRoot? pciRoot = options.HasPci ? Root(memory, virtio) : null;
+        PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
         VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
@@ -90,7 +96,7 @@ public sealed partial class MachinePlan : IDisposable
                 Decompression = options.Decompression,
             });
             files.Add(boot);
-            return new MachinePlan(options, boot, cpus, devices, virtio, pciRoot, files);
+            return new MachinePlan(options, boot, cpus, devices, virtio, passthrough, pciRoot, files);
         }
         catch
         {
@@ -99,10 +105,12 @@ public sealed partial class MachinePlan : IDisposable
         }
     }
 
-    private static PciRoot Root(GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio)
+    private static PciRoot Root(
+        GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio, IReadOnlyList<PassthroughSlot> passthrough)
     {
         PciWindows windows = PciWindows.Above(memory.End);
-        IEnumerable<int> devices = virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.Device);
+        IEnumerable<int> devices = virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.Device)
+            .Concat(passthrough.Select(slot => slot.Slot.Device));
         return new(
             new(MemoryLayout.PciEcam, PciEcam.Length),
             windows.Ports,

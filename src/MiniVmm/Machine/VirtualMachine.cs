@@ -34,6 +34,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly DeviceSet _pcDevices;
     private readonly MemoryBlocks? _blocks;
     private readonly VirtioDevices? _devices;
+    private readonly PassthroughDevices? _passthrough;
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
     private readonly Lock _pausing = new();
@@ -95,6 +96,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
+            if (plan.Passthrough.Count > 0)
+                _passthrough = _core.Own(new PassthroughDevices(_core, pci, plan.Passthrough, warn));
             pci.Assign();
 
             for (int i = 0; i < options.Topology.Count; i++)
@@ -245,6 +248,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         lock (_pausing)
         {
             CheckPaused();
+            if (_passthrough is not null)
+                throw new HostLimitException("the state of a device of the host's cannot be saved");
             StateWriter writer = new();
             if (_blocks is not null)
                 writer.WriteRecord(_blocks);
