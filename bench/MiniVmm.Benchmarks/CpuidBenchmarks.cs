@@ -11,10 +11,9 @@ namespace MiniVmm.Benchmarks;
 public class CpuidBenchmarks
 {
     private KvmSystem _kvm = null!;
-    private CpuidLeaf[] _supported = null!;
+    private SupportedCpu _supported = null!;
     private CpuTopology _topology = null!;
     private CpuidTemplate _template = null!;
-    private bool _tscDeadline;
 
     /// <summary>Cores of the one socket.</summary>
     [Params(1, 8)]
@@ -24,8 +23,10 @@ public class CpuidBenchmarks
     public void Setup()
     {
         _kvm = KvmSystem.Open();
-        _supported = [.. _kvm.GetSupportedCpuid().Select(ToLeaf)];
-        _tscDeadline = _kvm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+        _supported = new SupportedCpu([.. _kvm.GetSupportedCpuid().Select(ToLeaf)])
+        {
+            TscDeadline = _kvm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0,
+        };
         _topology = new CpuTopology(sockets: 1, cores: Vcpus);
         _template = (CpuidTemplate)Build();
     }
@@ -37,7 +38,7 @@ public class CpuidBenchmarks
     public int AskKvm() => _kvm.GetSupportedCpuid().Length;
 
     [Benchmark]
-    public object Build() => CpuidBuilder.Build(_supported, CpuSelection.Host, _topology, _tscDeadline);
+    public object Build() => CpuidBuilder.Build(_supported, CpuSelection.Host, _topology);
 
     [Benchmark]
     public int LeavesOfEveryVcpu()

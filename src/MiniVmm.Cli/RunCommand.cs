@@ -64,8 +64,8 @@ internal sealed class RunCommand : DocumentedCommand
     private readonly Option<bool> _memMerge = new("--mem-merge") { Description = "Let KSM merge guest RAM" };
     private readonly Option<string> _cpu = new("--cpu")
     {
-        HelpName = "MODEL[,+feature][,-feature]",
-        Description = "CPU model: host, qemu64, qemu32, ... ('help' lists them)",
+        HelpName = "MODEL[,+feature][,-feature][,property=value]",
+        Description = "CPU model: host, or one of QEMU's ('help' lists them)",
         DefaultValueFactory = _ => "host",
     };
     private readonly Option<string?> _pin = new("--pin")

@@ -108,6 +108,7 @@ public static class KvmConstants
     // Arguments of KVM_ENABLE_CAP.
     public const ulong KVM_X2APIC_API_USE_32BIT_IDS = 1 << 0;
     public const ulong KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK = 1 << 1;
+    public const ulong KVM_PMU_CAP_DISABLE = 1 << 0;
     public const ulong KVM_X86_DISABLE_EXITS_MWAIT = 1 << 0;
     public const ulong KVM_X86_DISABLE_EXITS_HLT = 1 << 1;
     public const ulong KVM_X86_DISABLE_EXITS_PAUSE = 1 << 2;

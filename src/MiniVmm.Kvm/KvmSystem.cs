@@ -90,6 +90,17 @@ public sealed unsafe class KvmSystem : IDisposable
         return buffer[1..];
     }
 
+    /// <summary>What a guest may be given of an MSR that lists features (api.rst, KVM_GET_MSRS on the system's file).</summary>
+    /// <returns>Its value; null where KVM has no such MSR for guests.</returns>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public ulong? GetFeatureMsr(uint index)
+    {
+        // The header and one entry, in 64-bit words: nmsrs; index; data.
+        ulong* list = stackalloc ulong[3] { 1, index, 0 };
+        int count = KvmCall.Must("KVM_GET_MSRS", Fd, KvmIoctl.KVM_GET_MSRS, list);
+        return count == 1 ? list[2] : null;
+    }
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _fd, -1) >= 0)

@@ -108,9 +108,8 @@ public sealed unsafe partial class KvmVcpu
     /// <exception cref="KvmException">The processor has no such state.</exception>
     public void SetXcrs(in kvm_xcrs registers) => Set("KVM_SET_XCRS", KvmIoctl.KVM_SET_XCRS, in registers);
 
-    /// <summary>Frequency of the guest's time-stamp counter, in kHz.</summary>
-    /// <exception cref="KvmException">The host's counter is not stable.</exception>
-    public int GetTscKhz() => KvmCall.Must("KVM_GET_TSC_KHZ", Fd, KvmIoctl.KVM_GET_TSC_KHZ, 0);
+    /// <summary>Frequency of the guest's time-stamp counter, in kHz; 0 where the host's is not stable.</summary>
+    public uint TscKilohertz() => (uint)Math.Max(KvmCall.Try(Fd, KvmIoctl.KVM_GET_TSC_KHZ, 0), 0);
 
     /// <summary>Sets the frequency of the guest's time-stamp counter.</summary>
     /// <param name="kilohertz">1 or more.</param>

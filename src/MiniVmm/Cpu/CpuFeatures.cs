@@ -8,6 +8,15 @@ namespace MiniVmm.Cpu;
 /// </summary>
 internal static class CpuFeatures
 {
+    /// <summary>IA32_ARCH_CAPABILITIES, which arch-capabilities announces (SDM vol. 4, table 2-2).</summary>
+    public const uint ArchCapabilities = 0x10A;
+
+    /// <summary>IA32_CORE_CAPABILITIES, which core-capability announces.</summary>
+    public const uint CoreCapabilities = 0xCF;
+
+    /// <summary>IA32_PERF_CAPABILITIES, which pdcm announces.</summary>
+    public const uint PerfCapabilities = 0x345;
+
     // Built at the first use: --cpu host alone never needs it.
     private static readonly Lazy<Table> LazyTable = new(() => new Table());
 
@@ -96,6 +105,12 @@ internal static class CpuFeatures
             . fred lkgs wrmsrns . amx-fp16 . avx-ifma
             . . lam . . . . movrs
             """),
+        new(7, 1, CpuidRegister.Edx, """
+            . . . . avx-vnni-int8 avx-ne-convert . .
+            amx-complex . avx-vnni-int16 . . . prefetchiti .
+            . . . avx10 . . . .
+            """),
+        new(7, 2, CpuidRegister.Edx, "intel-psfd ipred-ctrl rrsba-ctrl ddpd-u bhi-ctrl mcdt-no . ."),
         new(0xD, 1, CpuidRegister.Eax, "xsaveopt xsavec xgetbv1 xsaves xfd . . ."),
         new(0x80000001, 0, CpuidRegister.Ecx, """
             lahf-lm cmp-legacy svm extapic cr8legacy abm=lzcnt sse4a misalignsse
@@ -109,6 +124,7 @@ internal static class CpuFeatures
             . . . mp nx=xd . mmxext .
             . fxsr-opt=ffxsr pdpe1gb rdtscp . lm=i64 3dnowext 3dnow
             """),
+        new(0x80000007, 0, CpuidRegister.Ebx, "overflow-recov succor . . . . . ."),
         new(0x80000007, 0, CpuidRegister.Edx, ". . . . . . . . invtsc=nonstop-tsc . . . . . . ."),
         new(0x80000008, 0, CpuidRegister.Ebx, """
             clzero irperf xsaveerptr . rdpru . . .
@@ -116,12 +132,49 @@ internal static class CpuFeatures
             . stibp-always-on=amd-stibp-always-on . . . . . amd-ppin
             amd-ssbd virt-ssbd amd-no-ssb=amd-ssb-no cppc amd-psfd btc-no . .
             """),
+        new(0x8000000A, 0, CpuidRegister.Edx, """
+            npt lbrv svm-lock nrip-save tsc-scale vmcb-clean flushbyasid decodeassists
+            . . pause-filter . pfthreshold avic . v-vmsave-vmload
+            vgif . . . . . . .
+            . vnmi . . svme-addr-chk . . .
+            """),
         new(0x80000021, 0, CpuidRegister.Eax, """
             no-nested-data-bp fs-gs-base-ns lfence-always-serializing=lfence-rdtsc . . . null-sel-clr-base .
             auto-ibrs no-smm-ctl-msr . . . . . .
             . . . . prefetchi . . .
             eraps . . sbpb ibpb-brtype srso-no srso-user-kernel-no .
             """),
+        new(0x80000022, 0, CpuidRegister.Eax, "perfmon-v2 . . . . . . ."),
+        new(0xC0000001, 0, CpuidRegister.Edx, """
+            . . xstore xstore-en . . xcrypt xcrypt-en
+            ace2 ace2-en phe phe-en pmm pmm-en . .
+            """),
+        new(0x12, 0, CpuidRegister.Eax, "sgx1 sgx2 . . . . . . . . . sgx-edeccssa . . . ."),
+        new(0x12, 0, CpuidRegister.Ebx, "sgx-exinfo . . . . . . ."),
+        new(0x12, 1, CpuidRegister.Eax, """
+            . sgx-debug sgx-mode64 . sgx-provisionkey sgx-tokenkey . sgx-kss
+            . . sgx-aex-notify . . . . .
+            """),
+        new(0x14, 0, CpuidRegister.Ecx, """
+            . . . . . . . .
+            . . . . . . . .
+            . . . . . . . .
+            . . . . . . . intel-pt-lip
+            """),
+        new(0x24, 0, CpuidRegister.Ebx, """
+            . . . . . . . .
+            . . . . . . . .
+            avx10-128 avx10-256 avx10-512 . . . . .
+            """),
+        new(ArchCapabilities, 0, CpuidRegister.Msr, """
+            rdctl-no ibrs-all rsba skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no tsx-ctrl
+            taa-no . . . . sbdr-ssdp-no fbsdp-no psdp-no
+            . fb-clear . . bhi-no . . .
+            pbrsb-no . gds-no rfds-no rfds-clear . . .
+            """),
+        new(CoreCapabilities, 0, CpuidRegister.Msr, ". . . . . split-lock-detect . ."),
+        new(PerfCapabilities, 0, CpuidRegister.Msr, ". . . . . . . . . . . . . full-width-write . ."),
+        new(0x40000001, 0, CpuidRegister.Edx, "kvm-hint-dedicated . . . . . . ."),
         new(0x40000001, 0, CpuidRegister.Eax, """
             kvmclock kvm-nopiodelay kvm-mmu kvmclock kvm-asyncpf kvm-steal-time kvm-pv-eoi kvm-pv-unhalt
             . kvm-pv-tlb-flush kvm-asyncpf-vmexit kvm-pv-ipi

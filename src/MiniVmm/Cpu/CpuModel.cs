@@ -6,6 +6,12 @@ public sealed record CpuModel
     /// <summary>Everything that the host's KVM supports; needs no model file.</summary>
     public static CpuModel Host { get; } = new() { Name = "host", Description = "everything this host's KVM supports" };
 
+    /// <summary>The same by QEMU's other name: all that the accelerator can, which here is KVM.</summary>
+    public static CpuModel Max { get; } = Host with { Name = "max" };
+
+    /// <summary>The name of the caches that a guest sees, as in <see cref="CpuCaches"/>; null for QEMU's usual ones.</summary>
+    internal string? Caches { get; init; }
+
     public required string Name { get; init; }
 
     public string Description { get; init; } = "";
@@ -22,7 +28,7 @@ public sealed record CpuModel
     /// <summary>Stepping, 0 to 15.</summary>
     public uint? Stepping { get; init; }
 
-    /// <summary>The brand string, at most 47 characters.</summary>
+    /// <summary>The brand string, at most 48 characters.</summary>
     public string? ModelId { get; init; }
 
     /// <summary>Last basic leaf (leaf 0 EAX), raised if a feature needs more.</summary>
@@ -36,4 +42,7 @@ public sealed record CpuModel
 
     /// <summary>Whether the features are the host's, not a list.</summary>
     public bool IsHost => Features is null;
+
+    /// <summary>The model of that name that is the host's; null where the name is not one of those.</summary>
+    internal static CpuModel? OfHost(string name) => name == Host.Name ? Host : name == Max.Name ? Max : null;
 }

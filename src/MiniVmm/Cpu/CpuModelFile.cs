@@ -41,6 +41,10 @@ internal sealed class CpuModelEntry
     [JsonPropertyName("xlevel")]
     public uint? XLevel { get; init; }
 
+    /// <summary>The name of its caches, as in <see cref="CpuCaches"/>.</summary>
+    [JsonConverter(typeof(CachesConverter))]
+    public string? Caches { get; init; }
+
     /// <summary>Names, several to a string if one likes; added to those of the model it extends.</summary>
     [JsonConverter(typeof(FeatureListConverter))]
     public List<CpuFeature>? Features { get; init; }
@@ -78,10 +82,10 @@ internal abstract class NumberConverter(string what, uint low, uint high) : Chec
             JsonTokenType.String => CpuModels.TryNumber(reader.GetString()!, out number),
             _ => false,
         };
-        return isNumber && number >= low && number <= high
+        return isNumber && (number >= low && number <= high || number == 0)
             ? number
             : throw new JsonException(
-                $"{what} is not a number from {CpuModels.Hex(low)} to {CpuModels.Hex(high)}");
+                $"{what} is not a number from {CpuModels.Hex(low)} to {CpuModels.Hex(high)}{(low > 0 ? ", or 0" : "")}");
     }
 }
 
@@ -102,6 +106,14 @@ internal sealed class VendorConverter : CheckedConverter<string?>
             && reader.GetString() is { Length: 12 } vendor && vendor.All(char.IsAscii)
             ? vendor
             : throw new JsonException("vendor is not 12 ASCII characters as in GenuineIntel");
+}
+
+internal sealed class CachesConverter : CheckedConverter<string?>
+{
+    public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && reader.GetString() is { } name && CpuCaches.Names.Contains(name)
+            ? name
+            : throw new JsonException($"caches is not one of {string.Join(", ", CpuCaches.Names)}");
 }
 
 internal sealed class ModelIdConverter : CheckedConverter<string?>

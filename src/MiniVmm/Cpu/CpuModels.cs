@@ -11,7 +11,7 @@ internal sealed class CpuModels
     internal const uint MaxStepping = 0xF;
     internal const uint MaxLevel = 0xFF;
     internal const uint MaxXLevel = 0x800000FF;
-    internal const int ModelIdLength = 47;
+    internal const int ModelIdLength = 48;
 
     private const int MaxFileSize = 1 << 20;
     private const string BuiltInFile = "cpu-models.json";
@@ -26,8 +26,8 @@ internal sealed class CpuModels
             Add(userBytes, userFile);
     }
 
-    /// <summary>Names in the files' order, host first.</summary>
-    public IEnumerable<CpuModel> All => _models.Values.Prepend(CpuModel.Host);
+    /// <summary>Names in the files' order, the host's first.</summary>
+    public IEnumerable<CpuModel> All => [CpuModel.Host, CpuModel.Max, .. _models.Values];
 
     /// <summary>Reads the built-in models and the user's.</summary>
     /// <param name="userFile">A file like cpu-models.json; null or a file that is not there for none.</param>
@@ -65,17 +65,16 @@ internal sealed class CpuModels
     }
 
     /// <summary>The model of that name.</summary>
-    /// <exception cref="BadInputException">There is none; the message names the closest and all others.</exception>
+    /// <exception cref="BadInputException">There is none; the message names the closest.</exception>
     public CpuModel Get(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (name == CpuModel.Host.Name)
-            return CpuModel.Host;
+        if (CpuModel.OfHost(name) is { } host)
+            return host;
         if (_models.TryGetValue(name, out CpuModel? model))
             return model;
-        string all = string.Join(", ", All.Select(known => known.Name));
-        string others = Closest(name) is { } closest ? $"did you mean {closest}? There are {all}" : $"there are {all}";
-        throw new BadInputException($"{OptionName.Cpu.With(name)}: no such model; {others}");
+        string meant = Closest(name) is { } closest ? $"did you mean {closest}? " : "";
+        throw new BadInputException($"{OptionName.Cpu.With(name)}: no such model; {meant}{OptionName.Cpu.With("help")} lists them");
     }
 
     internal static string Hex(uint number) => number < 0x10000 ? $"{number}" : $"0x{number:x}";
@@ -88,7 +87,7 @@ internal sealed class CpuModels
 
     private string? Closest(string name) =>
         _models.Keys.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? Spelling.Closest(name, _models.Keys.Append(CpuModel.Host.Name));
+        ?? Spelling.Closest(name, All.Select(model => model.Name));
 
     private void Add(byte[] json, string file)
     {
@@ -110,8 +109,8 @@ internal sealed class CpuModels
                 throw new BadInputException($"{file}: a model is null");
             if (string.IsNullOrWhiteSpace(entry.Name) || entry.Name.Contains(',', StringComparison.Ordinal))
                 throw new BadInputException($"{file}: '{entry.Name}' cannot be a model's name");
-            if (entry.Name == CpuModel.Host.Name)
-                throw new BadInputException($"{file}: the model 'host' is built in and cannot be replaced");
+            if (CpuModel.OfHost(entry.Name) is not null)
+                throw new BadInputException($"{file}: the model '{entry.Name}' is built in and cannot be replaced");
             if (!entries.TryAdd(entry.Name, entry))
                 throw new BadInputException($"{file}: there are two models called '{entry.Name}'");
         }
@@ -136,8 +135,8 @@ internal sealed class CpuModels
         {
             if (resolved.TryGetValue(name, out model))
                 break;
-            if (name == CpuModel.Host.Name)
-                model = CpuModel.Host;
+            if (CpuModel.OfHost(name) is { } host)
+                model = host;
             else if (name != chain.Peek().Name && entries.TryGetValue(name, out CpuModelEntry? parent))
             {
                 if (chain.Contains(parent))
@@ -163,7 +162,7 @@ internal sealed class CpuModels
         return new()
         {
             Name = entry.Name,
-            Description = entry.Description ?? from?.Description ?? "",
+            Description = entry.Description ?? entry.ModelId ?? from?.Description ?? "",
             Vendor = entry.Vendor ?? from?.Vendor,
             Family = entry.Family ?? from?.Family,
             Model = entry.Model ?? from?.Model,
@@ -171,6 +170,7 @@ internal sealed class CpuModels
             ModelId = entry.ModelId ?? from?.ModelId,
             Level = entry.Level ?? from?.Level,
             XLevel = entry.XLevel ?? from?.XLevel,
+            Caches = entry.Caches ?? from?.Caches,
             Features = [.. features],
         };
     }

@@ -8,4 +8,10 @@ public sealed record CpuSelection(string Text, CpuModel Model, IReadOnlyList<(Cp
 {
     /// <summary>Everything the host's KVM supports, what a guest gets when nothing is asked for.</summary>
     public static CpuSelection Host { get; } = new("host", CpuModel.Host, []);
+
+    /// <summary>What is asked for beside features.</summary>
+    public CpuProperties Properties { get; init; } = CpuProperties.Default;
+
+    /// <summary>Whether the guest has performance counters.</summary>
+    internal bool HasPmu => Properties.Pmu ?? Model.IsHost;
 }

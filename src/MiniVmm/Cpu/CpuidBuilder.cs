@@ -17,42 +17,63 @@ internal static class CpuidBuilder
     private static readonly CpuFeatureWord Leaf1Ecx = new(1, 0, CpuidRegister.Ecx);
 
     /// <summary>Works out the leaves once for all vCPUs.</summary>
-    /// <param name="supported">KVM_GET_SUPPORTED_CPUID (Documentation/virt/kvm/api.rst 4.46).</param>
+    /// <param name="supported">What the host's KVM can give a guest.</param>
     /// <param name="selection">The model and its changes.</param>
     /// <param name="topology">Sockets, cores and threads.</param>
-    /// <param name="tscDeadline">KVM_CAP_TSC_DEADLINE_TIMER, which the supported leaves do not tell.</param>
-    public static CpuidTemplate Build(
-        IReadOnlyList<CpuidLeaf> supported, CpuSelection selection, CpuTopology topology, bool tscDeadline)
+    /// <exception cref="HostLimitException">The host lacks something, and the selection is to be enforced.</exception>
+    public static CpuidTemplate Build(SupportedCpu supported, CpuSelection selection, CpuTopology topology)
     {
         ArgumentNullException.ThrowIfNull(supported);
         ArgumentNullException.ThrowIfNull(selection);
         ArgumentNullException.ThrowIfNull(topology);
 
-        CpuidTable table = new(supported);
+        CpuidTable host = new(supported.Leaves);
         CpuModel model = selection.Model;
         List<OptionMessage> warnings = [];
-        bool isAmd = SetVendor(table, model);
-        SetDynamicBits(table, tscDeadline);
-        if (isAmd && topology.Threads > 1)
-            CpuidTopology.OfferExtensions(table);
+        List<string> missing = [];
+        bool isAmd = SetVendor(host, model);
+        SetDynamicBits(host, supported.TscDeadline);
+        if (isAmd && (topology.Threads > 1 || !model.IsHost))
+            CpuidTopology.OfferExtensions(host);
+        if (selection.Changes.Count > 0)
+            OfferHints(host, selection);
+
+        CpuidTable table = host;
+        if (!model.IsHost)
+        {
+            AskForMsrs(host, supported, selection);
+            table = NamedCpuid.Build(host, selection, isAmd, missing);
+        }
 
         if (!model.IsHost || selection.Changes.Count > 0)
         {
             HashSet<CpuFeature> removed = [.. selection.Changes.Where(c => !c.On).Select(c => c.Feature)];
-            List<string> missing = model.IsHost
-                ? ChangeHost(table, selection)
-                : TakeModel(table, selection, isAmd);
-            if (missing.Count > 0)
-                warnings.Add(Missing(model.Name, missing));
+            if (model.IsHost)
+                ChangeHost(table, selection, missing);
             if (isAmd)
                 MirrorAmdAliases(table);
             CpuidXsave.Trim(table, owned: !model.IsHost, removed);
         }
 
-        SetSignature(table, model, isAmd);
+        if (model.IsHost)
+            LeaveOut(table, selection);
+        SetSignature(table, host, model, isAmd);
         SetBrand(table, model);
-        SetLevels(table, model, isAmd);
+        if (CpuidAddresses.Write(table, host, selection) is int bits)
+            Complain(selection, bits, CpuidAddresses.Physical(host.Leaves), warnings);
+        SetLevels(table, selection, isAmd);
         CpuidTopology.Write(table, topology, isAmd);
+        if (missing.Count > 0)
+            Complain(selection, missing, warnings);
+        WarnOfTopology(table, selection, topology, isAmd, warnings);
+
+        CpuidLeaf[] leaves = [.. table.Leaves.OrderBy(leaf => leaf.Function).ThenBy(leaf => leaf.Index)];
+        return new(leaves, topology, warnings) { Msrs = table.Msrs };
+    }
+
+    private static void WarnOfTopology(
+        CpuidTable table, CpuSelection selection, CpuTopology topology, bool isAmd, List<OptionMessage> warnings)
+    {
         if (isAmd && topology.Threads > 1 && !CpuidTopology.HasExtensions(table.Leaves))
         {
             warnings.Add($"{OptionName.Cpu.With(selection.Text)}: without topoext an AMD guest may take "
@@ -68,12 +89,9 @@ internal static class CpuidBuilder
 
         foreach ((CpuFeature feature, bool on) in selection.Changes)
         {
-            if (FollowsTopology(feature) && table.Has(feature) != on)
+            if (CpuFeatureRules.FollowsTopology(feature) && table.Has(feature) != on)
                 warnings.Add($"{OptionName.Cpu.With(selection.Text)}: {feature.Name} follows {OptionName.Smp}, here {topology}");
         }
-
-        CpuidLeaf[] leaves = [.. table.Leaves.OrderBy(leaf => leaf.Function).ThenBy(leaf => leaf.Index)];
-        return new(leaves, topology, warnings);
     }
 
     /// <summary>The host's vendor stays unless the model has one; tells whether AMD's leaves count.</summary>
@@ -82,16 +100,16 @@ internal static class CpuidBuilder
         if (model.Vendor is string vendor)
         {
             byte[] name = Encoding.ASCII.GetBytes(vendor);
-            foreach (uint function in (ReadOnlySpan<uint>)[0, 0x80000000])
+            table.Set(table.Get(0) with
             {
-                table.Set(table.Get(function) with
-                {
-                    Ebx = BitConverter.ToUInt32(name, 0),
-                    Edx = BitConverter.ToUInt32(name, 4),
-                    Ecx = BitConverter.ToUInt32(name, 8),
-                });
-            }
+                Ebx = BitConverter.ToUInt32(name, 0),
+                Edx = BitConverter.ToUInt32(name, 4),
+                Ecx = BitConverter.ToUInt32(name, 8),
+            });
         }
+
+        if (model.Vendor is not null || !model.IsHost)
+            table.Set(table.Get(0) with { Function = 0x80000000, Eax = table.Get(0x80000000).Eax });
 
         // The first four characters of AuthenticAMD and of HygonGenuine.
         return table.Get(0).Ebx is 0x6874_7541 or 0x6F67_7948;
@@ -105,113 +123,87 @@ internal static class CpuidBuilder
         CpuFeatureWord protectionKeys = new(7, 0, CpuidRegister.Ecx);
         table.Set(protectionKeys, table.Get(protectionKeys) & ~OsPke);
 
-        CpuidLeaf kvm = table.Get(0x40000000);
-        if (table.Contains(0x40000000))
-            table.Set(kvm with { Eax = Math.Max(kvm.Eax, 0x40000001) });
+        CpuidLeaf kvm = table.Get(KvmSignature.First);
+        if (table.Contains(KvmSignature.First))
+            table.Set(kvm with { Eax = Math.Max(kvm.Eax, KvmSignature.Features) });
     }
 
-    private static List<string> ChangeHost(CpuidTable table, CpuSelection selection)
+    /// <summary>Hints are the user's word to the guest: no KVM need support them.</summary>
+    private static void OfferHints(CpuidTable table, CpuSelection selection)
     {
-        List<string> missing = [];
+        CpuFeatureWord hints = new(KvmSignature.Features, 0, CpuidRegister.Edx);
+        foreach ((CpuFeature feature, bool on) in selection.Changes)
+        {
+            if (on && feature.Word == hints)
+                table.Set(hints, table.Get(hints) | feature.Mask);
+        }
+    }
+
+    private static void AskForMsrs(CpuidTable table, SupportedCpu supported, CpuSelection selection)
+    {
+        foreach (CpuFeature feature in CpuFeatureRules.Wanted(selection))
+        {
+            if (feature.Word.Register == CpuidRegister.Msr && !table.Msrs.ContainsKey(feature.Word.Function))
+                table.Set(feature.Word, (uint)supported.FeatureMsr(feature.Word.Function));
+        }
+    }
+
+    private static void ChangeHost(CpuidTable table, CpuSelection selection, List<string> missing)
+    {
         foreach ((CpuFeature feature, bool on) in selection.Changes)
         {
             if (!on)
                 table.Set(feature.Word, table.Get(feature.Word) & ~feature.Mask);
-            else if (!table.Has(feature) && !FollowsTopology(feature))
+            else if (!table.Has(feature) && !CpuFeatureRules.FollowsTopology(feature))
                 missing.Add(feature.Name);
         }
-
-        return missing;
     }
 
-    /// <summary>Cuts every leaf to the model's features; what the model says nothing of is zero.</summary>
-    private static List<string> TakeModel(CpuidTable table, CpuSelection selection, bool isAmd)
+    /// <summary>What the host's model loses by properties.</summary>
+    private static void LeaveOut(CpuidTable table, CpuSelection selection)
     {
-        HashSet<CpuFeature> wanted = [.. selection.Model.Features!];
-        foreach ((CpuFeature feature, bool on) in selection.Changes)
+        if (!selection.HasPmu)
         {
-            if (on)
-                wanted.Add(feature);
-            else
-                wanted.Remove(feature);
+            foreach (string counter in (string[])["pdcm", "arch-lbr", "perfctr-core", "perfctr-nb", "perfmon-v2"])
+                Clear(table, counter);
+            table.RemoveAll(leaf => leaf.Function is 0xA or 0x1C or 0x80000022);
         }
 
-        List<string> missing =
-        [
-            .. wanted.Where(feature => !table.Has(feature) && !FollowsTopology(feature)).Select(f => f.Name),
-        ];
-
-        Dictionary<CpuFeatureWord, uint> masks = CpuFeatures.Words.ToDictionary(word => word, _ => 0u);
-        foreach (CpuFeature feature in wanted)
-            masks[feature.Word] |= feature.Mask;
-        // Part of every model: what a guest under KVM is faster with, whatever processor it sees.
-        masks[Leaf1Ecx] |= X2Apic | Hypervisor;
-        masks[new(0x40000001, 0, CpuidRegister.Eax)] = uint.MaxValue;
-        foreach ((CpuFeature feature, bool on) in selection.Changes)
-        {
-            if (!on)
-                masks[feature.Word] &= ~feature.Mask;
-        }
-
-        if (isAmd)
-            masks[new(0x80000001, 0, CpuidRegister.Edx)] |= AmdAliases;
-
-        foreach ((CpuFeatureWord word, uint mask) in masks)
-            table.Set(word, table.Get(word) & mask);
-        bool has71 = table.Get(new CpuFeatureWord(7, 1, CpuidRegister.Eax)) != 0;
-        table.Transform(leaf => Keep(leaf, table, has71));
-        return missing;
+        if (selection.Properties.Migratable)
+            Clear(table, "invtsc");
+        if (!selection.Properties.ShowsKvm)
+            table.RemoveAll(leaf => KvmSignature.Contains(leaf.Function));
     }
 
-    /// <summary>The part of a leaf that is no feature word but belongs to a named model too.</summary>
-    private static CpuidLeaf Keep(CpuidLeaf leaf, CpuidTable table, bool has71)
+    private static void Clear(CpuidTable table, string name)
     {
-        CpuidLeaf none = leaf with { Eax = 0, Ebx = 0, Ecx = 0, Edx = 0 };
-        return leaf.Function switch
-        {
-            0 or 1 or 2 or 4 or 0xB or 0xD or 0x1F => leaf,
-            5 => table.Has(CpuFeatures.Find("monitor")) ? leaf : none,
-            6 => none with { Eax = leaf.Eax },
-            7 when leaf.Index == 0 => leaf with { Eax = has71 ? 1u : 0 },
-            7 when leaf.Index == 1 => none with { Eax = leaf.Eax },
-            0x1D or 0x1E => table.Has(CpuFeatures.Find("amx-tile")) ? leaf : none,
-            >= 0x40000000 and <= 0x4FFFFFFF => leaf,
-            >= 0x80000000 and <= 0x80000006 => leaf,
-            0x80000007 => none with { Edx = leaf.Edx },
-            0x80000008 => none with { Eax = leaf.Eax, Ebx = leaf.Ebx },
-            0x8000000A => table.Has(CpuFeatures.Find("svm")) ? leaf : none,
-            0x8000001D or 0x8000001E => leaf,
-            0x80000021 => none with { Eax = leaf.Eax },
-            _ => none,
-        };
+        CpuFeature feature = CpuFeatures.Find(name);
+        table.Set(feature.Word, table.Get(feature.Word) & ~feature.Mask);
     }
-
-    // The topology decides on these two, whatever was asked for.
-    private static bool FollowsTopology(CpuFeature feature) => feature.Name is "ht" or "cmp-legacy";
 
     private static void MirrorAmdAliases(CpuidTable table)
     {
         CpuFeatureWord word = new(0x80000001, 0, CpuidRegister.Edx);
-        table.Set(word, table.Get(word) & (~AmdAliases | table.Get(1).Edx));
+        table.Set(word, (table.Get(word) & ~AmdAliases) | (table.Get(1).Edx & AmdAliases));
     }
 
     /// <summary>Family, model and stepping as leaf 1 packs them (SDM vol. 2A, figure 3-6).</summary>
-    private static void SetSignature(CpuidTable table, CpuModel model, bool isAmd)
+    private static void SetSignature(CpuidTable table, CpuidTable host, CpuModel model, bool isAmd)
     {
-        if (model is { Family: null, Model: null, Stepping: null })
+        if (model is { IsHost: true, Family: null, Model: null, Stepping: null })
             return;
-        uint host = table.Get(1).Eax;
-        uint baseFamily = (host >> 8) & 0xF;
-        uint family = model.Family ?? baseFamily + (baseFamily == 0xF ? (host >> 20) & 0xFF : 0);
-        uint number = model.Model ?? ((host >> 4) & 0xF) | ((host >> 12) & 0xF0);
-        uint stepping = model.Stepping ?? host & 0xF;
+        uint hosts = host.Get(1).Eax;
+        uint baseFamily = (hosts >> 8) & 0xF;
+        uint family = model.Family ?? baseFamily + (baseFamily == 0xF ? (hosts >> 20) & 0xFF : 0);
+        uint number = model.Model ?? ((hosts >> 4) & 0xF) | ((hosts >> 12) & 0xF0);
+        uint stepping = model.Stepping ?? hosts & 0xF;
         uint signature = stepping
             | ((number & 0xF) << 4)
             | (Math.Min(family, 0xF) << 8)
             | ((number >> 4) << 16)
             | ((family - Math.Min(family, 0xF)) << 20);
         table.Set(new(1, 0, CpuidRegister.Eax), signature);
-        if (isAmd)
+        if (isAmd || !model.IsHost)
             table.Set(new(0x80000001, 0, CpuidRegister.Eax), signature);
     }
 
@@ -238,26 +230,34 @@ internal static class CpuidBuilder
     /// <summary>
     /// The last leaf of each range, and nothing behind it. A level rises to hold the leaves of the features.
     /// </summary>
-    private static void SetLevels(CpuidTable table, CpuModel model, bool isAmd)
+    private static void SetLevels(CpuidTable table, CpuSelection selection, bool isAmd)
     {
+        CpuModel model = selection.Model;
         uint level = model.Level ?? Math.Max(table.Get(0).Eax, 0xB);
-        uint xlevel = model.XLevel ?? Math.Max(table.Get(0x80000000).Eax, 0x80000001);
+        uint xlevel = model.XLevel ?? Math.Max(table.Get(0x80000000).Eax, model.IsHost ? 0x80000001 : 0x80000008);
         if (!model.IsHost)
         {
             foreach (CpuFeatureWord word in CpuFeatures.Words.Where(word => table.Get(word) != 0))
             {
+                if (word.Register == CpuidRegister.Msr)
+                    continue;
                 if (word.Function < 0x40000000)
                     level = Math.Max(level, word.Function);
-                else if (word.Function >= 0x80000000)
+                else if (word.Function is >= 0x80000000 and < 0xC0000000)
                     xlevel = Math.Max(xlevel, word.Function);
             }
 
-            if (table.Has(CpuFeatures.Find("xsave")))
-                level = Math.Max(level, 0xD);
+            foreach (CpuidLeaf leaf in table.Leaves)
+            {
+                if (leaf.Function is 0xA or 0xD or 0x14 or 0x1C or 0x1E && leaf != Empty(leaf))
+                    level = Math.Max(level, leaf.Function);
+            }
         }
 
         if (isAmd && CpuidTopology.HasExtensions(table.Leaves))
             xlevel = Math.Max(xlevel, 0x8000001E);
+        level = selection.Properties.Level ?? level;
+        xlevel = selection.Properties.XLevel ?? xlevel;
 
         table.Set(new(0, 0, CpuidRegister.Eax), level);
         table.Set(new(0x80000000, 0, CpuidRegister.Eax), xlevel);
@@ -266,9 +266,34 @@ internal static class CpuidBuilder
             : leaf.Function is >= 0x80000000 and < 0xC0000000 && leaf.Function > xlevel);
     }
 
-    private static OptionMessage Missing(string model, List<string> names)
+    private static CpuidLeaf Empty(CpuidLeaf leaf) => leaf with { Eax = 0, Ebx = 0, Ecx = 0, Edx = 0 };
+
+    private static void Complain(CpuSelection selection, List<string> missing, List<OptionMessage> warnings)
     {
-        string guest = names.Count == 1 ? "it" : "them";
-        return $"{OptionName.Cpu.With(model)}: this host's KVM has no {string.Join(", ", names)}; the guest runs without {guest}";
+        string names = string.Join(", ", missing);
+        string guest = missing.Count == 1 ? "it" : "them";
+        if (selection.Properties.Missing == MissingFeatures.Refuse)
+        {
+            throw new HostLimitException(
+                $"{OptionName.Cpu.With(selection.Text)}: this host's KVM has no {names}; without enforce, the guest runs without {guest}");
+        }
+
+        if (selection.Properties.Missing == MissingFeatures.Warn)
+            warnings.Add($"{OptionName.Cpu.With(selection.Model.Name)}: this host's KVM has no {names}; the guest runs without {guest}");
+    }
+
+    private static void Complain(CpuSelection selection, int wanted, int bits, List<OptionMessage> warnings)
+    {
+        if (selection.Properties.Missing == MissingFeatures.Refuse)
+        {
+            throw new HostLimitException(
+                $"{OptionName.Cpu.With(selection.Text)}: this host has {bits} physical address bits, not {wanted}");
+        }
+
+        if (selection.Properties.Missing == MissingFeatures.Warn)
+        {
+            warnings.Add(
+                $"{OptionName.Cpu.With(selection.Model.Name)}: this host has {bits} physical address bits, not {wanted}; so has the guest");
+        }
     }
 }

@@ -37,4 +37,7 @@ public enum CpuidRegister
     Ebx,
     Ecx,
     Edx,
+
+    /// <summary>None of them: the low half of an MSR, whose features CPUID only announces.</summary>
+    Msr,
 }

@@ -4,6 +4,7 @@ namespace MiniVmm.Cpu;
 internal sealed class CpuidTable
 {
     private readonly List<CpuidLeaf> _leaves = [];
+    private readonly Dictionary<uint, uint> _msrs = [];
 
     /// <summary>Takes the leaves over, each function and index once: the first, which KVM looks at.</summary>
     public CpuidTable(IReadOnlyList<CpuidLeaf> leaves)
@@ -18,6 +19,9 @@ internal sealed class CpuidTable
 
     public IReadOnlyList<CpuidLeaf> Leaves => _leaves;
 
+    /// <summary>The low halves of the MSRs that list features, by their numbers.</summary>
+    public IReadOnlyDictionary<uint, uint> Msrs => _msrs;
+
     public bool Contains(uint function) => _leaves.Exists(leaf => leaf.Function == function);
 
     public CpuidLeaf Get(uint function, uint index = 0)
@@ -26,7 +30,9 @@ internal sealed class CpuidTable
         return at < 0 ? new(function, index, 0, 0, 0, 0, false) : _leaves[at];
     }
 
-    public uint Get(CpuFeatureWord word) => Get(word.Function, word.Index)[word.Register];
+    public uint Get(CpuFeatureWord word) => word.Register == CpuidRegister.Msr
+        ? _msrs.GetValueOrDefault(word.Function)
+        : Get(word.Function, word.Index)[word.Register];
 
     /// <summary>Whether CPUID reports the feature as it stands now.</summary>
     public bool Has(CpuFeature feature) => (Get(feature.Word) & feature.Mask) != 0;
@@ -44,10 +50,16 @@ internal sealed class CpuidTable
     /// <summary>Sets a word; one that is not there stays away when it would be 0.</summary>
     public void Set(CpuFeatureWord word, uint value)
     {
+        if (word.Register == CpuidRegister.Msr)
+        {
+            _msrs[word.Function] = value;
+            return;
+        }
+
         CpuidLeaf leaf = Get(word.Function, word.Index);
         if (leaf[word.Register] == value)
             return;
-        bool isSignificant = leaf.IndexIsSignificant || word.Index > 0;
+        bool isSignificant = leaf.IndexIsSignificant || HasIndex(word.Function);
         Set(leaf.With(word.Register, value) with { IndexIsSignificant = isSignificant });
     }
 
@@ -59,6 +71,11 @@ internal sealed class CpuidTable
     }
 
     public void RemoveAll(Predicate<CpuidLeaf> which) => _leaves.RemoveAll(which);
+
+    /// <summary>Whether ECX chooses among several answers of that function (SDM vol. 2A CPUID; APM vol. 3 appendix E).</summary>
+    public static bool HasIndex(uint function) =>
+        function is 4 or 7 or 0xB or 0xD or 0xF or 0x10 or 0x12 or 0x14 or 0x17 or 0x18 or 0x1D or 0x1E or 0x1F or 0x24
+            or 0x8000001D or 0x80000026;
 
     private int Find(uint function, uint index) =>
         _leaves.FindIndex(leaf => leaf.Function == function && leaf.Index == index);

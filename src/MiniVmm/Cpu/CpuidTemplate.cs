@@ -17,6 +17,9 @@ internal sealed class CpuidTemplate
     /// <summary>What the guest does not get although it was asked for; a line each.</summary>
     public IReadOnlyList<OptionMessage> Warnings { get; }
 
+    /// <summary>MSRs that list features, with the low halves of their values; the high ones are 0.</summary>
+    public IReadOnlyDictionary<uint, uint> Msrs { get; init; } = new Dictionary<uint, uint>();
+
     /// <summary>The leaves for KVM_SET_CPUID2 on one vCPU.</summary>
     /// <param name="index">vCPU number, 0 to <c>MaxCpus - 1</c>.</param>
     public CpuidLeaf[] ForVcpu(int index)

@@ -6,15 +6,18 @@ internal static class CpuidXsave
     // Legacy x87 and SSE areas with the XSAVE header behind them.
     private const uint MinimumSize = 512 + 64;
 
+    // ECX of a component: it begins at a multiple of 64 in the compacted format.
+    private const uint Aligned = 2;
+
     // Which feature a state component belongs to; one with several needs any of them.
     private static readonly (int Component, string[] Features)[] Owners =
     [
         (2, ["avx"]),
         (3, ["mpx"]),
         (4, ["mpx"]),
-        (5, ["avx512f"]),
-        (6, ["avx512f"]),
-        (7, ["avx512f"]),
+        (5, ["avx512f", "avx10"]),
+        (6, ["avx512f", "avx10"]),
+        (7, ["avx512f", "avx10"]),
         (8, ["intel-pt"]),
         (9, ["pku"]),
         (11, ["shstk", "ibt"]),
@@ -42,7 +45,7 @@ internal static class CpuidXsave
             CpuFeature[] features = [.. names.Select(CpuFeatures.Find)];
             if (owned && features.Any(table.Has))
                 allowed |= 1ul << component;
-            if (!owned && features.All(removed.Contains))
+            if (!owned && features.Any(removed.Contains) && !features.Any(table.Has))
                 allowed &= ~(1ul << component);
         }
 
@@ -53,6 +56,7 @@ internal static class CpuidXsave
         ulong xss = hasXsaves ? Join(extended.Edx, extended.Ecx) & allowed : 0;
 
         uint size = MinimumSize;
+        uint compact = MinimumSize;
         table.Transform(leaf =>
         {
             if (leaf.Function != 0xD || leaf.Index is < 2 or > 63)
@@ -61,15 +65,17 @@ internal static class CpuidXsave
                 return Clear(leaf);
             if ((xcr0 >> (int)leaf.Index & 1) != 0)
                 size = Math.Max(size, unchecked(leaf.Eax + leaf.Ebx));
+            compact = unchecked(((leaf.Ecx & Aligned) != 0 ? (compact + 63) & ~63u : compact) + leaf.Eax);
             return leaf;
         });
-        if (table.Contains(0xD))
-        {
-            // EBX follows XCR0 as the guest sets it; KVM keeps it.
-            table.Set(main with { Eax = (uint)xcr0, Edx = (uint)(xcr0 >> 32), Ebx = size, Ecx = size });
-            table.Set(new(0xD, 1, CpuidRegister.Ecx), (uint)xss);
-            table.Set(new(0xD, 1, CpuidRegister.Edx), (uint)(xss >> 32));
-        }
+        if (!table.Contains(0xD))
+            return;
+        // EBX follows XCR0 as the guest sets it; KVM keeps it, here and in index 1.
+        table.Set(main with { Eax = (uint)xcr0, Edx = (uint)(xcr0 >> 32), Ebx = size, Ecx = size });
+        table.Set(new(0xD, 1, CpuidRegister.Ecx), (uint)xss);
+        table.Set(new(0xD, 1, CpuidRegister.Edx), (uint)(xss >> 32));
+        if (owned)
+            table.Set(new(0xD, 1, CpuidRegister.Ebx), hasXsaves || table.Has(CpuFeatures.Find("xsavec")) ? compact : 0);
     }
 
     private static CpuidLeaf Clear(CpuidLeaf leaf) => leaf with { Eax = 0, Ebx = 0, Ecx = 0, Edx = 0 };

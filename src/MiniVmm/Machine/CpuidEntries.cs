@@ -11,11 +11,15 @@ internal static class CpuidEntries
     private const uint LastBrandLeaf = 0x8000_0004;
 
     /// <summary>
-    /// The leaves that KVM can give a guest, with the processor's own name in them: a KVM without hardware
-    /// virtualisation leaves it empty.
+    /// What KVM can give a guest, with the processor's own name in the leaves: a KVM without hardware virtualisation
+    /// leaves it empty.
     /// </summary>
-    public static CpuidLeaf[] Supported(KvmSystem kvm) =>
-        [.. kvm.GetSupportedCpuid().Select(entry => Named(ToLeaf(entry)))];
+    public static SupportedCpu Supported(KvmSystem kvm, KvmVm vm) =>
+        new([.. kvm.GetSupportedCpuid().Select(entry => Named(ToLeaf(entry)))])
+        {
+            TscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0,
+            FeatureMsr = index => kvm.GetFeatureMsr(index) ?? 0,
+        };
 
     private static CpuidLeaf Named(CpuidLeaf leaf)
     {
@@ -29,6 +33,10 @@ internal static class CpuidEntries
     public static CpuidLeaf ToLeaf(kvm_cpuid_entry2 entry) =>
         new(entry.function, entry.index, entry.eax, entry.ebx, entry.ecx, entry.edx,
             (entry.flags & KvmConstants.KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0);
+
+    /// <summary>The MSRs that list features, as KVM sets them.</summary>
+    public static IEnumerable<kvm_msr_entry> FeatureMsrs(CpuidTemplate cpuid) =>
+        cpuid.Msrs.Select(msr => new kvm_msr_entry { index = msr.Key, data = msr.Value });
 
     public static kvm_cpuid_entry2 FromLeaf(CpuidLeaf leaf) => new()
     {

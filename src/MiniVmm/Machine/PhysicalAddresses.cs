@@ -6,16 +6,6 @@ namespace MiniVmm.Machine;
 /// <summary>How far a processor's physical addresses reach: MAXPHYADDR (SDM vol. 3, 4.1.4).</summary>
 internal static class PhysicalAddresses
 {
-    private const uint AddressSizes = 0x80000008;
-    private const int WithoutLeaf = 36; // SDM: what a processor with PAE has where it does not say
-
-    /// <summary>CPUID 0x80000008, EAX bits 7:0.</summary>
-    public static int Bits(IEnumerable<CpuidLeaf> leaves)
-    {
-        uint bits = leaves.FirstOrDefault(leaf => leaf.Function == AddressSizes).Eax & 0xff;
-        return bits is > 0 and < 64 ? (int)bits : WithoutLeaf;
-    }
-
     /// <summary>Refuses RAM at addresses that the guest's processors, or the host's, do not have.</summary>
     /// <param name="memory">The guest's.</param>
     /// <param name="cpu">The model's name.</param>
@@ -25,8 +15,8 @@ internal static class PhysicalAddresses
     /// <exception cref="HostLimitException">Too much for the host.</exception>
     public static void Check(GuestMemoryMap memory, string cpu, IEnumerable<CpuidLeaf> guest, IEnumerable<CpuidLeaf> host)
     {
-        int ours = Bits(guest);
-        int theirs = Bits(host);
+        int ours = CpuidAddresses.Physical(guest);
+        int theirs = CpuidAddresses.Physical(host);
         int bits = Math.Min(ours, theirs);
         ulong limit = 1UL << bits;
         if (memory.End <= limit)

@@ -24,9 +24,6 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
     private const ulong Cr4VmxEnabled = 1 << 13;
     private const ulong EferSvmEnabled = 1 << 12;
 
-    /// <summary>As QEMU: less is another calibration of the same clock, by which no guest would go wrong.</summary>
-    private const uint TscTolerance = 250; // ppm
-
     private const int MostMsrs = 4096;
 
     // Newer kernels list them by themselves: default type, the variable ones, the fixed ones.
@@ -68,7 +65,7 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
         }
 
         writer.WriteUInt32((uint)vcpu.Id);
-        writer.WriteUInt32(TscKilohertz(vcpu));
+        writer.WriteUInt32(vcpu.TscKilohertz());
         writer.WriteUInt32(state);
         writer.WriteStructure(vcpu.GetRegs());
         writer.WriteStructure(special);
@@ -153,26 +150,13 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
 
     private static void SetTscKilohertz(KvmVcpu vcpu, StateReader reader, uint kilohertz)
     {
-        uint own = TscKilohertz(vcpu);
+        uint own = vcpu.TscKilohertz();
         long difference = Math.Abs((long)own - kilohertz);
-        if (kilohertz == 0 || own == 0 || difference * 1_000_000 <= (long)own * TscTolerance)
+        if (kilohertz == 0 || own == 0 || difference * 1_000_000 <= (long)own * GuestProcessor.TscTolerance)
             return;
         reader.Check(
             vcpu.TrySetTscKhz(kilohertz),
             $"the guest's TSC runs at {kilohertz} kHz, this host's at {own} kHz, and its processor cannot scale it");
-    }
-
-    /// <returns>0 where the host's counter is not stable.</returns>
-    private static uint TscKilohertz(KvmVcpu vcpu)
-    {
-        try
-        {
-            return (uint)vcpu.GetTscKhz();
-        }
-        catch (KvmException)
-        {
-            return 0;
-        }
     }
 
     private int XsaveSize() => Math.Max(

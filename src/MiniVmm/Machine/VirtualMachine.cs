@@ -54,7 +54,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _core = new MachineCore(kvm);
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
                 _core.EnableX2Apic();
-            CpuidTemplate cpuid = BuildCpuid(kvm, _core.Vm, plan, warn);
+            GuestProcessor processor = GuestProcessor.Create(kvm, _core.Vm, plan, warn);
 
             Backing = _core.MapRam(options.Memory, plan.Memory);
             IPageRelease pages = Backing;
@@ -75,7 +75,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             _time = new GuestTime(_core.Vm);
             milestones.Reach("VM created");
 
-            LoadAll(plan, cpuid);
+            LoadAll(plan, processor.Cpuid);
             milestones.Reach("kernel and tables in place");
 
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
@@ -103,7 +103,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             for (int i = 0; i < options.Topology.Count; i++)
             {
                 int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
-                Prepare(_core.AddVcpu(options.Topology.ApicId(i), pin, options.Timed), cpuid, plan);
+                Prepare(_core.AddVcpu(options.Topology.ApicId(i), pin, options.Timed), processor, plan);
             }
 
             milestones.Reach("vCPUs created");
@@ -452,18 +452,6 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         _core.Vcpus.Resume();
     }
 
-    private static CpuidTemplate BuildCpuid(KvmSystem kvm, KvmVm vm, MachinePlan plan, Action<OptionMessage> warn)
-    {
-        MachineOptions options = plan.Options;
-        CpuidLeaf[] supported = CpuidEntries.Supported(kvm);
-        bool tscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0;
-        CpuidTemplate template = CpuidBuilder.Build(supported, options.Cpu, options.Topology, tscDeadline);
-        PhysicalAddresses.Check(plan.Memory, options.Cpu.Model.Name, template.ForVcpu(0), supported);
-        foreach (OptionMessage warning in template.Warnings)
-            warn(warning);
-        return template;
-    }
-
     private void LoadAll(MachinePlan plan, CpuidTemplate cpuid)
     {
         CpuidLeaf leaf1 = cpuid.ForVcpu(0).First(leaf => leaf.Function == 1);
@@ -482,10 +470,10 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         Memory.Load(segment);
     }
 
-    private static void Prepare(VcpuThread thread, CpuidTemplate cpuid, MachinePlan plan)
+    private static void Prepare(VcpuThread thread, GuestProcessor processor, MachinePlan plan)
     {
         KvmVcpu vcpu = thread.Vcpu;
-        vcpu.SetCpuid2([.. cpuid.ForVcpu(thread.Index).Select(CpuidEntries.FromLeaf)]);
+        processor.Apply(vcpu, thread.Index);
 
         // As firmware leaves it: without this Linux finds the MTRRs off and does not trust PAT either.
         vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);

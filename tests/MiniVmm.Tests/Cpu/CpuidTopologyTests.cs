@@ -128,7 +128,7 @@ public sealed class CpuidTopologyTests
 
     private static CpuidTemplate Build(
         IReadOnlyList<CpuidLeaf> supported, CpuTopology topology, CpuSelection? selection = null) =>
-        CpuidBuilder.Build(supported, selection ?? CpuSelection.Host, topology, tscDeadline: true);
+        CpuidBuilder.Build(new(supported) { TscDeadline = true }, selection ?? CpuSelection.Host, topology);
 
     private static IEnumerable<(int Index, GuestCpuid Guest)> Guests(
         IReadOnlyList<CpuidLeaf> supported, CpuTopology topology, CpuSelection? selection = null)
