@@ -22,7 +22,6 @@ internal static class CpuPropertyText
         ("apic-id", PlacesAreSmps),
         ("legacy-multi-node", PlacesAreSmps),
         ("x-", "properties with x- are QEMU's own experiments"),
-        ("hv-", "no guest is offered Hyper-V's interface"),
         ("vmx-", "a guest with vmx has all of the host's"),
         ("memory", NothingOfTheProcessor),
         ("realized", NothingOfTheProcessor),
@@ -109,11 +108,13 @@ internal static class CpuPropertyText
             "tsc-frequency" or "tsc-freq" => old with { TscFrequency = property.Frequency() },
             "migratable" when selection.Model.IsHost => old with { Migratable = property.Switch() },
             "migratable" => throw property.Bad($"migratable is a property of host and max alone; {selection.Model.Name} is as it is"),
+            _ when property.Key.StartsWith("hv-", StringComparison.Ordinal) => HyperVText.With(old, property),
             _ => null,
         };
     }
 
-    private readonly record struct Property(string Selection, string Key, string Value)
+    /// <summary>One part of a selection's text.</summary>
+    internal readonly record struct Property(string Selection, string Key, string Value)
     {
         public BadInputException Bad(string reason) => CpuText.Bad(Selection, reason);
 

@@ -57,6 +57,7 @@ public static class CpuText
                 : throw Bad(text, $"'{part}' is neither on nor off");
         }
 
+        HyperVText.Check(selection);
         return selection with { Changes = [.. changes.Select(change => (change.Key, change.Value))] };
     }
 

@@ -20,6 +20,7 @@ public static class KvmIoctl
     public const uint KVM_CHECK_EXTENSION = Io | 0x03;
     public const uint KVM_GET_VCPU_MMAP_SIZE = Io | 0x04;
     public static readonly uint KVM_GET_SUPPORTED_CPUID = Ioctl.IOWR<kvm_cpuid2>(KVMIO, 0x05);
+    public static readonly uint KVM_GET_SUPPORTED_HV_CPUID = Ioctl.IOWR<kvm_cpuid2>(KVMIO, 0xc1);
     // KVM_GET_MSRS, below with a vCPU's, reads the MSRs that list features here.
     public static readonly uint KVM_GET_MSR_INDEX_LIST = Ioctl.IOWR<kvm_msr_list>(KVMIO, 0x02);
 

@@ -74,6 +74,14 @@ public sealed unsafe class KvmSystem : IDisposable
     public kvm_cpuid_entry2[] GetSupportedCpuid() =>
         CpuidList.Get("KVM_GET_SUPPORTED_CPUID", Fd, KvmIoctl.KVM_GET_SUPPORTED_CPUID);
 
+    /// <summary>
+    /// The leaves of Hyper-V's interface that KVM can give a guest; needs KVM_CAP_SYS_HYPERV_CPUID (api.rst,
+    /// KVM_GET_SUPPORTED_HV_CPUID).
+    /// </summary>
+    /// <exception cref="KvmException">The call failed.</exception>
+    public kvm_cpuid_entry2[] GetSupportedHyperVCpuid() =>
+        CpuidList.Get("KVM_GET_SUPPORTED_HV_CPUID", Fd, KvmIoctl.KVM_GET_SUPPORTED_HV_CPUID);
+
     /// <summary>The MSRs that KVM saves and restores for a guest (api.rst, KVM_GET_MSR_INDEX_LIST).</summary>
     /// <exception cref="KvmException">The call failed.</exception>
     public uint[] GetMsrIndexList()

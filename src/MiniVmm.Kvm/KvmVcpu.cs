@@ -53,6 +53,18 @@ public sealed unsafe partial class KvmVcpu : IDisposable
     public void SetCpuid2(ReadOnlySpan<kvm_cpuid_entry2> entries) =>
         CpuidList.Set("KVM_SET_CPUID2", Fd, KvmIoctl.KVM_SET_CPUID2, entries);
 
+    /// <summary>Turns a capability of this vCPU on; its arguments are in api.rst, section 6.</summary>
+    /// <exception cref="KvmException">Not there, or too late.</exception>
+    public void EnableCapability(KvmCapability capability, ulong argument = 0)
+    {
+        kvm_enable_cap enable = default;
+        enable.cap = (uint)capability;
+        enable.args[0] = argument;
+        int result = KvmCall.Try(Fd, KvmIoctl.KVM_ENABLE_CAP, &enable);
+        if (result < 0)
+            throw new KvmException("KVM_ENABLE_CAP", -result, $"{capability}");
+    }
+
     /// <summary>The CPUID table in force, with what KVM itself keeps up to date in it.</summary>
     /// <exception cref="KvmException">The call failed.</exception>
     public kvm_cpuid_entry2[] GetCpuid2() => CpuidList.Get("KVM_GET_CPUID2", Fd, KvmIoctl.KVM_GET_CPUID2);

@@ -42,6 +42,9 @@ public sealed record CpuProperties
     /// <summary>Whether the guest may know that it runs under KVM, and use what KVM offers to guests that do.</summary>
     public bool ShowsKvm { get; init; } = true;
 
+    /// <summary>Hyper-V's interface, before KVM's own; null for none.</summary>
+    public HyperVOptions? HyperV { get; init; }
+
     /// <summary>Whether features that no other host can take over are left out of the model <c>host</c>: invtsc.</summary>
     public bool Migratable { get; init; }
 

@@ -63,6 +63,8 @@ internal static class CpuidBuilder
             Complain(selection, bits, CpuidAddresses.Physical(host.Leaves), warnings);
         SetLevels(table, selection, isAmd);
         CpuidTopology.Write(table, topology, isAmd);
+        if (selection.Properties.HyperV is { Features: not HyperVFeatures.None } hyperV)
+            HyperVLeaves.Write(table, hyperV, supported.HyperV(), topology.MaxCpus, missing);
         if (missing.Count > 0)
             Complain(selection, missing, warnings);
         WarnOfTopology(table, selection, topology, isAmd, warnings);

@@ -19,6 +19,9 @@ internal static class CpuidEntries
         {
             TscDeadline = vm.CheckExtension(KvmCapability.KVM_CAP_TSC_DEADLINE_TIMER) != 0,
             FeatureMsr = index => kvm.GetFeatureMsr(index) ?? 0,
+            HyperV = () => kvm.CheckExtension(KvmCapability.KVM_CAP_SYS_HYPERV_CPUID) != 0
+                ? [.. kvm.GetSupportedHyperVCpuid().Select(ToLeaf)]
+                : [],
         };
 
     private static CpuidLeaf Named(CpuidLeaf leaf)

@@ -11,12 +11,16 @@ internal sealed class GuestProcessor
 
     private readonly CpuSelection _selection;
     private readonly bool _scalesTsc;
+    private readonly bool _keepsToHyperVLeaves;
 
-    private GuestProcessor(CpuidTemplate cpuid, CpuSelection selection, bool scalesTsc)
+    private GuestProcessor(CpuidTemplate cpuid, CpuSelection selection, KvmVm vm)
     {
         Cpuid = cpuid;
         _selection = selection;
-        _scalesTsc = scalesTsc;
+        _scalesTsc = selection.Properties.TscFrequency is not null
+            && vm.CheckExtension(KvmCapability.KVM_CAP_TSC_CONTROL) != 0;
+        _keepsToHyperVLeaves = selection.Properties.HyperV is not null
+            && vm.CheckExtension(KvmCapability.KVM_CAP_HYPERV_ENFORCE_CPUID) != 0;
     }
 
     public CpuidTemplate Cpuid { get; }
@@ -37,9 +41,7 @@ internal sealed class GuestProcessor
         const KvmCapability counters = KvmCapability.KVM_CAP_PMU_CAPABILITY;
         if (selection.Properties.Pmu == false && ((ulong)vm.CheckExtension(counters) & KvmConstants.KVM_PMU_CAP_DISABLE) != 0)
             vm.EnableCapability(counters, KvmConstants.KVM_PMU_CAP_DISABLE);
-        bool scalesTsc = selection.Properties.TscFrequency is not null
-            && vm.CheckExtension(KvmCapability.KVM_CAP_TSC_CONTROL) != 0;
-        return new(cpuid, selection, scalesTsc);
+        return new(cpuid, selection, vm);
     }
 
     /// <summary>Makes a vCPU one of them, before it first runs.</summary>
@@ -52,6 +54,10 @@ internal sealed class GuestProcessor
         vcpu.SetCpuid2([.. Cpuid.ForVcpu(index).Select(CpuidEntries.FromLeaf)]);
         if (Cpuid.Msrs.Count > 0)
             vcpu.SetMsrs([.. CpuidEntries.FeatureMsrs(Cpuid)]);
+
+        // Else a guest may use all of KVM's Hyper-V, also what leaves KVM for user space.
+        if (_keepsToHyperVLeaves)
+            vcpu.EnableCapability(KvmCapability.KVM_CAP_HYPERV_ENFORCE_CPUID, 1);
         if (_selection.Properties.TscFrequency is ulong hertz)
             SetTsc(vcpu, (uint)(hertz / 1000));
     }

@@ -18,7 +18,7 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
     private const uint MachineCheckCapabilities = 0x179;
     private const uint FirstMachineCheckBank = 0x400;
 
-    /// <summary>Hyper-V's, with counters that run; no guest is offered them.</summary>
+    /// <summary>Hyper-V's, with counters that run; the first is what a guest that uses them calls itself.</summary>
     private const uint FirstHyperV = 0x4000_0000;
     private const uint LastHyperV = 0x4000_0fff;
     private const ulong Cr4VmxEnabled = 1 << 13;
@@ -62,6 +62,13 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
             throw new HostLimitException(
                 $"vCPU {thread.Index} has virtualization of its own on, the state of which MiniVmm cannot save; "
                 + "give the guest a CPU without vmx or svm");
+        }
+
+        if (vcpu.GetMsr(FirstHyperV) is > 0)
+        {
+            throw new HostLimitException(
+                $"vCPU {thread.Index} uses Hyper-V's interface, the state of which MiniVmm does not save; give the guest a CPU "
+                + "without hv-");
         }
 
         writer.WriteUInt32((uint)vcpu.Id);
