@@ -108,10 +108,8 @@ internal static class CpuidBuilder
                 Edx = BitConverter.ToUInt32(name, 4),
                 Ecx = BitConverter.ToUInt32(name, 8),
             });
-        }
-
-        if (model.Vendor is not null || !model.IsHost)
             table.Set(table.Get(0) with { Function = 0x80000000, Eax = table.Get(0x80000000).Eax });
+        }
 
         // The first four characters of AuthenticAMD and of HygonGenuine.
         return table.Get(0).Ebx is 0x6874_7541 or 0x6F67_7948;

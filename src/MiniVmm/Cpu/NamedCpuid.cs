@@ -23,7 +23,9 @@ internal static class NamedCpuid
     {
         HashSet<CpuFeature> wanted = CpuFeatureRules.Wanted(selection);
         CpuidTable table = new([]);
-        table.Set(host.Get(0) with { Eax = 0 });
+        CpuidLeaf vendor = host.Get(0) with { Eax = 0 };
+        table.Set(vendor);
+        table.Set(vendor with { Function = 0x80000000 });
         table.Set(new(1, 0, 0, CacheLineInQuadwords, 0, 0, false));
         foreach (CpuFeature feature in wanted)
         {

@@ -79,6 +79,8 @@ public sealed class CpuidBuilderTests
         Assert.True(guest.Has("kvmclock"));
         Assert.Equal("QEMU Virtual CPU version 2.5+", guest.Brand);
         Assert.Equal("GenuineIntel", guest.Vendor);
+        Assert.Equal(
+            guest.Leaf(0) with { Eax = 0 }, guest.Leaf(0x80000000) with { Function = 0, Eax = 0 });
         Assert.Equal(0x60FB1u, guest.Leaf(1).Eax);
     }
 
