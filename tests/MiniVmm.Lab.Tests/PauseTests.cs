@@ -13,14 +13,14 @@ public sealed class PauseTests
     [Fact]
     public async Task A_guest_that_writes_and_fetches_goes_on_after_a_pause_with_nothing_lost()
     {
-        byte[] file = RandomNumberGenerator.GetBytes(16 << 20);
+        byte[] file = RandomNumberGenerator.GetBytes(6 << 20);
         await using HttpFile server = new(file);
-        await LabHost.ShellAsync($"truncate -s 16M {Disk}");
+        await LabHost.ShellAsync($"truncate -s 6M {Disk}");
 
         // So slow that both are at work when the pause comes, and not done when it ends.
         await using GuestShell guest = await GuestShell.StartAsync("pause", "", "--mem", "256M", "--smp", "2",
             "--name", Name, "--disk", $"{Disk},format=raw,bw=512K", "--net", "user,bw=512K");
-        await guest.RunAsync("udhcpc -i eth0 -n -q -t 10 -s /lease && dd if=/dev/urandom of=/tmp/data bs=1M count=16");
+        await guest.RunAsync("udhcpc -i eth0 -n -q -t 10 -s /lease && dd if=/dev/urandom of=/tmp/data bs=1M count=6");
         string written = (await guest.RunAsync("sha256sum </tmp/data")).Split(' ')[0];
         await guest.RunAsync("(dd if=/tmp/data of=/dev/vda bs=64k conv=fsync 2>/dev/null; echo $? >/tmp/wrote) &");
         await guest.RunAsync($"(wget -q -O /tmp/file http://10.0.2.2:{server.Port}/file; echo $? >/tmp/fetched) &");
