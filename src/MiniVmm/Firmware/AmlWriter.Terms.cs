@@ -35,6 +35,15 @@ internal sealed partial class AmlWriter
     /// <inheritdoc cref="And"/>
     public AmlWriter Or() => Operator(0x7d);
 
+    /// <inheritdoc cref="And"/>
+    public AmlWriter ShiftRight() => Operator(0x7a);
+
+    /// <summary>Where a target is due, and the result is only the value of the expression.</summary>
+    public AmlWriter NoTarget() => Operator(0);
+
+    /// <summary>Tells a device's driver: the device, then what to say.</summary>
+    public AmlWriter Notify() => Operator(0x86);
+
     /// <summary>Two operands.</summary>
     public AmlWriter Equal() => Operator(0x93);
 
@@ -48,6 +57,29 @@ internal sealed partial class AmlWriter
 
     /// <summary>Right behind an <see cref="If"/>.</summary>
     public AmlWriter Else(Action<AmlWriter> content) => Block([0xa1], Written(content));
+
+    /// <summary>As long as the predicate is not 0.</summary>
+    public AmlWriter While(Action<AmlWriter> predicate, Action<AmlWriter> content) =>
+        Block([0xa2], Written(predicate + content));
+
+    /// <summary>Names I/O ports, for <see cref="Fields"/> in them.</summary>
+    public AmlWriter PortRegion(string path, ushort port, byte length)
+    {
+        const byte SystemIo = 1;
+        return Operator(0x5b, 0x80).Reference(path).Operator(SystemIo).Integer(port).Integer(length);
+    }
+
+    /// <summary>Names doublewords of a region, from its start on; each access is one of a whole doubleword.</summary>
+    /// <param name="region">The region.</param>
+    /// <param name="names">Four characters each.</param>
+    public AmlWriter Fields(string region, params ReadOnlySpan<string> names)
+    {
+        const byte DwordAccess = 3, Bits = 32; // fewer than 64, so that the length is one byte
+        AmlWriter body = new AmlWriter().Reference(region).Operator(DwordAccess);
+        foreach (string name in names)
+            body.Reference(name).Operator(Bits);
+        return Block([0x5b, 0x81], body);
+    }
 
     /// <summary>A package of up to 255 objects.</summary>
     /// <param name="count">How many <paramref name="content"/> writes.</param>

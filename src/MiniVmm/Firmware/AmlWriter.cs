@@ -107,13 +107,17 @@ internal sealed partial class AmlWriter
 
     public AmlWriter Device(string path, Action<AmlWriter> content) => Block([0x5b, 0x82], Named(path, content));
 
-    /// <summary>A control method that takes 0–7 arguments, not serialized.</summary>
-    public AmlWriter Method(string path, int arguments, Action<AmlWriter> content)
+    /// <summary>A control method that takes 0–7 arguments.</summary>
+    /// <param name="path">Its name.</param>
+    /// <param name="arguments">How many it takes.</param>
+    /// <param name="content">Writes what it does.</param>
+    /// <param name="serialized">Whether callers take turns.</param>
+    public AmlWriter Method(string path, int arguments, Action<AmlWriter> content, bool serialized = false)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)arguments, 7u, nameof(arguments));
         AmlWriter body = new();
         Path(body.output, path);
-        body.output.U8((byte)arguments);
+        body.output.U8((byte)(arguments | (serialized ? 1 << 3 : 0)));
         content(body);
         return Block([0x14], body);
     }

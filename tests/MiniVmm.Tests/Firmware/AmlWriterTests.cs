@@ -114,6 +114,22 @@ public sealed class AmlWriterTests
                 .Interrupt(5, TriggerMode.Edge).Interrupt(23, TriggerMode.Level).ToArray());
         }));
 
+        aml.PortRegion("PORT", 0x620, 16);
+        aml.Fields("PORT", "REG0", "REG1");
+        aml.Method(
+            "CALL",
+            2,
+            method => method
+                .Store().Argument(0).Reference("REG0")
+                .If(test => test.Equal().Reference("REG1").Argument(1), then => then.Notify().Reference(@"\_SB.DEV0").Integer(3))
+                .Return().Reference("REG1"),
+            serialized: true);
+        aml.Method("LOOP", 0, method => method
+            .Store().Reference("CALL").Integer(1).Integer(2).Local(7)
+            .While(test => test.Local(7), loop => loop
+                .Store().And().Local(7).Integer(0xf).NoTarget().Reference("REG0")
+                .ShiftRight().Local(7).Integer(4).Local(7)));
+
         string asl = Iasl.Check("dsdt", AcpiTable.Build("DSDT", 2, aml.ToArray()));
         AssertInOrder(
             asl,
@@ -124,7 +140,21 @@ public sealed class AmlWriterTests
             "IO (Decode16,", "0x03F8,", "0x03F8,", "0x08,", "IRQNoFlags ()", "{4}",
             "Memory32Fixed (ReadWrite,", "0xD0000000,", "0x00001000,",
             "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive", "0x00000005",
-            "Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive", "0x00000017");
+            "Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive", "0x00000017",
+            "OperationRegion (PORT, SystemIO, 0x0620, 0x10)", "Field (PORT, DWordAcc, NoLock, Preserve)",
+            "REG0,", "32,", "REG1,", "32",
+            "Method (CALL, 2, Serialized)", "REG0 = Arg0", "If ((REG1 == Arg1))", "Notify (\\_SB.DEV0, 0x03)", "Return (REG1)",
+            "Method (LOOP, 0, NotSerialized)", "Local7 = CALL (One, 0x02)", "While (Local7)", "REG0 = (Local7 & 0x0F)",
+            "Local7 >>= 0x04");
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(8)]
+    public void A_variable_or_argument_that_no_method_has_is_refused(int number)
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new AmlWriter().Local(number));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new AmlWriter().Argument(number));
     }
 
     internal static void AssertInOrder(string text, params IEnumerable<string> parts)
