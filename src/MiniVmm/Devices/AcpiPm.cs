@@ -36,7 +36,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     // A century, far from what the arithmetic holds.
     private const long Longest = 100L * 366 * 24 * 3600 * NanosecondsPerSecond;
 
-    private readonly ILevelInterrupt _sci;
+    private readonly LevelLine _sci;
     private readonly IPowerControl _power;
     private readonly Func<long> _clock;
     private readonly DeviceLock _lock = new();
@@ -44,7 +44,6 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     private ushort _status;
     private ushort _enable;
     private ushort _control;
-    private bool _sciAsserted;
 
     /// <param name="sci">Interrupts for the events that the guest has enabled.</param>
     /// <param name="power">Told when the guest switches off.</param>
@@ -56,7 +55,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
     /// <param name="clock">As <see cref="Stopwatch"/>'s.</param>
     internal AcpiPm(ILevelInterrupt sci, IPowerControl power, Func<long> clock)
     {
-        (_sci, _power, _clock) = (sci, power, clock);
+        (_sci, _power, _clock) = (new(sci), power, clock);
         _start = clock();
     }
 
@@ -96,7 +95,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
 
         // The interrupt controllers' state has the pin's level, but KVM does not have who holds it up.
         if (sciChanged)
-            DriveSci();
+            _sci.Drive();
     }
 
     public void Read(ulong offset, Span<byte> data)
@@ -131,7 +130,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
         }
 
         if (sciChanged)
-            DriveSci();
+            _sci.Drive();
         if ((control & SleepEnable) != 0 && (control & SleepType) >> SleepTypeShift == IoPorts.AcpiSleepTypeS5)
             _power.PowerOff();
     }
@@ -156,7 +155,7 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
         }
 
         if (sciChanged)
-            DriveSci();
+            _sci.Drive();
         return enabled;
     }
 
@@ -171,26 +170,5 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
 
     /// <summary>Works out the SCI's level from the registers, under the lock.</summary>
     /// <returns>Whether it changed.</returns>
-    private bool UpdateSci()
-    {
-        bool asserted = (_status & _enable) != 0;
-        bool changed = asserted != _sciAsserted;
-        Volatile.Write(ref _sciAsserted, asserted);
-        return changed;
-    }
-
-    /// <summary>
-    /// Puts the SCI's level on the line. A press and the guest's clear may meet here in the wrong order, so each looks
-    /// again after its call: whoever calls last leaves the level of the registers.
-    /// </summary>
-    private void DriveSci()
-    {
-        bool asserted;
-        do
-        {
-            asserted = Volatile.Read(ref _sciAsserted);
-            _sci.Set(asserted);
-        }
-        while (asserted != Volatile.Read(ref _sciAsserted));
-    }
+    private bool UpdateSci() => _sci.Want((_status & _enable) != 0);
 }

@@ -81,6 +81,20 @@ public sealed record DeviceSetup
     /// <summary>Takes what it prints on its debug console.</summary>
     public required IConsoleSink DebugConsole { get; init; }
 
+    /// <summary>Where processors come and go; without effect in a machine where none do.</summary>
+    internal IProcessorBay Processors { get; init; } = NoProcessors.Instance;
+
+    private sealed class NoProcessors : IProcessorBay
+    {
+        public static readonly NoProcessors Instance = new();
+
+        public bool IsPresent(int index) => true;
+
+        public void TakeOut(int index)
+        {
+        }
+    }
+
     private sealed class NoInterrupt : IInterruptTrigger, ILevelInterrupt
     {
         public static readonly NoInterrupt Instance = new();

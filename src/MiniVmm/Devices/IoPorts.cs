@@ -45,6 +45,15 @@ public static class IoPorts
     /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
     public const byte AcpiSciIrq = 9;
 
+    /// <summary>First port of the registers by which ACPI's methods add and remove processors, behind ACPI's own.</summary>
+    public const ushort CpuHotPlug = 0x620;
+
+    /// <summary>
+    /// The interrupt that has them look at these: level, active high. The last of the I/O APIC's, which virtio devices get
+    /// last.
+    /// </summary>
+    public const byte CpuHotPlugIrq = 23;
+
     /// <summary>PCI configuration mechanism #1: address here, data at 0xcfc.</summary>
     public const ushort PciConfigAddress = 0xcf8;
 

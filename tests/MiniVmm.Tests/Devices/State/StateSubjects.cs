@@ -36,6 +36,7 @@ internal static class StateSubjects
                 at => new AcpiPm(at.Sci, at.Power, () => at.Clock.Utc.Ticks * 100),
                 AcpiPm.Length,
                 (device, _) => ((AcpiPm)device).PressPowerButton()),
+        [typeof(CpuHotPlug)] = () => new BusSubject(at => new CpuHotPlug(4, new StillBay(), at.Sci), CpuHotPlug.Length, Want),
         [typeof(ResetControl)] = () => new BusSubject(at => new ResetControl(at.Power), 1),
         [typeof(PciConfiguration)] =
             () => new BusSubject(
@@ -103,6 +104,24 @@ internal static class StateSubjects
             serial.SendBreak();
         else
             serial.Receive(text);
+    }
+
+    private static void Want(IBusDevice device, Random random)
+    {
+        CpuHotPlug processors = (CpuHotPlug)device;
+        int index = random.Next(1, 4);
+        switch (random.Next(3))
+        {
+            case 0:
+                processors.RequestInsertion(index);
+                break;
+            case 1:
+                _ = processors.RequestEjection(index);
+                break;
+            default:
+                processors.Keep(index);
+                break;
+        }
     }
 
     private static void Echo(RegisterDriver driver, IVirtioDevice device)
@@ -203,6 +222,17 @@ internal static class StateSubjects
     {
         MemoryBlocks blocks = new(RecordingBlocks.Small, new RecordingBlocks(RecordingBlocks.Small));
         return new VirtioSubject(_ => new VirtioMem(blocks), (_, device) => ((VirtioMem)device).SetRequested(8 << 20));
+    }
+
+    /// <summary>All processors but the last are in, whatever happens.</summary>
+    private sealed class StillBay : IProcessorBay
+    {
+        public bool IsPresent(int index) => index < 3;
+
+        public void TakeOut(int index)
+        {
+            // What is in stays in.
+        }
     }
 
     /// <summary>Takes 50 bytes, and no more.</summary>
