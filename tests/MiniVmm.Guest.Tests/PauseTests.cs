@@ -83,6 +83,61 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task A_vCPU_that_is_taken_out_runs_nothing_more_and_comes_again_as_new()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using MachineCore machine = Bare(kvm, hasControllers: true);
+        VcpuThread vcpu = machine.Vcpus[0];
+        vcpu.Reset = new VcpuRegisters(kvm, machine.Vm, vcpu).Remember();
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+
+        for (int turn = 0; turn < 50; turn++)
+        {
+            uint before = Count(machine);
+            await UntilAsync(() => Count(machine) > before + 10);
+            vcpu.Park();
+            vcpu.Park();
+            await UntilAsync(() => vcpu.State == VcpuState.Parked);
+            uint count = Count(machine);
+            ulong rip = 0;
+            vcpu.Invoke(parked => rip = parked.GetRegs().rip);
+            Assert.Equal((0x1000ul, count), (rip, Count(machine)));
+            if (turn % 2 == 0)
+            {
+                machine.Vcpus.Pause();
+                machine.Vcpus.Resume();
+                Assert.Equal(VcpuState.Parked, vcpu.State);
+            }
+
+            Assert.True(vcpu.Unpark(TimeSpan.FromMinutes(1)));
+        }
+
+        machine.Lifecycle.PowerOff();
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+    }
+
+    [Fact]
+    public async Task A_vCPU_that_takes_itself_out_ends_its_instruction_and_no_more()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using MachineCore machine = Bare(kvm, hasControllers: true);
+        VcpuThread vcpu = machine.Vcpus[0];
+        vcpu.Reset = new VcpuRegisters(kvm, machine.Vm, vcpu).Remember();
+        machine.Ports.Add(new WriteOnlyDevice((_, _) => vcpu.Park()), "ejector", 0x80, 1);
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+
+        for (uint turn = 1; turn <= 20; turn++)
+        {
+            await UntilAsync(() => Count(machine) >= turn && vcpu.State == VcpuState.Parked);
+            Assert.Equal(turn, Count(machine));
+            Assert.True(vcpu.Unpark(TimeSpan.FromMinutes(1)));
+        }
+
+        machine.Lifecycle.PowerOff();
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+    }
+
+    [Fact]
     public async Task A_machine_that_is_paused_before_its_start_waits_and_then_boots()
     {
         using MachinePlan plan = Plan("hello.elf");
@@ -146,10 +201,12 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         Console = ConsoleKind.Stream,
     });
 
-    private static MachineCore Bare(KvmSystem kvm)
+    private static MachineCore Bare(KvmSystem kvm, bool hasControllers = false)
     {
         MachineCore machine = new(kvm);
         machine.MapRam(2 * MemoryLayout.MiB);
+        if (hasControllers)
+            machine.CreateInterruptControllers();
         machine.Memory.Ram.Load(new LoadSegment("code", 0x1000, Counting));
         KvmVcpu vcpu = machine.AddVcpu(0).Vcpu;
         kvm_sregs sregs = vcpu.GetSregs();

@@ -24,7 +24,7 @@ internal static class EndReport
             return "";
         using NativeBuffer? file = TryRead(kernel);
         ElfSymbols? symbols = file is null ? null : ElfSymbols.Find(file.Memory);
-        return Group([.. vcpus.Select(vcpu => Describe(vcpu.Vcpu, memory, symbols))]);
+        return Group([.. vcpus.Select(vcpu => vcpu.IsParked ? "taken out" : Describe(vcpu.Vcpu, memory, symbols))]);
     }
 
     /// <summary>The text screen, if it holds text that was not printed elsewhere; else empty.</summary>

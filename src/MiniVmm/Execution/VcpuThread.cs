@@ -17,6 +17,9 @@ public enum VcpuState
     /// <summary>Out of the guest, its last instruction finished, until it is resumed.</summary>
     Paused,
 
+    /// <summary>Taken out of the machine, and as it was when it was new, until it is put in again.</summary>
+    Parked,
+
     /// <summary>The thread has ended, or is about to.</summary>
     Stopped,
 }
@@ -33,14 +36,15 @@ public sealed class VcpuThread : IDisposable
     private readonly Lifecycle _lifecycle;
     private readonly bool _timed;
     private readonly int? _hostCpu;
-    private readonly Thread _thread;
+    private Thread? _thread;
+    private int _parked; // 1 while it is out of the machine
 
     // Guards what follows; its waiters are this thread, which waits for orders, and whoever waits for its answer.
     private readonly object _orders = new();
     private readonly Queue<VcpuWork> _work = new();
     private VcpuState _state;
     private bool _paused = true;
-    private bool _entered;
+    private bool _entered; // since it was new
     private bool _started;
     private Exception? _failure;
 
@@ -65,7 +69,6 @@ public sealed class VcpuThread : IDisposable
         Statistics = new VcpuStatistics();
         _kick = new VcpuKick(vcpu);
         _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics, ram: ram);
-        _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = $"vcpu{index}" };
     }
 
     /// <summary>Position among the vCPUs, 0 for the boot processor.</summary>
@@ -82,6 +85,15 @@ public sealed class VcpuThread : IDisposable
         }
     }
 
+    /// <summary>Whether it is out of the machine, or is on its way: it runs nothing more.</summary>
+    public bool IsParked => Volatile.Read(ref _parked) != 0;
+
+    /// <summary>
+    /// Brings the vCPU back to what it was when it was new, on its own thread, once it is out of the guest for good; null for one
+    /// that always stays.
+    /// </summary>
+    internal Action<KvmVcpu>? Reset { get; set; }
+
     /// <summary>What the thread counted; whole once it has ended.</summary>
     public VcpuStatistics Statistics { get; }
 
@@ -91,14 +103,17 @@ public sealed class VcpuThread : IDisposable
     /// <inheritdoc cref="RunLoop.UnavailableAddress"/>
     public ulong? UnavailableAddress => _loop.UnavailableAddress;
 
-    /// <summary>Starts the thread, once; it prepares itself and is paused then.</summary>
-    /// <exception cref="HostLimitException">The host has no thread left.</exception>
+    /// <summary>Starts the thread, once; it prepares itself and is paused then, or parked.</summary>
+    /// <exception cref="HostLimitException">The host has no thread left; it may have one later.</exception>
     public void Start()
     {
         try
         {
             lock (_orders)
             {
+                if (_started)
+                    return;
+                _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = $"vcpu{Index}" };
                 _thread.Start();
                 _started = true;
             }
@@ -125,13 +140,13 @@ public sealed class VcpuThread : IDisposable
     /// <summary>Waits until the started thread is out of the guest, and its exits are served: paused, or ended.</summary>
     /// <param name="atMost">How long; null for as long as it takes, which is up to the device that it is in.</param>
     /// <returns>False where that was not enough.</returns>
-    /// <exception cref="HostLimitException">It could not be pinned; says why.</exception>
+    /// <exception cref="HostLimitException">It could not be pinned, and is not parked; says why.</exception>
     public bool WaitUntilOut(TimeSpan? atMost = null)
     {
         long end = atMost is { } limit ? Environment.TickCount64 + (long)limit.TotalMilliseconds : long.MaxValue;
         lock (_orders)
         {
-            while (_state is VcpuState.Created or VcpuState.Running)
+            while (_state is VcpuState.Created or VcpuState.Running && (_started || !IsParked))
             {
                 long left = end - Environment.TickCount64;
                 if (left <= 0)
@@ -139,7 +154,7 @@ public sealed class VcpuThread : IDisposable
                 _ = Monitor.Wait(_orders, (int)Math.Min(left, int.MaxValue));
             }
 
-            return _failure is null ? true : throw _failure;
+            return _failure is null || IsParked ? true : throw _failure;
         }
     }
 
@@ -150,6 +165,46 @@ public sealed class VcpuThread : IDisposable
         {
             _paused = false;
             Monitor.PulseAll(_orders);
+        }
+    }
+
+    /// <summary>
+    /// Takes the vCPU out of the machine: it runs nothing more after its instruction. Without effect where it is out.
+    /// Allocates nothing and takes no lock: vCPU threads call it, its own too.
+    /// </summary>
+    internal void Park()
+    {
+        if (Interlocked.Exchange(ref _parked, 1) != 0)
+            return;
+        _loop.Attention.Ask();
+        _kick.Send();
+    }
+
+    /// <summary>Puts the vCPU into the machine, new; waits for it to be out first.</summary>
+    /// <param name="atMost">How long the device that it is in may hold it up.</param>
+    /// <returns>False where that was not enough: it is still out.</returns>
+    /// <exception cref="HostLimitException">It could not be pinned, or KVM could not make it new again.</exception>
+    internal bool Unpark(TimeSpan atMost)
+    {
+        long end = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
+        lock (_orders)
+        {
+            if (!IsParked)
+                return true;
+            Monitor.PulseAll(_orders); // it may be paused, and not have seen yet that it is out
+            while (_started && _state is not (VcpuState.Parked or VcpuState.Stopped))
+            {
+                long left = end - Environment.TickCount64;
+                if (left <= 0)
+                    return false;
+                _ = Monitor.Wait(_orders, (int)Math.Min(left, int.MaxValue));
+            }
+
+            if (_failure is not null)
+                throw _failure;
+            Volatile.Write(ref _parked, 0);
+            Monitor.PulseAll(_orders);
+            return true;
         }
     }
 
@@ -198,7 +253,7 @@ public sealed class VcpuThread : IDisposable
     public void Join()
     {
         if (_started)
-            _thread.Join();
+            _thread!.Join();
     }
 
     /// <summary>Closes the vCPU; its thread must have ended.</summary>
@@ -260,7 +315,8 @@ public sealed class VcpuThread : IDisposable
                 _loop.Attention.Clear();
                 if (_lifecycle.IsStopping)
                     return false;
-                if (!_paused && _work.Count == 0)
+                bool parked = IsParked;
+                if (!_paused && !parked && _work.Count == 0)
                 {
                     _state = VcpuState.Running;
                     return true;
@@ -268,10 +324,12 @@ public sealed class VcpuThread : IDisposable
 
                 if (whole)
                 {
+                    if (parked && _entered)
+                        MakeNew();
                     DoWork();
-                    if (!_paused)
+                    if (!_paused && !parked)
                         continue;
-                    _state = VcpuState.Paused;
+                    _state = parked ? VcpuState.Parked : VcpuState.Paused;
                     Monitor.PulseAll(_orders);
                     Monitor.Wait(_orders);
                     continue;
@@ -281,6 +339,20 @@ public sealed class VcpuThread : IDisposable
             _loop.Complete(); // without the lock: a device may hold it up
             whole = true;
         }
+    }
+
+    private void MakeNew()
+    {
+        try
+        {
+            Reset?.Invoke(_vcpu);
+        }
+        catch (Exception refusal) when (refusal is SystemCallException or VmmException)
+        {
+            _failure = new HostLimitException($"vCPU {Index} cannot be used again: {refusal.Message}", refusal);
+        }
+
+        _entered = false;
     }
 
     private void DoWork()

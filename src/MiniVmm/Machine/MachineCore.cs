@@ -121,7 +121,16 @@ public sealed class MachineCore : IDisposable
     {
         KvmVcpu vcpu = Vm.CreateVcpu((int)apicId);
         VcpuThread thread = new(Vcpus.Count, vcpu, Ports, Mmio, Memory.Ram, Lifecycle, hostCpu, timed);
-        Vcpus.Add(thread);
+        try
+        {
+            Vcpus.Add(thread);
+        }
+        catch
+        {
+            thread.Dispose();
+            throw;
+        }
+
         return thread;
     }
 

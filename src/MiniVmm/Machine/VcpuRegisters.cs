@@ -14,6 +14,9 @@ namespace MiniVmm.Machine;
 internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) : ISuspendable
 {
     private const uint Tsc = 0x10;
+
+    /// <summary>KVM takes a counter of 0 for that of a vCPU that has just come: it gets the others' (kvm_synchronize_tsc).</summary>
+    private const ulong InStep = 0;
     private const uint TscDeadline = 0x6e0;
     private const uint MachineCheckCapabilities = 0x179;
     private const uint FirstMachineCheckBank = 0x400;
@@ -52,7 +55,20 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
         }
     }
 
-    private void Save(KvmVcpu vcpu, StateWriter writer)
+    /// <summary>
+    /// Notes the registers as they are now, of a vCPU whose thread has not been started, and gives what brings them back on
+    /// its thread: all but the time-stamp counter, which goes in step with the other vCPUs' then.
+    /// </summary>
+    /// <exception cref="KvmException">KVM does not say.</exception>
+    public Action<KvmVcpu> Remember()
+    {
+        StateWriter writer = new();
+        Save(thread.Vcpu, writer, keepsTime: false);
+        byte[] fields = writer.ToArray();
+        return vcpu => Restore(vcpu, new StateReader(fields));
+    }
+
+    private void Save(KvmVcpu vcpu, StateWriter writer, bool keepsTime = true)
     {
         // First: an INIT or a SIPI that waits is taken by this call, and changes registers.
         uint state = vcpu.GetMpState();
@@ -86,12 +102,13 @@ internal sealed class VcpuRegisters(KvmSystem kvm, KvmVm vm, VcpuThread thread) 
         foreach (kvm_msr_entry msr in msrs)
         {
             writer.WriteUInt32(msr.index);
-            writer.WriteUInt64(msr.data);
+            writer.WriteUInt64(keepsTime || msr.index != Tsc ? msr.data : InStep);
         }
     }
 
     private void Restore(KvmVcpu vcpu, StateReader reader)
     {
+        _ = vcpu.GetMpState(); // an INIT or a SIPI that waits is taken, so that none comes after
         uint id = reader.ReadUInt32();
         reader.Check(id == vcpu.Id, $"APIC id {id} for vCPU {thread.Index}, which has {vcpu.Id}");
         uint kilohertz = reader.ReadUInt32();
