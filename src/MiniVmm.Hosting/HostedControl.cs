@@ -17,7 +17,7 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(4);
 
     public MachineInfo Info => machine.Record.Run?.Control.Info
-        ?? new(options.Kernel, options.Topology.Count, options.Memory.Size, null);
+        ?? new(options.Kernel, options.Topology.Count, options.Topology.MaxCpus, options.Memory.Size, null);
 
     public MachineState State => machine.State;
 
@@ -31,6 +31,8 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
 
     public BalloonState? Balloon => Running.Balloon;
 
+    public CpusState Cpus => Running.Cpus;
+
     private IControlledMachine Running => machine.Record.Run?.Control ?? throw NotRunning();
 
     public MachineStatistics ReadStatistics() => Running.ReadStatistics();
@@ -38,6 +40,8 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
     public void SetBalloon(ulong bytes) => Running.SetBalloon(bytes);
 
     public void SetMemory(ulong bytes) => Running.SetMemory(bytes);
+
+    public CpusState SetCpus(int count) => Running.SetCpus(count);
 
     public void Pause() => Do(Live(machine.PauseAsync), LongestAnswer);
 

@@ -21,50 +21,44 @@ internal sealed class KvmMachines : IMachineFactory
 
     public IDisposable Listen(string name, IControlledMachine machine) => ControlServer.Listen(name, machine);
 
-    /// <summary>Opened before the start: KVM lets nobody open the statistics of a vCPU that is in the guest.</summary>
-    /// <returns>None where this kernel has none, before Linux 5.14.</returns>
-    private static List<KvmStats> OpenStats(VirtualMachine machine)
-    {
-        List<KvmStats> stats = [];
-        try
-        {
-            foreach (VcpuThread vcpu in machine.Vcpus)
-                stats.Add(vcpu.Vcpu.OpenStats());
-            return stats;
-        }
-        catch (KvmException)
-        {
-            foreach (KvmStats vcpu in stats)
-                vcpu.Dispose();
-            return [];
-        }
-    }
-
     private static async Task FollowAsync(Stream stream, Action<string> console)
     {
         await using (stream.ConfigureAwait(false))
             await ConsoleLines.FollowAsync(stream, console).ConfigureAwait(false);
     }
 
-    private sealed class Run(VirtualMachine machine, IControlledMachine control, Task console) : IMachineRun
+    private sealed class Run : IMachineRun
     {
-        private readonly List<KvmStats> _stats = OpenStats(machine);
+        private readonly VirtualMachine _machine;
+        private readonly Task _console;
+        private readonly Lock _lock = new();
+        private readonly List<KvmStats> _stats = []; // by vCPU; none where this kernel has none, before Linux 5.14
 
-        public VirtualMachine Machine => machine;
+        public Run(VirtualMachine machine, IControlledMachine control, Task console)
+        {
+            _machine = machine;
+            Control = control;
+            _console = console;
+            foreach (VcpuThread vcpu in machine.Vcpus)
+                OpenStats(vcpu);
+            machine.VcpuMade = OpenStats;
+        }
 
-        public IControlledMachine Control => control;
+        public VirtualMachine Machine => _machine;
 
-        public Task<StopReason> RunAsync(TimeSpan? timeout) => machine.RunAsync(timeout);
+        public IControlledMachine Control { get; }
 
-        public void Pause() => machine.Pause();
+        public Task<StopReason> RunAsync(TimeSpan? timeout) => _machine.RunAsync(timeout);
 
-        public void Resume() => machine.Resume();
+        public void Pause() => _machine.Pause();
+
+        public void Resume() => _machine.Resume();
 
         public bool PressPowerButton()
         {
             try
             {
-                return machine.PowerButton();
+                return _machine.PowerButton();
             }
             catch (ObjectDisposedException)
             {
@@ -72,13 +66,13 @@ internal sealed class KvmMachines : IMachineFactory
             }
         }
 
-        public void Stop() => machine.Stop(new(StopKind.Interrupted));
+        public void Stop() => _machine.Stop(new(StopKind.Interrupted));
 
-        public OptionMessage? ExplainEnd() => machine.ExplainEnd();
+        public OptionMessage? ExplainEnd() => _machine.ExplainEnd();
 
         public MachineFigures ReadFigures()
         {
-            VcpuStatistics[] vcpus = [.. machine.Vcpus.Select(vcpu => vcpu.Statistics)];
+            VcpuStatistics[] vcpus = [.. _machine.Vcpus.Select(vcpu => vcpu.Statistics)];
             TimeSpan inGuest = Sum(vcpus.Select(vcpu => vcpu.InGuest));
             TimeSpan outside = Sum(vcpus.Select(vcpu => vcpu.Outside));
             bool timed = inGuest > TimeSpan.Zero;
@@ -88,25 +82,29 @@ internal sealed class KvmMachines : IMachineFactory
                     .ToDictionary(rows => rows.Key.ToString(), rows => rows.Sum(row => row.Count)),
                 InGuest = timed ? inGuest : null,
                 Outside = timed ? outside : null,
-                Devices = machine.ReadDeviceCounters()
+                Devices = _machine.ReadDeviceCounters()
                     .SelectMany(device => device.Counters.Select(row => (Key: (device.Name, row.Key), row.Value)))
                     .ToDictionary(row => row.Key, row => row.Value),
-                MemoryBytes = machine.PluggableMemory?.ActualBytes ?? machine.Backing.Length,
-                Balloon = machine.Balloon,
+                Vcpus = _machine.Cpus.Present,
+                MemoryBytes = _machine.PluggableMemory?.ActualBytes ?? _machine.Backing.Length,
+                Balloon = _machine.Balloon,
             };
         }
 
         public IReadOnlyList<VcpuProgress>? ReadProgress()
         {
             List<VcpuProgress> progress = [];
-            bool paused = machine.IsPaused;
-            foreach (KvmStats vcpu in _stats)
+            bool paused = _machine.IsPaused;
+            lock (_lock)
             {
-                // "blocking" came with Linux 5.17; without it an idle guest looks like a hung one.
-                if (!vcpu.TryRead("exits", out ulong exits) || !vcpu.TryRead("irq_exits", out ulong interrupts)
-                    || !vcpu.TryRead("blocking", out ulong blocking))
-                    return null;
-                progress.Add(new(exits - interrupts, paused || blocking != 0));
+                foreach ((KvmStats stats, VcpuThread vcpu) in _stats.Zip(_machine.Vcpus))
+                {
+                    // "blocking" came with Linux 5.17; without it an idle guest looks like a hung one.
+                    if (!stats.TryRead("exits", out ulong exits) || !stats.TryRead("irq_exits", out ulong interrupts)
+                        || !stats.TryRead("blocking", out ulong blocking))
+                        return null;
+                    progress.Add(new(exits - interrupts, paused || vcpu.IsParked || blocking != 0));
+                }
             }
 
             return progress.Count > 0 ? progress : null;
@@ -114,10 +112,37 @@ internal sealed class KvmMachines : IMachineFactory
 
         public async ValueTask DisposeAsync()
         {
-            foreach (KvmStats vcpu in _stats)
-                vcpu.Dispose();
-            await machine.DisposeAsync().ConfigureAwait(false);
-            await console.ConfigureAwait(false); // to the last line: the machine has closed its end
+            CloseStats();
+            await _machine.DisposeAsync().ConfigureAwait(false);
+            await _console.ConfigureAwait(false); // to the last line: the machine has closed its end
+        }
+
+        /// <summary>Before the vCPU runs: KVM lets nobody open the statistics of one that is in the guest.</summary>
+        private void OpenStats(VcpuThread vcpu)
+        {
+            lock (_lock)
+            {
+                if (_stats.Count != vcpu.Index)
+                    return;
+                try
+                {
+                    _stats.Add(vcpu.Vcpu.OpenStats());
+                }
+                catch (KvmException)
+                {
+                    CloseStats();
+                }
+            }
+        }
+
+        private void CloseStats()
+        {
+            lock (_lock)
+            {
+                foreach (KvmStats vcpu in _stats)
+                    vcpu.Dispose();
+                _stats.Clear();
+            }
         }
 
         private static TimeSpan Sum(IEnumerable<TimeSpan> times) => times.Aggregate(TimeSpan.Zero, (sum, time) => sum + time);

@@ -20,6 +20,9 @@ internal sealed record MachineFigures
     public IReadOnlyDictionary<(string Device, string Counter), long> Devices { get; init; } =
         new Dictionary<(string, string), long>();
 
+    /// <summary>vCPUs that are in the machine; 0 where no machine is.</summary>
+    public int Vcpus { get; init; }
+
     /// <summary>Guest RAM in bytes; 0 where no machine is.</summary>
     public ulong MemoryBytes { get; init; }
 

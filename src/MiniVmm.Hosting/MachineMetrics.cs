@@ -44,6 +44,8 @@ internal sealed class MachineMetrics
             "minivmm.vcpu.exits", Exits, "{exit}", "Returns from KVM_RUN, by KVM's name of the reason");
         meter.CreateObservableCounter(
             "minivmm.vcpu.time", Times, "s", "Time of the vCPUs in and outside of KVM_RUN, where Stats is on");
+        meter.CreateObservableUpDownCounter(
+            "minivmm.vcpu.count", () => Sizes(figures => figures.Vcpus), "{cpu}", "vCPUs that are in the machine");
         foreach ((string name, string unit, string text, (string, string?, string?)[] of) in DeviceCounts)
             meter.CreateObservableCounter(name, () => Devices(of), unit, text);
         meter.CreateObservableCounter(

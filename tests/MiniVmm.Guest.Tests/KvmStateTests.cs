@@ -17,7 +17,7 @@ namespace MiniVmm.Guest.Tests;
 /// </summary>
 public sealed class KvmStateTests : IClassFixture<UsableKvm>
 {
-    public static TheoryData<string> Parts => ["interrupt-controllers", "guest-time", "vcpu"];
+    public static TheoryData<string> Parts => ["interrupt-controllers", "guest-time", "vcpu", "processors"];
 
     [Fact]
     public void Every_part_that_KVM_knows_is_tested_here()
@@ -225,12 +225,13 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
     private static string Refusal(ISuspendable part, byte[] state) =>
         Assert.Throws<StateException>(() => StateReader.Restore(part, state)).Message;
 
-    /// <summary>A machine with two vCPUs that do not run, and its parts that have a state.</summary>
+    /// <summary>A machine with two vCPUs that do not run, room for two more, and its parts that have a state.</summary>
     private sealed class Subject : IDisposable
     {
         private readonly KvmSystem _kvm = KvmSystem.Open();
         private readonly MachineCore _core;
         private readonly GuestTime _time;
+        private readonly Processors _processors;
 
         public Subject()
         {
@@ -239,14 +240,20 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
             _core.CreateInterruptControllers();
             _core.Vm.CreatePit2();
             _time = new GuestTime(_core.Vm);
-            for (uint id = 0; id < 2; id++)
-                _core.AddVcpu(id).Vcpu.SetCpuid2(_kvm.GetSupportedCpuid());
+            MachineOptions options = new() { Kernel = "none", Topology = new(4, count: 2) };
+            _processors = new(
+                _kvm,
+                _core,
+                options,
+                (vcpu, _) => vcpu.SetCpuid2(_kvm.GetSupportedCpuid()),
+                new CpuHotPlug(4, _core.Vcpus, new IrqLine(_core.Vm, 23)));
         }
 
         public ISuspendable this[string part] => part switch
         {
             "interrupt-controllers" => new InterruptControllers(_core.Vm),
             "guest-time" => _time,
+            "processors" => _processors,
             _ => Vcpu(0),
         };
 
@@ -255,6 +262,7 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
         /// <summary>Has something else everywhere than after the start.</summary>
         public unsafe void Prepare()
         {
+            _processors.Set(3);
             BiosInterrupts.SetUp(_core.Vm);
             kvm_irqchip ioApic = _core.Vm.GetIrqChip(KvmConstants.KVM_IRQCHIP_IOAPIC);
             ioApic.chip.ioapic.ioregsel = 0x12;

@@ -14,6 +14,7 @@ internal static class ControlVerbs
         new StatsVerb(),
         new BalloonVerb(),
         new MemoryVerb(),
+        new CpusVerb(),
         new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),

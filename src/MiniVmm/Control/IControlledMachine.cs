@@ -35,6 +35,14 @@ internal interface IControlledMachine
     /// <remarks>Only called if <see cref="Memory"/> is not null.</remarks>
     void SetMemory(ulong bytes);
 
+    /// <summary>How many vCPUs it has, and is to have.</summary>
+    CpusState Cpus { get; }
+
+    /// <summary>Puts vCPUs in, and asks the guest to give others up; does not wait for the guest.</summary>
+    /// <returns>How far that is.</returns>
+    /// <exception cref="VmmException">The machine cannot have so many, or the host has none to give.</exception>
+    CpusState SetCpus(int count);
+
     /// <summary>Pauses the machine; when it returns, no vCPU is in the guest. Does nothing if it is already paused.</summary>
     void Pause();
 
@@ -64,12 +72,13 @@ internal interface IMachineHost
     void Restart();
 }
 
-/// <summary>What does not change while a machine runs.</summary>
+/// <summary>What a machine is: but for the vCPUs, that does not change while it runs.</summary>
 /// <param name="Kernel">The kernel's file, as the user named it.</param>
-/// <param name="Vcpus">The number of vCPUs.</param>
+/// <param name="Vcpus">How many vCPUs are in it now.</param>
+/// <param name="MostVcpus">How many there can be.</param>
 /// <param name="MemoryBytes">Guest RAM at the start, including what the balloon holds.</param>
 /// <param name="StartedAt">When the guest was started; null while the machine does not run.</param>
-internal sealed record MachineInfo(string Kernel, int Vcpus, ulong MemoryBytes, DateTimeOffset? StartedAt);
+internal sealed record MachineInfo(string Kernel, int Vcpus, int MostVcpus, ulong MemoryBytes, DateTimeOffset? StartedAt);
 
 /// <summary>A balloon (virtio 1.2, section 5.5): guest RAM that the guest does not use and the host has back.</summary>
 /// <param name="TargetBytes">How much the host wants it to hold.</param>
@@ -122,9 +131,10 @@ internal sealed record MachineStatistics
 }
 
 /// <summary>The exits of one vCPU.</summary>
+/// <param name="IsPresent">Whether it is in the machine; else it has been taken out.</param>
 /// <param name="Exits">The total.</param>
 /// <param name="ByReason">KVM's name for each reason that occurred, and how often it did.</param>
-internal sealed record VcpuCounts(long Exits, IReadOnlyDictionary<string, long> ByReason);
+internal sealed record VcpuCounts(bool IsPresent, long Exits, IReadOnlyDictionary<string, long> ByReason);
 
 /// <summary>The counters of one device.</summary>
 /// <param name="Name">Which device, as in <c>disk0</c>.</param>

@@ -52,6 +52,9 @@ public sealed record CpuTopology
     /// <summary>Sockets × cores × threads: the places for vCPUs, present or not.</summary>
     public int MaxCpus { get; }
 
+    /// <summary>Whether there are places for more vCPUs than are present from the start, so that they may come and go.</summary>
+    public bool CanChange => Count < MaxCpus;
+
     /// <summary>vCPUs that one socket holds.</summary>
     public int ThreadsPerSocket => Cores * Threads;
 

@@ -12,7 +12,7 @@ internal static class PinList
     /// <summary>Highest number of a host CPU that a thread can be tied to (cpu_set_t).</summary>
     public const int MaxCpu = 1023;
 
-    /// <summary>Checks that there is a host CPU for each vCPU, or none for all.</summary>
+    /// <summary>Checks that there is a host CPU for each vCPU that there can be, or none for all.</summary>
     /// <exception cref="BadInputException">Too few, or too many.</exception>
     public static void RequireOneFor(int vcpus, IReadOnlyList<int> cpus)
     {

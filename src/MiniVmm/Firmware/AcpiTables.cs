@@ -22,10 +22,8 @@ internal static class AcpiTables
     private const int FacsAlignment = 64;
     private const int TableAlignment = 16;
 
-    /// <summary>A round number of processors that leaves room for hundreds of devices.</summary>
-    private const int RoomyCpus = 1024;
-
-    private const int Room = (int)(MemoryLayout.AcpiEnd - MemoryLayout.Acpi);
+    /// <summary>Processors that the DSDT has names for.</summary>
+    private const int MostCpus = 4096;
 
     /// <summary>The RSDP and the tables in one piece.</summary>
     /// <param name="cpus">All processors, present or only possible.</param>
@@ -33,7 +31,7 @@ internal static class AcpiTables
     /// <param name="address">Guest-physical address below 4 GiB, a multiple of <see cref="Alignment"/>.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
     /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
-    /// <exception cref="BadInputException">So many processors or devices that the tables take over 64 KiB.</exception>
+    /// <exception cref="BadInputException">More processors than the DSDT can name.</exception>
     public static LoadSegment Build(
         FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi, PciRoot? pci = null)
     {
@@ -67,9 +65,12 @@ internal static class AcpiTables
     {
         ArgumentNullException.ThrowIfNull(cpus);
         ArgumentNullException.ThrowIfNull(devices);
-        // No processor takes less than 16 bytes, so that what is far too much is not built first.
-        if (cpus.All.Count > Room / 16)
-            throw DoesNotFit(cpus);
+        if (cpus.All.Count > MostCpus)
+        {
+            throw new BadInputException(
+                $"{OptionName.Smp.With($"maxcpus={cpus.All.Count}")}: ACPI tables can name {MostCpus} processors at most");
+        }
+
         uint facs = Place(Fadt.BuildFacs(), FacsAlignment);
         uint dsdt = Place(Dsdt.Build(cpus, devices, pci), TableAlignment);
         uint fadt = Place(Fadt.Build(facs, dsdt), TableAlignment);
@@ -88,8 +89,6 @@ internal static class AcpiTables
 
         uint rsdt = Place(AcpiTable.Build("RSDT", 1, rsdtBody.Written), TableAlignment);
         uint xsdt = Place(AcpiTable.Build("XSDT", 1, xsdtBody.Written), TableAlignment);
-        if (output.Length > Room)
-            throw DoesNotFit(cpus);
         return Rsdp(rsdt, xsdt);
 
         uint Place(byte[] table, int alignment)
@@ -100,10 +99,6 @@ internal static class AcpiTables
             return at;
         }
     }
-
-    private static BadInputException DoesNotFit(FirmwareCpus cpus) =>
-        new($"{OptionName.Smp.With($"maxcpus={cpus.All.Count}")}: the ACPI tables of so many processors do not fit into their "
-            + $"{Room / 1024} KiB; use {RoomyCpus} or fewer");
 
     /// <summary>Root pointer, revision 2: one checksum over ACPI 1.0's part, one over all (5.2.5.3).</summary>
     private static byte[] Rsdp(uint rsdt, uint xsdt)

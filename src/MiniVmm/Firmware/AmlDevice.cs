@@ -11,9 +11,6 @@ public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
     /// <summary>What it occupies, _CRS; null for nothing.</summary>
     public ResourceTemplate? Resources { get; init; }
 
-    /// <summary>Whether it is there; a device that is not has a _STA of 0 (ACPI 6.5, 6.3.7).</summary>
-    public bool Present { get; init; } = true;
-
     /// <summary>What the guest is told of a device; null where that is nothing.</summary>
     public static AmlDevice? Of(DeviceDescription device)
     {
@@ -40,13 +37,14 @@ public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
         return new(identity.Name, identity.HardwareId, identity.UniqueId) { Resources = resources };
     }
 
-    internal void Write(AmlWriter aml) => aml.Device(Name, device =>
+    /// <param name="aml">Where to.</param>
+    /// <param name="more">Writes further objects of the device; null for none.</param>
+    internal void Write(AmlWriter aml, Action<AmlWriter>? more = null) => aml.Device(Name, device =>
     {
         device.Name("_HID").HardwareId(HardwareId);
         device.Name("_UID").Integer(UniqueId);
-        if (!Present)
-            device.Name("_STA").Integer(0);
         if (Resources is not null)
             device.Name("_CRS").Buffer(Resources.ToArray());
+        more?.Invoke(device);
     });
 }

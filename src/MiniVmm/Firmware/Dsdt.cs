@@ -21,12 +21,24 @@ internal static class Dsdt
         {
             // A guest drops the whole table when two devices have one name.
             HashSet<string> names = pci is null ? [] : ["PCI0"];
-            IEnumerable<AmlDevice> processors = cpus.All.Select((cpu, uid) => Processor(uid, cpu.Present));
-            foreach (AmlDevice device in processors.Concat(devices))
+            if (cpus.Change)
+                DsdtHotPlug.WriteRegisters(systemBus, [.. cpus.All.Select((_, uid) => Processor(uid).Name)]);
+            foreach ((int uid, FirmwareCpu cpu) in cpus.All.Index())
+            {
+                // The boot processor always stays.
+                Write(Processor(uid), cpus.Change && uid > 0 ? aml => DsdtHotPlug.WriteMethods(aml, uid, cpu) : null);
+            }
+
+            if (cpus.Change)
+                Write(DsdtHotPlug.Events, DsdtHotPlug.WriteHandler);
+            foreach (AmlDevice device in devices)
+                Write(device);
+
+            void Write(AmlDevice device, Action<AmlWriter>? more = null)
             {
                 if (!names.Add(device.Name))
                     throw new ArgumentException($"two devices are named {device.Name}", nameof(devices));
-                device.Write(systemBus);
+                device.Write(systemBus, more);
             }
 
             pci?.Write(systemBus);
@@ -35,6 +47,6 @@ internal static class Dsdt
     }
 
     /// <summary>A processor device; its unique ID is what joins it to the MADT's entry (8.4).</summary>
-    private static AmlDevice Processor(int uid, bool present) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"C{uid:X3}"), "ACPI0007", (uint)uid) { Present = present };
+    private static AmlDevice Processor(int uid) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"C{uid:X3}"), "ACPI0007", (uint)uid);
 }

@@ -28,8 +28,13 @@ internal sealed class FirmwareCpus
             if (All[i].ApicId == All[0].ApicId || (i > 1 && All[i].ApicId <= All[i - 1].ApicId))
                 throw new ArgumentException($"APIC ID {All[i].ApicId} is out of order or there twice", nameof(cpus));
         }
+
+        Change = All.Any(cpu => !cpu.Present);
     }
 
     /// <summary>The boot processor first; at least one.</summary>
     public IReadOnlyList<FirmwareCpu> All { get; }
+
+    /// <summary>Whether processors may come, and so may go.</summary>
+    public bool Change { get; }
 }

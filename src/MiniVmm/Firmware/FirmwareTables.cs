@@ -26,7 +26,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
         new(MemoryLayout.Ebda, MemoryLayout.LegacyHoleStart - MemoryLayout.Ebda);
 
     /// <summary>Places everything; of the MP table only its room, since its text depends on the host's CPUID.</summary>
-    /// <exception cref="BadInputException">More processors than fit, or a kernel that leaves no room.</exception>
+    /// <exception cref="BadInputException">More processors than ACPI names, or a kernel that leaves no room.</exception>
     internal FirmwarePlaces Place(LoadPlan plan)
     {
         plan.AddWhereFree(BiosDataArea.BuildEbda());
@@ -41,7 +41,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
     {
         LoadSegment tables = AcpiTables.Build(cpus, devices, pci: pci);
         ulong size = tables.MemorySize;
-        if (plan.IsFree(tables.Range))
+        if (tables.End <= MemoryLayout.AcpiEnd && plan.IsFree(tables.Range))
         {
             plan.Add(tables);
             return tables.Address;

@@ -30,24 +30,8 @@ internal static class Madt
         for (int uid = 0; uid < cpus.All.Count; uid++)
         {
             FirmwareCpu cpu = cpus.All[uid];
-            uint flags = cpu.Present ? Enabled : OnlineCapable;
-            if (cpu.ApicId < FirmwareCpus.FirstX2ApicId)
-            {
-                // Ascending IDs make the uid at most 254 here.
-                Entry(0, 8);
-                body.U8((byte)uid);
-                body.U8((byte)cpu.ApicId);
-                body.U32(flags);
-            }
-            else
-            {
-                x2Apic = true;
-                Entry(9, 16);
-                body.U16(0);
-                body.U32(cpu.ApicId);
-                body.U32(flags);
-                body.U32((uint)uid);
-            }
+            x2Apic |= cpu.ApicId >= FirmwareCpus.FirstX2ApicId;
+            Processor(body, uid, cpu.ApicId, cpu.Present ? Enabled : OnlineCapable);
         }
 
         Entry(1, 12);
@@ -88,6 +72,36 @@ internal static class Madt
         {
             body.U8(type);
             body.U8(length);
+        }
+    }
+
+    /// <summary>The entry that a processor has once it is there, for its _MAT (6.2.11).</summary>
+    public static byte[] EntryOf(int uid, FirmwareCpu cpu)
+    {
+        ByteWriter entry = new();
+        Processor(entry, uid, cpu.ApicId, Enabled);
+        return entry.ToArray();
+    }
+
+    private static void Processor(ByteWriter output, int uid, uint apicId, uint flags)
+    {
+        if (apicId < FirmwareCpus.FirstX2ApicId)
+        {
+            // Ascending IDs make the uid at most 254 here.
+            output.U8(0);
+            output.U8(8);
+            output.U8((byte)uid);
+            output.U8((byte)apicId);
+            output.U32(flags);
+        }
+        else
+        {
+            output.U8(9);
+            output.U8(16);
+            output.U16(0);
+            output.U32(apicId);
+            output.U32(flags);
+            output.U32((uint)uid);
         }
     }
 }

@@ -11,8 +11,10 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     /// <summary>How long the guest may take to say how its memory is used.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    public MachineInfo Info { get; } =
-        new(options.Kernel, options.Topology.Count, machine.Backing.Length, DateTimeOffset.UtcNow);
+    private readonly DateTimeOffset _startedAt = DateTimeOffset.UtcNow;
+
+    public MachineInfo Info =>
+        new(options.Kernel, Cpus.Present, options.Topology.MaxCpus, machine.Backing.Length, _startedAt);
 
     public MachineState State => machine.IsPaused ? MachineState.Paused : MachineState.Running;
 
@@ -29,6 +31,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
         Vcpus =
         [
             .. machine.Vcpus.Select(vcpu => new VcpuCounts(
+                !vcpu.IsParked,
                 vcpu.Statistics.Total,
                 vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
         ],
@@ -40,6 +43,10 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
     public void SetBalloon(ulong bytes) => balloon?.SetTarget(bytes);
 
     public void SetMemory(ulong bytes) => machine.SetMemory(bytes);
+
+    public CpusState Cpus => machine.Cpus;
+
+    public CpusState SetCpus(int count) => machine.SetCpus(count);
 
     public void Pause() => machine.Pause();
 

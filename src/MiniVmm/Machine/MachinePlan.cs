@@ -62,11 +62,11 @@ public sealed partial class MachinePlan : IDisposable
     public static MachinePlan Create(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        PinList.RequireOneFor(options.Topology.Count, options.Pin);
+        PinList.RequireOneFor(options.Topology.MaxCpus, options.Pin);
         GuestMemoryMap memory = GuestMemoryMap.Of(options.Memory);
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         IReadOnlyList<PassthroughSlot> passthrough = PassthroughSlot.For(options, virtio);
-        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices);
+        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices, options.Topology);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];

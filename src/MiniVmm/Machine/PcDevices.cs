@@ -1,3 +1,4 @@
+using MiniVmm.Cpu;
 using MiniVmm.Devices;
 
 namespace MiniVmm.Machine;
@@ -69,8 +70,24 @@ internal static class PcPlatform
         },
     };
 
+    /// <summary>
+    /// The registers by which processors come and go. Their interrupt belongs to the Generic Event Device, which is described
+    /// beside the processors; here the guest is told of the ports alone.
+    /// </summary>
+    private static DeviceDescription HotPlug(int places) => new(
+        "processor hot-plug",
+        DeviceWindow.Ports(IoPorts.CpuHotPlug, CpuHotPlug.Length),
+        setup => new CpuHotPlug(places, setup.Processors, setup.Level))
+    {
+        Interrupt = IoPorts.CpuHotPlugIrq,
+        IsLevelTriggered = true,
+        Acpi = new("CPUH", "PNP0C02", 2) { ListsInterrupt = false },
+    };
+
     /// <summary>The devices of a machine, in the order that its DSDT lists them.</summary>
-    public static IReadOnlyList<DeviceDescription> Devices(PcDevices chosen)
+    /// <param name="chosen">Those that it has, of the ones that it can do without.</param>
+    /// <param name="topology">Its processors; null where none come and go.</param>
+    public static IReadOnlyList<DeviceDescription> Devices(PcDevices chosen, CpuTopology? topology = null)
     {
         List<DeviceDescription> devices = [PowerManagement];
         if (chosen.HasFlag(PcDevices.Serial))
@@ -109,6 +126,8 @@ internal static class PcPlatform
             "PCI configuration, reset control",
             DeviceWindow.Ports(IoPorts.PciConfigAddress, PciConfiguration.Length),
             setup => new PciConfiguration(setup.Power, setup.Pci)));
+        if (topology is { CanChange: true })
+            devices.Add(HotPlug(topology.MaxCpus));
         return devices;
     }
 }

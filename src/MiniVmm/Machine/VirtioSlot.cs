@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniVmm.Devices;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
 using MiniVmm.Pci;
@@ -64,6 +65,8 @@ internal sealed record VirtioMmioSlot(int Index, string Name, byte Gsi) : Virtio
         IEnumerable<byte> taken = options.Devices.Select(device => device.Interrupt).OfType<byte>();
         if (options.HasPci)
             taken = [.. taken, .. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines];
+        if (options.Topology.CanChange)
+            taken = [.. taken, IoPorts.CpuHotPlugIrq];
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]
             : AreNamed(options) ? [.. InterruptWiring.FreeIsaLines, .. InterruptWiring.IoApicLines]
             : [.. InterruptWiring.IoApicLines, .. InterruptWiring.FreeIsaLines];

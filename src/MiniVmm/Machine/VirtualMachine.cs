@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using MiniVmm.Boot;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
@@ -17,13 +18,14 @@ namespace MiniVmm.Machine;
 /// A virtual machine, from a plan to its end. Built whole or not at all: whatever the host lacks is thrown
 /// before the first instruction of the guest.
 /// </summary>
-public sealed class VirtualMachine : IDisposable, IAsyncDisposable
+public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 {
     /// <summary>How long a pause waits for a vCPU that is in a device; less than <c>ctl</c> waits for its answer.</summary>
     private static readonly TimeSpan LongestExit = TimeSpan.FromSeconds(3);
 
-    private const uint MtrrDefaultType = 0x2ff;
-    private const ulong MtrrEnabledWriteBack = 0xc06; // fixed and variable ranges on, default write-back
+    /// <summary>How soon to look again at what a guest does with its vCPUs.</summary>
+    private static readonly TimeSpan NextLook = TimeSpan.FromMilliseconds(10);
+
     private readonly KvmSystem _kvm;
     private readonly MachineCore _core;
     private readonly Milestones _milestones;
@@ -37,6 +39,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly PassthroughDevices? _passthrough;
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
+    private readonly Processors _processors;
     private readonly Lock _pausing = new();
     private bool _isLive; // between its start and its end
     private volatile bool _paused; // written under the lock
@@ -89,6 +92,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
                 Clock = TimeProvider.System,
                 Console = _console.SerialSink,
                 DebugConsole = _console.DebugSink,
+                Processors = _core.Vcpus,
             };
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.Find<Serial16550>();
@@ -100,12 +104,8 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
                 _passthrough = _core.Own(new PassthroughDevices(_core, pci, plan.Passthrough, warn));
             pci.Assign();
 
-            for (int i = 0; i < options.Topology.Count; i++)
-            {
-                int? pin = options.Pin.Count > 0 ? options.Pin[i] : null;
-                Prepare(_core.AddVcpu(options.Topology.ApicId(i), pin, options.Timed), processor, plan);
-            }
-
+            _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());
+            Enter(_core.Vcpus[0].Vcpu, plan.Boot.Entry);
             milestones.Reach("vCPUs created");
 
             // Last, so that whoever asks finds a whole machine.
@@ -122,7 +122,7 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
     /// <summary>The host memory behind guest RAM.</summary>
     public RamBacking Backing { get; }
 
-    /// <summary>The vCPUs and what they counted.</summary>
+    /// <summary>The vCPUs and what they counted; those that were taken out of the machine are still listed.</summary>
     public IReadOnlyList<VcpuThread> Vcpus => _core.Vcpus;
 
     internal GuestMemory Memory => _core.Memory.Ram;
@@ -153,6 +153,15 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
             ?? throw new InvalidOperationException("only a machine with MemoryOptions.Max gets more memory");
         state.Check(bytes);
         _devices!.Mem!.SetRequested(bytes - state.StartBytes);
+    }
+
+    /// <summary>How many vCPUs are in the machine, and how many are to be.</summary>
+    public CpusState Cpus => _processors.State;
+
+    /// <summary>Gets each vCPU that comes while the machine runs for the first time, before it runs.</summary>
+    internal Action<VcpuThread>? VcpuMade
+    {
+        set => _processors.Made = value;
     }
 
     /// <summary>What disks, networks and whatever else counts have counted so far; at any time.</summary>
@@ -239,45 +248,44 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>What the guest could tell by, but for its RAM: docs/state-format.md. The machine is paused.</summary>
-    /// <exception cref="InvalidOperationException">It is not paused, or has ended.</exception>
-    /// <exception cref="KvmException">KVM does not say.</exception>
-    /// <exception cref="HostLimitException">The guest has state that cannot be saved.</exception>
-    internal byte[] SaveState()
+    /// <summary>
+    /// Has the machine so many vCPUs, the first ones: puts those in that are missing, and asks the guest to give the others
+    /// up. Completes when the guest has done so, or has refused, or has said nothing for the time of
+    /// <paramref name="patience"/>; of a machine that is paused at once.
+    /// </summary>
+    /// <param name="count">From 1 to <see cref="CpusState.Most"/>.</param>
+    /// <param name="patience">How long the guest may say nothing; 5 seconds if left out.</param>
+    /// <returns>What came of it.</returns>
+    /// <exception cref="BadInputException">The machine cannot have so many.</exception>
+    /// <exception cref="HostLimitException">The host has no thread for one, or a device holds one up.</exception>
+    /// <exception cref="KvmException">KVM has none to give.</exception>
+    /// <exception cref="ObjectDisposedException">The machine has ended.</exception>
+    public async Task<CpusState> SetCpusAsync(int count, TimeSpan? patience = null)
     {
-        lock (_pausing)
+        TimeSpan limit = patience ?? TimeSpan.FromSeconds(5);
+        CpusState state = await Task.Run(() => SetCpus(count)).ConfigureAwait(false);
+        long moved = Environment.TickCount64;
+        while (!state.IsSettled && !_paused && !Lifecycle.IsStopping
+            && Environment.TickCount64 - moved < limit.TotalMilliseconds)
         {
-            CheckPaused();
-            if (_passthrough is not null)
-                throw new HostLimitException("the state of a device of the host's cannot be saved");
-            StateWriter writer = new();
-            if (_blocks is not null)
-                writer.WriteRecord(_blocks);
-            foreach (ISuspendable part in Suspendable)
-                writer.WriteRecord(part);
-            return writer.ToArray();
+            await Task.Delay(NextLook).ConfigureAwait(false);
+            CpusState next = Cpus;
+            if ((next.Present, next.Pending, next.Leaving) != (state.Present, state.Pending, state.Leaving))
+                moved = Environment.TickCount64;
+            state = next;
         }
+
+        return state;
     }
 
-    /// <summary>
-    /// Takes on the state of a machine of the same plan; the machine is paused.
-    /// </summary>
-    /// <param name="state">Of that machine.</param>
-    /// <param name="fillRam">Called when all RAM that there was is there again, to put in what it held.</param>
-    /// <exception cref="InvalidOperationException">It is not paused, or has ended.</exception>
-    /// <exception cref="StateException">It cannot: the machine is good for nothing but to be disposed of.</exception>
-    internal void RestoreState(ReadOnlyMemory<byte> state, Action? fillRam = null)
+    /// <summary><see cref="SetCpusAsync"/>, without waiting for the guest.</summary>
+    internal CpusState SetCpus(int count)
     {
         lock (_pausing)
         {
-            CheckPaused();
-            StateReader reader = new(state);
-            if (_blocks is not null)
-                reader.ReadRecord(_blocks);
-            fillRam?.Invoke();
-            foreach (ISuspendable part in Suspendable)
-                reader.ReadRecord(part);
-            reader.End();
+            ObjectDisposedException.ThrowIf(Lifecycle.IsStopping, this);
+            _processors.Set(count);
+            return _processors.State;
         }
     }
 
@@ -413,22 +421,6 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         _kvm.Dispose();
     }
 
-    /// <summary>All that has a state. Controllers and local APICs before the devices, which raise interrupts anew.</summary>
-    private IEnumerable<ISuspendable> Suspendable =>
-    [
-        new InterruptControllers(_core.Vm),
-        .. Vcpus.Select(vcpu => new VcpuRegisters(_kvm, _core.Vm, vcpu)),
-        _time,
-        .. _pcDevices.Suspendable,
-        .. _devices?.Suspendable ?? [],
-    ];
-
-    private void CheckPaused()
-    {
-        if (!_paused || Lifecycle.IsStopping)
-            throw new InvalidOperationException("only a machine that is paused has a state");
-    }
-
     private void Freeze()
     {
         _core.Vcpus.Pause(LongestExit);
@@ -470,18 +462,10 @@ public sealed class VirtualMachine : IDisposable, IAsyncDisposable
         Memory.Load(segment);
     }
 
-    private static void Prepare(VcpuThread thread, GuestProcessor processor, MachinePlan plan)
+    /// <summary>Where the boot processor begins; the others wait for INIT and SIPI, which KVM's own APIC delivers.</summary>
+    private static void Enter(KvmVcpu boot, EntryState entry)
     {
-        KvmVcpu vcpu = thread.Vcpu;
-        processor.Apply(vcpu, thread.Index);
-
-        // As firmware leaves it: without this Linux finds the MTRRs off and does not trust PAT either.
-        vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);
-
-        // The others wait for INIT and SIPI, which KVM's own APIC delivers.
-        if (thread.Index != 0)
-            return;
-        vcpu.SetSregs(EntryRegisters.Special(plan.Boot.Entry, vcpu.GetSregs()));
-        vcpu.SetRegs(EntryRegisters.General(plan.Boot.Entry));
+        boot.SetSregs(EntryRegisters.Special(entry, boot.GetSregs()));
+        boot.SetRegs(EntryRegisters.General(entry));
     }
 }

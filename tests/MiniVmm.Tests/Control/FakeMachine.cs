@@ -7,11 +7,12 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
 {
     public const ulong MiB = 1 << 20;
 
+    private CpusState _cpus = new(2, 2, 4, 0, 0, []);
     private BalloonState? _balloon = new(0, 0);
     private MemoryState? _memory = new(4096, 1UL << 40, 4096, 4096);
     private MachineState _state = MachineState.Running;
 
-    public MachineInfo Info { get; init; } = new("kernels/vmlinuz", 2, 256 * MiB, DateTimeOffset.UtcNow);
+    public MachineInfo Info { get; init; } = new("kernels/vmlinuz", 2, 4, 256 * MiB, DateTimeOffset.UtcNow);
 
     /// <summary>As last seen: with each look the guest moves it by <see cref="Step"/>.</summary>
     public BalloonState? Balloon
@@ -45,6 +46,32 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
 
     /// <summary>How often the balloon was looked at; each request for it looks twice.</summary>
     public int Looks { get; private set; }
+
+    /// <summary>As last seen: with each look the guest has answered about one more vCPU, unless <see cref="IsSilent"/>.</summary>
+    public CpusState Cpus
+    {
+        get
+        {
+            BeforeCpus?.Invoke(this);
+            if (_cpus.Pending == 0 || IsSilent || IsPaused)
+                return _cpus;
+            int step = Math.Sign(_cpus.Wanted - _cpus.Present);
+            return _cpus = Refusal is { } refusal
+                ? _cpus with { Pending = 0, Refusals = [refusal] }
+                : _cpus with { Present = _cpus.Present + Math.Min(step, 0), Pending = _cpus.Pending - 1 };
+        }
+
+        set => _cpus = value;
+    }
+
+    /// <summary>What somebody else does to the machine before its vCPUs are looked at.</summary>
+    public Action<FakeMachine>? BeforeCpus { get; set; }
+
+    /// <summary>Whether the guest says nothing of vCPUs.</summary>
+    public bool IsSilent { get; init; }
+
+    /// <summary>What the guest says of any vCPU.</summary>
+    public CpuRefusal? Refusal { get; init; }
 
     public bool IsPaused { get; set; }
 
@@ -84,7 +111,8 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public bool ListensToButton { get; init; } = true;
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {Presses} presses, {Stops} stops, {Pauses} pauses, {Resumes} resumes, "
+    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {_cpus.Wanted} cpus, {Presses} presses, {Stops} stops, {Pauses} pauses, "
+        + $"{Resumes} resumes, "
         + $"{Starts} starts, {Restarts} restarts";
 
     public int Pauses { get; private set; }
@@ -97,8 +125,8 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     {
         Vcpus =
         [
-            new VcpuCounts(12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }),
-            new VcpuCounts(0, new Dictionary<string, long>()),
+            new VcpuCounts(true, 12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }),
+            new VcpuCounts(false, 0, new Dictionary<string, long>()),
         ],
         Backing = "anonymous",
         GuestMemory = new Dictionary<string, long> { ["freeMemory"] = 1 << 27, ["majorFaults"] = 3 },
@@ -110,6 +138,14 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public void SetBalloon(ulong bytes) => _balloon = _balloon! with { TargetBytes = bytes };
 
     public void SetMemory(ulong bytes) => _memory = _memory! with { TargetBytes = bytes };
+
+    public CpusState SetCpus(int count) => _cpus = _cpus with
+    {
+        Wanted = count,
+        Present = Math.Max(count, _cpus.Present), // those that are to go are there until the guest gives them up
+        Pending = Math.Abs(count - _cpus.Present),
+        Refusals = [],
+    };
 
     public void Pause()
     {

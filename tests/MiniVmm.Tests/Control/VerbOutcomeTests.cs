@@ -37,7 +37,7 @@ public sealed class VerbOutcomeTests : IDisposable
     {
         FakeMachine stopped = new()
         {
-            Info = new("kernels/vmlinuz", 2, 256 * FakeMachine.MiB, null),
+            Info = new("kernels/vmlinuz", 2, 4, 256 * FakeMachine.MiB, null),
             NextStates = new([MachineState.Stopped]),
         };
 
@@ -111,6 +111,7 @@ public sealed class VerbOutcomeTests : IDisposable
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's freeMemory", "128.0 MiB"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's majorFaults", "3"]));
         Assert.Equal([["disk0", "blk", "reads 4"]], tables[1].Rows);
+        Assert.Equal(["exits by reason", "vCPU 0", "vCPU 1, out"], tables[2].Columns.Select(column => column.Title));
         Assert.Equal([["KVM_EXIT_IO", "10", "0"], ["KVM_EXIT_MMIO", "2", "0"], ["all", "12", "0"]], tables[2].Rows);
     }
 
@@ -287,6 +288,59 @@ public sealed class VerbOutcomeTests : IDisposable
         "this machine's memory is fixed; start it with a max, as in 256M,max=1G",
         Assert.Throws<BadInputException>(() => Ask(new MemoryVerb(), new FakeMachine { Memory = null })).Message,
         StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(4, "cpus: 4")]
+    [InlineData(1, "cpus: 1 of at most 4")]
+    [InlineData(2, "cpus: 2 of at most 4")]
+    public void A_guest_is_waited_for_until_it_has_answered_about_each_vCPU(int count, string line)
+    {
+        FakeMachine machine = new();
+
+        VerbOutcome outcome = Ask(new CpusVerb(silence: TimeSpan.FromSeconds(30)), machine, CpusVerb.Of(count));
+
+        Assert.Equal((line, null), (outcome.Line, outcome.Shortfall));
+        Assert.Equal((count, 0), (outcome.Content.GetProperty("present").GetInt32(), outcome.Content.GetProperty("pending").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(4, true, 0x81u, "the guest does not take vCPU 3: its driver failed (_OST 0x81)")]
+    [InlineData(1, false, 0x82u, "the guest does not give up vCPU 3: it is busy (_OST 0x82)")]
+    [InlineData(1, false, 0x12345u, "the guest does not give up vCPU 3: _OST 0x12345")]
+    public void A_guests_refusal_of_a_vCPU_is_told_with_its_reason(int count, bool insertion, uint status, string shortfall)
+    {
+        FakeMachine machine = new() { Refusal = new(3, insertion, status) };
+
+        VerbOutcome outcome = Ask(new CpusVerb(silence: TimeSpan.FromSeconds(30)), machine, CpusVerb.Of(count));
+
+        Assert.Equal(shortfall, outcome.Shortfall);
+    }
+
+    [Fact]
+    public void A_guest_that_says_nothing_of_its_vCPUs_is_told_so()
+    {
+        VerbOutcome outcome = Ask(new CpusVerb(TimeSpan.FromMilliseconds(50)), new FakeMachine { IsSilent = true }, CpusVerb.Of(4));
+
+        Assert.StartsWith("the guest has not answered about 2 vCPUs in time", outcome.Shortfall, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_paused_guest_is_not_waited_for_to_answer_about_vCPUs()
+    {
+        VerbOutcome outcome = Ask(new CpusVerb(TimeSpan.FromMinutes(1)), new FakeMachine { IsPaused = true }, CpusVerb.Of(1));
+
+        Assert.Equal("the guest is paused, and can answer only once resumed; the machine has 2", outcome.Shortfall);
+    }
+
+    [Fact]
+    public void Another_client_that_wants_another_number_of_vCPUs_ends_the_wait()
+    {
+        FakeMachine machine = new() { BeforeCpus = machine => machine.SetCpus(3) };
+
+        VerbOutcome outcome = Ask(new CpusVerb(TimeSpan.FromMinutes(1)), machine, CpusVerb.Of(1));
+
+        Assert.Equal("another client has since asked for 3; the machine has 3", outcome.Shortfall);
+    }
 
     [Theory]
     [InlineData(true)]

@@ -90,26 +90,29 @@ public sealed class AcpiTablesTests
     }
 
     [Theory]
-    [InlineData(1500)]
-    [InlineData(4096)]
     [InlineData(4097)]
     [InlineData(100_000)]
-    public void More_processors_than_the_tables_have_room_for_are_refused_in_words(int processors)
+    public void More_processors_than_ACPI_has_names_for_are_refused_in_words(int processors)
     {
         BadInputException error =
             Assert.Throws<BadInputException>(() => AcpiTables.Build(Topologies.Some(1, processors), Pc));
         Assert.Contains($"maxcpus={processors}", error.Message, StringComparison.Ordinal);
-        Assert.Contains("use 1024 or fewer", error.Message, StringComparison.Ordinal);
+        Assert.Contains("4096 processors", error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void The_number_of_processors_that_the_error_names_fits_with_two_hundred_devices()
+    [Theory]
+    [InlineData(1, 1024)]
+    [InlineData(1024, 1024)]
+    [InlineData(1, 4096)]
+    public void Tables_too_large_for_their_usual_place_lie_elsewhere_and_are_found(int present, int processors)
     {
-        ResourceTemplate window = new ResourceTemplate().Memory32(0xd000_0000, 0x1000).Interrupt(5, TriggerMode.Edge);
-        IEnumerable<AmlDevice> devices =
-            Enumerable.Range(0, 200).Select(i => new AmlDevice($"V{i:X3}", "LNRO0005", (uint)i) { Resources = window });
-        LoadSegment segment = AcpiTables.Build(Topologies.Some(1, 1024), [.. Pc, .. devices]);
-        Assert.True(segment.End <= MemoryLayout.AcpiEnd);
+        LoadPlan plan = new("kernel", new GuestMemoryMap(64 * MemoryLayout.MiB));
+        ulong rsdp = new FirmwareTables(Topologies.Some(present, processors), Pc).Place(plan).Rsdp;
+
+        Assert.InRange(rsdp, MemoryLayout.RomArea, MemoryLayout.HighMemory - 1);
+        LoadSegment tables = plan.Segments.Single(segment => segment.Name == "ACPI tables");
+        E820Entry entry = plan.Memory.E820.Single(e => e.Range.Start <= tables.Address && tables.End <= e.Range.End);
+        Assert.Equal(E820Type.Reserved, entry.Type);
     }
 
     [Theory]
@@ -178,12 +181,40 @@ public sealed class AcpiTablesTests
         AmlWriterTests.AssertInOrder(
             dsdt, "Name (_S5, Package (0x04)", "Scope (\\_SB)",
             "Device (C000)", "Name (_HID, \"ACPI0007\"", "Name (_UID, Zero)",
-            "Device (C002)", "Name (_UID, 0x02)", "Name (_STA, Zero)",
-            "Device (C003)", "Device (C004)", "Name (_STA, Zero)",
+            "Device (C002)", "Name (_UID, 0x02)", "Method (_STA, 0, NotSerialized)", "Return (CPUC (0x00010002))",
+            "Name (_MAT, Buffer (0x08)", "0x00, 0x08, 0x02, 0x04, 0x01, 0x00, 0x00, 0x00",
+            "Method (_EJ0, 1, NotSerialized)", "CPUC (0x00030002)",
+            "Method (_OST, 3, NotSerialized)", "CPUR (0x00040002, Arg0, Arg1)",
+            "Device (C003)", "Device (C004)", "Name (_MAT, Buffer (0x10)",
+            "Device (GED0)", "\"ACPI0013\"", "Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive", "0x00000017",
+            "Method (_EVT, 1, NotSerialized)", "Local0 = CPUC (0x00020000)", "While (Local0)",
+            "CPNT ((Local0 & 0xFFFF), (Local0 >> 0x10))",
             "Device (MBRD)", "EisaId (\"PNP0C02\")", "0x0600,", "0x0C,", "0x0CF9,",
             "Device (COM1)", "EisaId (\"PNP0501\")", "0x03F8,", "0x08,", "{4}",
             "Device (RTC)", "EisaId (\"PNP0B00\")", "0x0070,", "0x02,",
             "Device (VIO0)", "\"LNRO0005\"", "0xD0000000,", "0x00001000,", "0x00000005,");
+    }
+
+    [Fact]
+    public void A_machine_whose_processors_stay_has_no_words_for_others()
+    {
+        string dsdt = Iasl.Check("dsdt", Build(Topologies.Some(3, 3)).TableBytes("DSDT"));
+
+        foreach (string word in (string[])["OperationRegion", "_STA", "_MAT", "_EJ0", "_OST", "GED0", "CPUH"])
+            Assert.DoesNotContain(word, dsdt, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_processor_but_the_first_can_be_ejected_and_is_told_by_its_own_device()
+    {
+        string dsdt = Iasl.Check("dsdt", Build(Topologies.Some(2, 300)).TableBytes("DSDT"));
+
+        Assert.Equal(299, System.Text.RegularExpressions.Regex.Count(dsdt, "Method \\(_EJ0,"));
+        for (int i = 1; i < 300; i++)
+        {
+            string number = i == 1 ? "One" : i < 256 ? $"0x{i:X2}" : $"0x{i:X4}";
+            AmlWriterTests.AssertInOrder(dsdt, $"If ((Arg0 == {number}))", $"Notify (C{i:X3}, Arg1)");
+        }
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed class MachineMetricsTests
                 [("disk0", "failures")] = 1,
                 [("net0", "sentBytes")] = 60,
             },
+            Vcpus = 3,
             MemoryBytes = 1 << 20,
             Balloon = new(TargetBytes: 8192, ActualBytes: 4096),
         };
@@ -41,6 +42,7 @@ public sealed class MachineMetricsTests
                 "minivmm.vcpu.exits{exit} web KVM_EXIT_MMIO = 2",
                 "minivmm.vcpu.time[s] web guest = 3",
                 "minivmm.vcpu.time[s] web host = 0.5",
+                "minivmm.vcpu.count{cpu} web = 3",
                 "minivmm.disk.io[By] web disk0 read = 512",
                 "minivmm.disk.operations{operation} web disk0 flush = 4",
                 "minivmm.disk.errors{operation} web disk0 = 1",

@@ -91,7 +91,8 @@ internal static class StatsTables
         AnswerTable table = new(
         [
             new("exits by reason"),
-            .. counts.Select((_, index) => new AnswerColumn($"vCPU {index}", IsNumber: true)),
+            .. vcpus.Select((vcpu, index) =>
+                new AnswerColumn($"vCPU {index}{(vcpu.Flag("present") == false ? ", out" : "")}", IsNumber: true)),
         ]);
         IEnumerable<string> reasons = counts.SelectMany(count => count.Keys)
             .Distinct()

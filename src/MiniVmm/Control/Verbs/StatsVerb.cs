@@ -6,6 +6,7 @@ namespace MiniVmm.Control.Verbs;
 internal sealed class StatsVerb : ControlVerb
 {
     private static readonly JsonShape<VcpuCounts> VcpuShape = new JsonShape<VcpuCounts>()
+        .Flag("present", vcpu => vcpu.IsPresent, "False for one that has been taken out of the machine.")
         .Count("exits", vcpu => vcpu.Exits)
         .Counters("byReason", vcpu => vcpu.ByReason, "Under KVM's names; reasons that never occurred are left out.");
 
