@@ -67,7 +67,7 @@ internal sealed class MachineConfiguration(string machine, IConfiguration? secti
 
     private static void Set(VirtualMachineOptions options, OptionName name, IConfigurationSection child)
     {
-        if (name is not (OptionName.Disk or OptionName.Net or OptionName.Module))
+        if (name is not (OptionName.Disk or OptionName.Net or OptionName.Device or OptionName.Module))
         {
             options.Set(name, Only(child));
             return;

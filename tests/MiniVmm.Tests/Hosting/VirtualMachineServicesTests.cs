@@ -30,6 +30,7 @@ public sealed class VirtualMachineServicesTests : IDisposable
         VirtualMachineOptions options = Read(
             ("Kernel", Kernel), ("Smp", "4,cores=2"), ("mem", "64M"), ("mem-path", "/dev/shm"), ("MemPrealloc", "True"),
             ("Disk:0", "a.img"), ("Disk:1", "b.img,ro"), ("Net", "user"), ("Console", "none"), ("Timeout", "90"),
+            ("Device:0", "vfio=01:00.0"), ("Device:1", "vfio=02:00.0"),
             ("Restart", "on-failure"), ("RestartDelay", "0.5"), ("MaxRestartDelay", "20"), ("StableAfter", "30"),
             ("Patience", "45"), ("HungAfter", "600"));
 
@@ -38,6 +39,7 @@ public sealed class VirtualMachineServicesTests : IDisposable
         Assert.Equal(new MemoryOptions(64 * MemoryLayout.MiB, "/dev/shm", Prealloc: true), options.Machine.Memory);
         Assert.Equal([("a.img", false), ("b.img", true)], options.Machine.Disks.Select(disk => (disk.File, disk.ReadOnly)));
         Assert.Single(options.Machine.Nets);
+        Assert.Equal([1, 2], options.Machine.Passthrough.Select(device => (int)device.Host.Bus));
         Assert.Equal((ConsoleKind.None, false), (options.Machine.Console, options.LogConsole));
         Assert.Equal(RestartPolicy.OnFailure, options.Restart);
         Assert.Equal(
