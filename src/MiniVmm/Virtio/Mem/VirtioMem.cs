@@ -16,15 +16,10 @@ internal sealed class VirtioMem(MemoryBlocks blocks) : IVirtioDevice
     private const int ResponseSize = 10;
     private const int ConfigurationSize = 56;
 
-    /// <summary>Requests before the thread can be parked: each may have the host look for pages.</summary>
-    private const int MostRequests = 16;
-
     private static readonly ushort[] Sizes = [16];
     private readonly Lock _sizing = new();
     private IVirtioInterrupt? _interrupt;
-    private ILoopTimer? _again;
-    private DescriptorChain? _chain;
-    private Virtqueue? _queue;
+    private RequestQueue? _requests;
     private ulong _requested;
     private ulong _usable;
     private volatile bool _active;
@@ -67,7 +62,7 @@ internal sealed class VirtioMem(MemoryBlocks blocks) : IVirtioDevice
     {
         ArgumentNullException.ThrowIfNull(threads);
         _interrupt = interrupt;
-        _again = threads[0].CreateTimer(() => Notify(0));
+        _requests = new RequestQueue(interrupt, threads[0], Serve);
     }
 
     public void ReadConfiguration(uint offset, Span<byte> data)
@@ -91,34 +86,11 @@ internal sealed class VirtioMem(MemoryBlocks blocks) : IVirtioDevice
     public void Activate(ulong features, IReadOnlyList<Virtqueue> queues)
     {
         ArgumentNullException.ThrowIfNull(queues);
-        _queue = queues[0];
-        _chain ??= new DescriptorChain(_queue.LongestChain);
+        _requests!.Activate(queues[0]);
         _active = true;
     }
 
-    public void Notify(int queue)
-    {
-        if (_queue is null)
-            return;
-        int left = MostRequests;
-        _queue.SuppressNotifications();
-        do
-        {
-            while (left > 0 && _queue.TryTake(_chain!))
-            {
-                left--;
-                _queue.Complete(_chain!.Head, Serve(_chain));
-            }
-        }
-        while (left > 0 && _queue.ResumeNotifications());
-
-        if (left == 0)
-            _again!.Start(TimeSpan.Zero);
-        if (_queue.ShouldInterrupt())
-            _interrupt!.QueueUsed(0);
-        if (_queue.Error != ChainError.None)
-            _interrupt!.NeedsReset();
-    }
+    public void Notify(int queue) => _requests!.Notify();
 
     public string StateName => "virtio-mem";
 
@@ -154,14 +126,13 @@ internal sealed class VirtioMem(MemoryBlocks blocks) : IVirtioDevice
     public void Reset()
     {
         _active = false;
-        _again!.Stop();
-        _queue = null;
+        _requests!.Reset();
     }
 
     public void Dispose()
     {
         _active = false;
-        _chain?.Dispose();
+        _requests?.Dispose();
     }
 
     /// <returns>Bytes written.</returns>

@@ -13,14 +13,8 @@ internal sealed unsafe class VirtioRng : IVirtioDevice
     /// <summary>Most bytes for one request, however long its buffers are: 5.4.6 asks for one or more.</summary>
     public const int MostBytes = 64 * 1024;
 
-    /// <summary>Requests before the thread can be parked: a guest that never stops asking can still be reset.</summary>
-    private const int MostRequests = 16;
-
     private static readonly ushort[] Sizes = [16];
-    private IVirtioInterrupt? _interrupt;
-    private ILoopTimer? _again;
-    private DescriptorChain? _chain;
-    private Virtqueue? _queue;
+    private RequestQueue? _requests;
 
     public uint DeviceType => 4;
 
@@ -31,8 +25,7 @@ internal sealed unsafe class VirtioRng : IVirtioDevice
     public void Attach(IVirtioInterrupt interrupt, IReadOnlyList<IDeviceLoop> threads)
     {
         ArgumentNullException.ThrowIfNull(threads);
-        _interrupt = interrupt;
-        _again = threads[0].CreateTimer(() => Notify(0));
+        _requests = new RequestQueue(interrupt, threads[0], chain => Fill(chain.Writable));
     }
 
     public void ReadConfiguration(uint offset, Span<byte> data) => data.Clear();
@@ -45,33 +38,10 @@ internal sealed unsafe class VirtioRng : IVirtioDevice
     public void Activate(ulong features, IReadOnlyList<Virtqueue> queues)
     {
         ArgumentNullException.ThrowIfNull(queues);
-        _queue = queues[0];
-        _chain ??= new DescriptorChain(_queue.LongestChain);
+        _requests!.Activate(queues[0]);
     }
 
-    public void Notify(int queue)
-    {
-        if (_queue is null)
-            return;
-        int left = MostRequests;
-        _queue.SuppressNotifications();
-        do
-        {
-            while (left > 0 && _queue.TryTake(_chain!))
-            {
-                left--;
-                _queue.Complete(_chain!.Head, Fill(_chain.Writable));
-            }
-        }
-        while (left > 0 && _queue.ResumeNotifications());
-
-        if (left == 0)
-            _again!.Start(TimeSpan.Zero);
-        if (_queue.ShouldInterrupt())
-            _interrupt!.QueueUsed(0);
-        if (_queue.Error != ChainError.None)
-            _interrupt!.NeedsReset();
-    }
+    public void Notify(int queue) => _requests!.Notify();
 
     public string StateName => "virtio-rng";
 
@@ -87,13 +57,9 @@ internal sealed unsafe class VirtioRng : IVirtioDevice
         // Nothing but its queue.
     }
 
-    public void Reset()
-    {
-        _again!.Stop();
-        _queue = null;
-    }
+    public void Reset() => _requests!.Reset();
 
-    public void Dispose() => _chain?.Dispose();
+    public void Dispose() => _requests?.Dispose();
 
     /// <returns>Bytes written.</returns>
     private static uint Fill(ReadOnlySpan<IoVector> pieces)
