@@ -9,23 +9,12 @@
  * Build: cc kvm_abi.c -o kvm_abi. Needs linux-libc-dev of Linux 6.1 or newer. The names are the kernel's
  * and the numbers the compiler's: nothing here is copied from the C# side.
  */
-#include <stddef.h>
-#include <stdio.h>
 #include <linux/kvm.h>
 
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39	/* Linux 6.8 */
 #endif
-
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-
-/* S is the structure being described. */
-#define SIZE() printf("sizeof %s %zu\n", TEXT(S), sizeof(struct S));
-#define F(path) \
-	printf("field %s %s %zu %zu\n", TEXT(S), #path, offsetof(struct S, path), sizeof(((struct S *)0)->path));
-#define CONST(name) printf("const %s %llu\n", #name, (unsigned long long)(name));
-#define IOCTL(name) printf("ioctl %s 0x%lx\n", #name, (unsigned long)(name));
+#include "abi_facts.h"
 
 static void registers(void)
 {

@@ -2,18 +2,8 @@
  * What <linux/vfio.h> says about the ABI, for VfioAbiTests to hold against the C# side; the lines are kvm_abi.c's.
  * Build: cc vfio_abi.c -o vfio_abi. Needs linux-libc-dev of Linux 6.1 or newer.
  */
-#include <stddef.h>
-#include <stdio.h>
 #include <linux/vfio.h>
-
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-
-/* S is the structure being described. */
-#define SIZE() printf("sizeof %s %zu\n", TEXT(S), sizeof(struct S));
-#define F(path) \
-	printf("field %s %s %zu %zu\n", TEXT(S), #path, offsetof(struct S, path), sizeof(((struct S *)0)->path));
-#define CONST(name) printf("const %s %llu\n", #name, (unsigned long long)(name));
+#include "abi_facts.h"
 
 static void devices(void)
 {
