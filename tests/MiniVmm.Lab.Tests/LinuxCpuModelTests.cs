@@ -12,11 +12,9 @@ public sealed class LinuxCpuModelTests
     [InlineData("Haswell-noTSX")]
     public async Task Linux_sees_the_flags_that_it_sees_in_qemu(string model)
     {
+        // One after the other: these guests have no deadline timer to calibrate by, and two of them at once are slow to boot.
+        GuestReport ours = await LinuxGuest.ReportAsync(model, ["--cpu", model, "--mem", "192M"]);
         await using VmmProcess qemu = StartQemu(model);
-        await using VmmProcess vmm = LinuxGuest.Start(model, "report,poweroff", ["--cpu", model, "--mem", "192M"]);
-
-        GuestReport ours = await LinuxGuest.TakeReportAsync(vmm);
-        await vmm.AssertExitAsync(ExitStatus.Success);
         GuestReport theirs = await LinuxGuest.TakeReportAsync(qemu);
 
         Assert.Equal(theirs.Flags.Order(), ours.Flags.Order());
