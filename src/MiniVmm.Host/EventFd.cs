@@ -42,7 +42,8 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
-    /// <summary>Whether the counter is above 0, which it stays.</summary>
+    /// <summary>Whether the counter is above 0, which it stays (poll(2) with no time to wait).</summary>
+    /// <exception cref="ObjectDisposedException">Closed.</exception>
     public bool IsSignalled
     {
         get

@@ -37,5 +37,9 @@ internal sealed class PciHost
     /// <summary>Gives all BARs their addresses, once all functions are there.</summary>
     /// <exception cref="BadInputException">They do not fit.</exception>
     /// <exception cref="Kvm.KvmException">KVM refuses one.</exception>
-    public void Assign() => PciAssignment.Assign(Bus.Decoding.Windows, _endpoints);
+    public void Assign()
+    {
+        if (_endpoints.Count > 0)
+            PciAssignment.Assign(Bus.Decoding.Windows, _endpoints);
+    }
 }
