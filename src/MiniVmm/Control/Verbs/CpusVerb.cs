@@ -65,11 +65,11 @@ internal sealed class CpusVerb : ControlVerb
         string? shortfall = null;
         if (arguments.TryGet(Number, out long count))
         {
-            bool paused = !state.IsSettled && IsPaused(client);
+            bool paused = !state.IsSettled && GuestWait.IsPaused(client);
             if (!paused)
-                (content, state) = Wait(client, content, state);
+                (content, state) = Wait(client, content, state.Wanted);
             if (!state.IsDone || state.Wanted != count)
-                shortfall = Shortfall((int)count, state, paused || IsPaused(client));
+                shortfall = Shortfall((int)count, state, paused || GuestWait.IsPaused(client));
         }
 
         string line = state.Present == state.Most ? $"cpus: {state.Present}" : $"cpus: {state.Present} of at most {state.Most}";
@@ -77,24 +77,14 @@ internal sealed class CpusVerb : ControlVerb
     }
 
     /// <summary>Waits until the guest has answered, another client wants another number, or the guest says nothing.</summary>
-    private (JsonElement Content, CpusState State) Wait(ControlClient client, JsonElement content, CpusState state)
-    {
-        int wanted = state.Wanted;
-        long moved = Environment.TickCount64;
-        while (!state.IsSettled && state.Wanted == wanted && Environment.TickCount64 - moved < _silence.TotalMilliseconds)
-        {
-            _ = client.WaitForEnd(Step);
-            content = client.Ask(this);
-            CpusState next = Read(client, content);
-            if ((next.Present, next.Pending, next.Leaving) != (state.Present, state.Pending, state.Leaving))
-                moved = Environment.TickCount64;
-            state = next;
-        }
-
-        return (content, state);
-    }
-
-    private static bool IsPaused(ControlClient client) => InfoVerb.Look(client).State == MachineState.Paused;
+    private (JsonElement Content, CpusState State) Wait(ControlClient client, JsonElement content, int wanted) =>
+        new GuestWait(Step, _silence).Until(
+            client,
+            this,
+            content,
+            answer => Read(client, answer),
+            state => !state.IsSettled && state.Wanted == wanted,
+            (state, next) => (next.Present, next.Pending, next.Leaving) != (state.Present, state.Pending, state.Leaving));
 
     private static CpusState Read(ControlClient client, JsonElement content)
     {

@@ -36,11 +36,11 @@ internal abstract class GuestSizeVerb(SizeArgument size, TimeSpan stall) : Contr
         if (arguments.Has(size))
         {
             ulong target = state.Target; // in whole pages or blocks
-            bool paused = state.Actual != target && IsPaused(client);
+            bool paused = state.Actual != target && GuestWait.IsPaused(client);
             if (!paused)
-                (content, state) = Wait(client, content, state);
+                (content, state) = Wait(client, content, target);
             if (state.Actual != target || state.Target != target)
-                shortfall = Shortfall(target, state, paused || IsPaused(client));
+                shortfall = Shortfall(target, state, paused || GuestWait.IsPaused(client));
         }
 
         return new VerbOutcome { Content = content, Line = $"{Name}: {Describe(content, state)}", Shortfall = shortfall };
@@ -59,26 +59,14 @@ internal abstract class GuestSizeVerb(SizeArgument size, TimeSpan stall) : Contr
     private protected abstract string Shortfall(ulong target, GuestSize state, bool paused);
 
     /// <summary>Waits until the guest has come to the size, another client sets a different one, or it makes no progress.</summary>
-    private (JsonElement Content, GuestSize State) Wait(ControlClient client, JsonElement content, GuestSize state)
-    {
-        ulong target = state.Target;
-        long moved = Environment.TickCount64;
-        while (state.Actual != target
-            && state.Target == target
-            && Environment.TickCount64 - moved < stall.TotalMilliseconds)
-        {
-            _ = client.WaitForEnd(Step);
-            content = client.Ask(this);
-            GuestSize next = Read(client, content);
-            if (next.Actual != state.Actual)
-                moved = Environment.TickCount64;
-            state = next;
-        }
-
-        return (content, state);
-    }
+    private (JsonElement Content, GuestSize State) Wait(ControlClient client, JsonElement content, ulong target) =>
+        new GuestWait(Step, stall).Until(
+            client,
+            this,
+            content,
+            answer => Read(client, answer),
+            state => state.Actual != target && state.Target == target,
+            (state, next) => next.Actual != state.Actual);
 
     private GuestSize Read(ControlClient client, JsonElement content) => Find(new(content)) ?? throw client.BadReply();
-
-    private static bool IsPaused(ControlClient client) => InfoVerb.Look(client).State == MachineState.Paused;
 }
