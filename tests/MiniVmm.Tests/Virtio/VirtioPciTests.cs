@@ -233,6 +233,29 @@ public sealed class VirtioPciTests : IDisposable
         Assert.Equal((1, sent + 1), (queues[1].UsedIndex, other.Lines[1].Sent.Count));
     }
 
+    /// <summary>What a vCPU's thread does while a device is in use; to set it up and to move it allocates.</summary>
+    [Fact]
+    public void The_interrupt_status_and_a_mask_allocate_nothing()
+    {
+        EnableMessages();
+        _driver.Start();
+        SetVector(0, 1);
+        VirtioPci registers = (VirtioPci)_driver.Function.Suspendable.Last();
+        MsixTable messages = (MsixTable)_driver.Function.Suspendable.First();
+        byte[] mask = [1, 0, 0, 0];
+        byte[] open = [0, 0, 0, 0];
+        byte[] status = new byte[1];
+
+        Assert.Equal(0, Allocations.Steady(() =>
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            messages.Write(16 + 12, mask);
+            messages.Write(16 + 12, open);
+            registers.Read(0x1000, status);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }));
+    }
+
     [Fact]
     public void Whatever_a_driver_writes_nothing_is_thrown()
     {
