@@ -41,13 +41,14 @@ public sealed partial class ArchitectureTests
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
-        ["Diagnostics"] = ["Memory", "Boot", "Execution"],
+        ["Display"] = ["Memory", "Devices"],
+        ["Diagnostics"] = ["Memory", "Devices", "Boot", "Execution", "Display"],
         ["Control"] = ["Virtio"],
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [
             "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Firmware", "Boot", "Execution",
-            "Diagnostics", "Control", "Terminal",
+            "Display", "Diagnostics", "Control", "Terminal",
         ],
     };
 

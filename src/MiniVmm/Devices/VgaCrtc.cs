@@ -1,8 +1,24 @@
 namespace MiniVmm.Devices;
 
+/// <summary>Those registers of the CRT controller that say what a text screen looks like (IBM VGA, CRT controller).</summary>
+internal enum CrtcRegister
+{
+    HorizontalDisplayEnd = 0x01,
+    Overflow = 0x07,
+    MaximumScanLine = 0x09,
+    CursorStart = 0x0a,
+    CursorEnd = 0x0b,
+    StartHigh = 0x0c,
+    StartLow = 0x0d,
+    CursorHigh = 0x0e,
+    CursorLow = 0x0f,
+    VerticalDisplayEnd = 0x12,
+    Offset = 0x13,
+}
+
 /// <summary>
 /// As much of a VGA as text consoles use beside the screen's memory: the CRT controller's registers, which hold the cursor
-/// and read as written, and the retrace bits, so that whoever waits for them goes on. Nothing is shown.
+/// and read as written, and the retrace bits, so that whoever waits for them goes on. Who shows the screen reads it here.
 /// </summary>
 /// <remarks>At power-on as a BIOS leaves mode 3, 80×25 in colour, with the cursor at the top left.</remarks>
 public sealed class VgaCrtc : ByteDevice, ISuspendable
@@ -25,6 +41,9 @@ public sealed class VgaCrtc : ByteDevice, ISuspendable
 
     private byte _index;
     private byte _looks;
+
+    /// <summary>A register as it is now; from any thread.</summary>
+    internal byte this[CrtcRegister register] => Volatile.Read(ref _registers[(int)register]);
 
     public string StateName => "vga-crtc";
 

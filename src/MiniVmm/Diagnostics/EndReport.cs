@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using MiniVmm.Boot;
+using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
@@ -8,7 +9,7 @@ using MiniVmm.Memory;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>
-/// The report on a guest that was ended from outside: where each vCPU was, and what is on a text screen that nobody
+/// The report on a guest's end: where each vCPU was if it was ended from outside, and what is on a text screen that nobody
 /// saw.
 /// </summary>
 internal static class EndReport
@@ -29,13 +30,14 @@ internal static class EndReport
 
     /// <summary>The text screen, if it holds text that was not printed elsewhere; else empty.</summary>
     /// <param name="memory">Guest RAM.</param>
+    /// <param name="crtc">The screen's controller, or null.</param>
     /// <param name="printed">What the user has seen of the guest lately.</param>
-    public static string OfScreen(GuestMemory memory, ReadOnlySpan<byte> printed)
+    public static string OfScreen(GuestMemory memory, VgaCrtc? crtc, ReadOnlySpan<byte> printed)
     {
-        IReadOnlyList<string> lines = ScreenText.Unseen(memory, printed);
+        IReadOnlyList<string> lines = ScreenText.Unseen(memory, crtc, printed);
         if (lines.Count == 0)
             return "";
-        StringBuilder text = new("text screen at 0xb8000, which MiniVmm does not show:\n");
+        StringBuilder text = new("text screen at 0xb8000, at the end:\n");
         foreach (string line in lines)
             text.Append("  | ").Append(line).Append('\n');
         return text.ToString();

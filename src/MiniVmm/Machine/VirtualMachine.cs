@@ -391,15 +391,19 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     public OptionMessage? ExplainEnd() => Lifecycle.Reason switch
     {
         { Kind: StopKind.Crash, Value: uint vcpu } =>
-            CrashReport.Write(Vcpus[(int)vcpu], Memory) + EndReport.OfScreen(Memory, _console.Recent()),
+            CrashReport.Write(Vcpus[(int)vcpu], Memory) + UnseenScreen(),
         { Kind: StopKind.Timeout or StopKind.Interrupted } =>
-            EndReport.OfVcpus(Vcpus, Memory, _kernel) + EndReport.OfScreen(Memory, _console.Recent()),
+            EndReport.OfVcpus(Vcpus, Memory, _kernel) + UnseenScreen(),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             (OptionMessage)$"{Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress)}\n",
         { Kind: StopKind.OutputClosed, IsHostLimit: true, Value: uint error } =>
             (OptionMessage)$"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
+        { IsHostLimit: false } when UnseenScreen() is { Length: > 0 } screen => (OptionMessage)screen,
         _ => null,
     };
+
+    /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
+    private string UnseenScreen() => EndReport.OfScreen(Memory, _pcDevices.Find<VgaCrtc>(), _console.Recent());
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

@@ -16,8 +16,8 @@ public sealed class ScreenTextTests : IDisposable
     [Fact]
     public void A_screen_that_nobody_wrote_says_nothing()
     {
-        Assert.Empty(ScreenText.Unseen(_memory, ""u8));
-        Assert.Equal("", EndReport.OfScreen(_memory, ""u8));
+        Assert.Empty(ScreenText.Unseen(_memory, null, ""u8));
+        Assert.Equal("", EndReport.OfScreen(_memory, null, ""u8));
     }
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class ScreenTextTests : IDisposable
         for (int row = 0; row < 25; row++)
             Put(row, 0, [.. Enumerable.Repeat((byte)' ', 80)]);
 
-        Assert.Empty(ScreenText.Unseen(_memory, ""u8));
+        Assert.Empty(ScreenText.Unseen(_memory, null, ""u8));
     }
 
     [Fact]
@@ -35,18 +35,18 @@ public sealed class ScreenTextTests : IDisposable
         Put(2, 0, "panic:"u8);
         Put(4, 3, "no init   "u8);
 
-        Assert.Equal(["panic:", "", "   no init"], ScreenText.Unseen(_memory, ""u8));
+        Assert.Equal(["panic:", "", "   no init"], ScreenText.Unseen(_memory, null, ""u8));
         Assert.Equal(
-            "text screen at 0xb8000, which MiniVmm does not show:\n  | panic:\n  | \n  |    no init\n",
-            EndReport.OfScreen(_memory, ""u8));
+            "text screen at 0xb8000, at the end:\n  | panic:\n  | \n  |    no init\n",
+            EndReport.OfScreen(_memory, null, ""u8));
     }
 
     [Fact]
-    public void Letters_are_code_page_437_and_control_characters_are_dots()
+    public void Letters_are_code_page_437_with_its_pictures_for_control_characters()
     {
         Put(0, 0, [0xc9, 0xcd, 0xbb, 0x1b, 0x07, 0x7f, 0x80, 0xe1, 0xfe]);
 
-        Assert.Equal(["╔═╗...Çß■"], ScreenText.Unseen(_memory, ""u8));
+        Assert.Equal(["╔═╗←•⌂Çß■"], ScreenText.Unseen(_memory, null, ""u8));
     }
 
     [Theory]
@@ -57,7 +57,7 @@ public sealed class ScreenTextTests : IDisposable
         Put(0, 0, "booting"u8);
         Put(1, 0, "panic: at the disco"u8);
 
-        Assert.Equal(told, ScreenText.Unseen(_memory, System.Text.Encoding.UTF8.GetBytes(printed)).Count > 0);
+        Assert.Equal(told, ScreenText.Unseen(_memory, null, System.Text.Encoding.UTF8.GetBytes(printed)).Count > 0);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class ScreenTextTests : IDisposable
             Put(row, 0, [.. Enumerable.Range(row * 80, 80).Select(value => (byte)value)]);
 
         Assert.All(
-            ScreenText.Unseen(_memory, ""u8), line => Assert.True(line.Length <= 80 && !line.Any(char.IsControl)));
+            ScreenText.Unseen(_memory, null, ""u8), line => Assert.True(line.Length <= 80 && !line.Any(char.IsControl)));
     }
 
     private void Put(int row, int column, ReadOnlySpan<byte> letters)
