@@ -122,6 +122,12 @@ internal sealed class RunCommand : DocumentedCommand
         DefaultValueFactory = _ => "mmio",
     };
     private readonly Option<bool> _pci = new("--pci") { Description = "A PCI bus even with nothing on it" };
+    private readonly Option<string[]> _fwCfg = new("--fw-cfg")
+    {
+        HelpName = "[name=]NAME,file=FILE|string=TEXT",
+        Description = "A file in QEMU's firmware configuration device (fw_cfg), which the guest has then; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
         Description = "Describe virtio devices on the kernel's command line too, for kernels that read no ACPI tables",
@@ -164,7 +170,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci);
+            _console, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -275,6 +281,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_virtio, OptionName.Virtio),
         (_virtioCmdline, OptionName.VirtioCmdline),
         (_pci, OptionName.Pci),
+        (_fwCfg, OptionName.FwCfg),
     ];
 
     private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch

@@ -28,6 +28,7 @@ public enum OptionName
     Virtio,
     VirtioCmdline,
     Pci,
+    FwCfg,
     Name,
     Timeout,
     Stats,

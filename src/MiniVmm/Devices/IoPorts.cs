@@ -45,6 +45,9 @@ public static class IoPorts
     /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
     public const byte AcpiSciIrq = 9;
 
+    /// <summary>QEMU's firmware configuration device: selector here, data behind it, DMA at 0x514.</summary>
+    public const ushort FwCfg = 0x510;
+
     /// <summary>First port of the registers by which ACPI's methods add and remove processors, behind ACPI's own.</summary>
     public const ushort CpuHotPlug = 0x620;
 

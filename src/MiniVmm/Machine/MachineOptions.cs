@@ -93,6 +93,15 @@ public sealed record MachineOptions
     /// <summary>Have a PCI bus even if nothing is on it.</summary>
     public bool Pci { get; init; }
 
+    /// <summary>Files in QEMU's firmware configuration device (fw_cfg), which a machine with such a file has.</summary>
+    public IReadOnlyList<FwCfgFile> FwCfg { get; init; } = [];
+
+    /// <summary>Have the firmware configuration device even without files of one's own.</summary>
+    public bool FwCfgDevice { get; init; }
+
+    /// <summary>Whether the machine has QEMU's firmware configuration device.</summary>
+    internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0;
+
     /// <summary>Whether the guest is shown a PCI bus.</summary>
     internal bool HasPci => Pci || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
 

@@ -66,7 +66,8 @@ public sealed partial class MachinePlan : IDisposable
         GuestMemoryMap memory = GuestMemoryMap.Of(options.Memory);
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         IReadOnlyList<PassthroughSlot> passthrough = PassthroughSlot.For(options, virtio);
-        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices, options.Topology);
+        FwCfgItems? fwCfg = options.HasFwCfg ? new() : null;
+        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices, options.Topology, fwCfg);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
@@ -79,6 +80,12 @@ public sealed partial class MachinePlan : IDisposable
         ];
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
             .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
+        if (fwCfg is not null)
+        {
+            FwCfgMachine.Describe(fwCfg, memory, cpus);
+            FwCfgFile.AddTo(fwCfg, options.FwCfg);
+        }
+
         List<IDisposable> files = [];
         try
         {

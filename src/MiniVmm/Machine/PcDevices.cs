@@ -84,10 +84,19 @@ internal static class PcPlatform
         Acpi = new("CPUH", "PNP0C02", 2) { ListsInterrupt = false },
     };
 
+    /// <summary>The firmware configuration device, by the ID that Linux' driver of it looks for.</summary>
+    private static DeviceDescription FirmwareConfiguration(FwCfgItems items) => new(
+        "firmware configuration", DeviceWindow.Ports(IoPorts.FwCfg, FwCfg.Length), setup => new FwCfg(items, setup.Memory))
+    {
+        Acpi = new("FWCF", "QEMU0002", 0),
+    };
+
     /// <summary>The devices of a machine, in the order that its DSDT lists them.</summary>
     /// <param name="chosen">Those that it has, of the ones that it can do without.</param>
     /// <param name="topology">Its processors; null where none come and go.</param>
-    public static IReadOnlyList<DeviceDescription> Devices(PcDevices chosen, CpuTopology? topology = null)
+    /// <param name="fwCfg">What its firmware configuration device tells, complete when the devices are made; null for none.</param>
+    public static IReadOnlyList<DeviceDescription> Devices(
+        PcDevices chosen, CpuTopology? topology = null, FwCfgItems? fwCfg = null)
     {
         List<DeviceDescription> devices = [PowerManagement];
         if (chosen.HasFlag(PcDevices.Serial))
@@ -128,6 +137,8 @@ internal static class PcPlatform
             setup => new PciConfiguration(setup.Power, setup.Pci)));
         if (topology is { CanChange: true })
             devices.Add(HotPlug(topology.MaxCpus));
+        if (fwCfg is not null)
+            devices.Add(FirmwareConfiguration(fwCfg));
         return devices;
     }
 }

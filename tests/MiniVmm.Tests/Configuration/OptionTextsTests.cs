@@ -57,6 +57,8 @@ public sealed class OptionTextsTests
             (OptionName.Net, "none"),
             (OptionName.Net, "user"),
             (OptionName.Net, "tap=tap0"),
+            (OptionName.FwCfg, "opt/a,string=1"),
+            (OptionName.FwCfg, "name=opt/b,file=b.txt"),
             (OptionName.Module, "a.mod words"),
             (OptionName.Module, "b.mod"));
 
