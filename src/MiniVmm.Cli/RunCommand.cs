@@ -143,6 +143,11 @@ internal sealed class RunCommand : DocumentedCommand
         HelpName = "SECONDS",
         Description = "End the machine after that time, with status 124",
     };
+    private readonly Option<string?> _screenshotAtEnd = new("--screenshot-at-end")
+    {
+        HelpName = "FILE",
+        Description = "Write what the screen shows at the end to a PNG file",
+    };
     private readonly Option<bool> _stats = new("--stats") { Description = "Print at the end what the vCPUs did" };
     private readonly Option<bool> _dryRun = new("--dry-run")
     {
@@ -174,7 +179,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _timeout, _stats, _dryRun);
+            _name, _timeout, _screenshotAtEnd, _stats, _dryRun);
         SetAction(Run);
     }
 
@@ -271,6 +276,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_pin, OptionName.Pin),
         (_console, OptionName.Console),
         (_debugcon, OptionName.Debugcon),
+        (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),
         (_disk, OptionName.Disk),

@@ -43,6 +43,8 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
 
     public CpusState SetCpus(int count) => Running.SetCpus(count);
 
+    public byte[] Screenshot() => Running.Screenshot();
+
     public void Pause() => Do(Live(machine.PauseAsync), LongestAnswer);
 
     public void Resume() => Do(Live(machine.ResumeAsync), LongestAnswer);

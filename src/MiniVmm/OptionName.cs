@@ -30,6 +30,7 @@ public enum OptionName
     Pci,
     FwCfg,
     Name,
+    ScreenshotAtEnd,
     Timeout,
     Stats,
 }

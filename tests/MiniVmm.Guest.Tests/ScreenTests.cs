@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MiniVmm.Guest.Tests;
 
 /// <summary>Kernels that print to a PC's text screen, as those of tutorials do.</summary>
@@ -13,5 +15,45 @@ public sealed class ScreenTests : IClassFixture<UsableKvm>
         Assert.StartsWith(
             "minivmm: text screen at 0xb8000, at the end:\n  | Text at 0xb8000\n  | \n", run.Errors, StringComparison.Ordinal);
         Assert.EndsWith("  | ╔══╗ ░▒▓█\n  | ╚══╝\n  | screen: ok\n", run.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_screenshot_shows_the_screen_at_the_end_and_at_any_time_before()
+    {
+        using TemporaryFolder folder = new();
+        string now = Path.Combine(folder.Path, "now.png"), end = Path.Combine(folder.Path, "end.png");
+        string name = $"screen-{Environment.ProcessId}";
+        using MinivmmProcess vmm = MinivmmProcess.Start(
+            "run", "--name", name, "--screenshot-at-end", end, Built.Guest("screen.elf"), "--append", "hold");
+
+        // The guest says nowhere else when it is done: the picture itself does.
+        byte[] last = [], picture = [];
+        Stopwatch waited = Stopwatch.StartNew();
+        do
+        {
+            Assert.True(waited.Elapsed < Transcript.Deadline, "The screen shows nothing, or never the same.");
+            last = picture;
+            MinivmmResult shot = await MinivmmProcess.RunAsync("ctl", name, "screenshot", now);
+            picture = shot.Status == 0 ? await File.ReadAllBytesAsync(now) : [];
+        }
+        while (picture.Length < 2000 || !picture.AsSpan().SequenceEqual(last));
+
+        (await MinivmmProcess.RunAsync("ctl", name, "stop")).With(0);
+        (await vmm.EndAsync()).With(ExitStatus.Interrupted);
+
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], picture[..4]);
+        Assert.Equal(picture, await File.ReadAllBytesAsync(end));
+    }
+
+    [Fact]
+    public async Task A_screenshot_that_cannot_be_written_is_said_before_the_guest_runs()
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--screenshot-at-end", folder.Path, Built.Guest("hello.elf"));
+
+        run.With(ExitStatus.BadInput);
+        Assert.StartsWith($"minivmm: --screenshot-at-end {folder.Path}: cannot be written: ", run.Errors, StringComparison.Ordinal);
+        Assert.Equal("", run.Output);
     }
 }

@@ -42,7 +42,7 @@ public sealed partial class ArchitectureTests
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
         ["Display"] = ["Memory", "Devices"],
-        ["Diagnostics"] = ["Memory", "Devices", "Boot", "Execution", "Display"],
+        ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display"],
         ["Control"] = ["Virtio"],
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =

@@ -8,7 +8,7 @@ namespace MiniVmm.Tests;
 /// </summary>
 internal sealed class JsonSchema
 {
-    private static readonly string[] Annotations = ["$schema", "$defs", "title", "description", "format"];
+    private static readonly string[] Annotations = ["$schema", "$defs", "title", "description", "format", "contentEncoding"];
     private readonly JsonElement _root;
 
     public JsonSchema(string text)

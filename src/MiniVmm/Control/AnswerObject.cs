@@ -12,6 +12,9 @@ internal readonly struct AnswerObject(JsonElement content)
     public string Text(string name) =>
         Has(name, JsonValueKind.String, out JsonElement value) ? value.GetString()! : "";
 
+    public byte[]? Binary(string name) =>
+        Has(name, JsonValueKind.String, out JsonElement value) && value.TryGetBytesFromBase64(out byte[]? bytes) ? bytes : null;
+
     public bool? Flag(string name) =>
         Has(name, JsonValueKind.True, out _) ? true : Has(name, JsonValueKind.False, out _) ? false : null;
 

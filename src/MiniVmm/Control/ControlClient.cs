@@ -14,8 +14,6 @@ internal sealed class ControlClient : IDisposable
     /// <summary>How long an answer may take: the machine waits up to a second for its guest's figures.</summary>
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(5);
 
-    private const int MaxAnswer = 1 << 20;
-
     private readonly UnixSocket _socket;
     private readonly TimeSpan _patience;
     private readonly byte[] _buffer = new byte[16 * 1024];
@@ -113,7 +111,7 @@ internal sealed class ControlClient : IDisposable
         try
         {
             Send(verb, arguments);
-            return Parse(Receive());
+            return Parse(Receive(verb.LongestAnswer));
         }
         catch
         {
@@ -141,10 +139,10 @@ internal sealed class ControlClient : IDisposable
             throw Ended();
     }
 
-    private ReadOnlyMemory<byte> Receive()
+    private ReadOnlyMemory<byte> Receive(int longest)
     {
         ArrayBufferWriter<byte> line = new();
-        while (line.WrittenCount <= MaxAnswer)
+        while (line.WrittenCount <= longest)
         {
             if (!_socket.Wait(POLLIN, _patience))
             {

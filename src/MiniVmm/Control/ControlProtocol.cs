@@ -97,13 +97,13 @@ internal sealed class ControlProtocol(
         {
             if (member.Name is "id" or "command")
                 continue;
-            if (verb.Arguments.FirstOrDefault(argument => argument.Name == member.Name) is not { } argument)
+            if (verb.Members.FirstOrDefault(argument => argument.Name == member.Name) is not { } argument)
                 return ControlRefusal.UnknownMember(member.Name, verb);
             if (argument.Read(member.Value, into) is { } wrong)
                 return ControlRefusal.Wrong(argument, wrong);
         }
 
-        return verb.Arguments.FirstOrDefault(argument => argument.IsRequired && !into.Has(argument)) is { } missing
+        return verb.Members.FirstOrDefault(argument => argument.IsRequired && !into.Has(argument)) is { } missing
             ? ControlRefusal.Missing(missing, verb)
             : null;
     }

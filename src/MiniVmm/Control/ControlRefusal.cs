@@ -25,10 +25,10 @@ internal static class ControlRefusal
     public static string UnknownCommand(string command, IReadOnlyList<ControlVerb> verbs) =>
         $"command: there is no '{HostFiles.Printable(command)}'; use {ControlVerbs.Names(verbs)}";
 
-    public static string UnknownMember(string member, ControlVerb verb) => verb.Arguments.Count == 0
+    public static string UnknownMember(string member, ControlVerb verb) => !verb.Members.Any()
         ? $"{HostFiles.Printable(member)}: {verb.Name} takes no arguments"
         : $"{HostFiles.Printable(member)}: not an argument of {verb.Name}, which takes "
-            + string.Join(", ", verb.Arguments.Select(argument => argument.Name));
+            + string.Join(", ", verb.Members.Select(argument => argument.Name));
 
     public static string Missing(VerbArgument argument, ControlVerb verb) =>
         $"{argument.Name}: missing; {verb.Name} needs it";

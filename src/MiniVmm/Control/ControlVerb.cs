@@ -18,6 +18,9 @@ internal abstract class ControlVerb
     /// <summary>In the order of the command line, required ones first.</summary>
     public virtual IReadOnlyList<VerbArgument> Arguments => [];
 
+    /// <summary>Those that are members of the request.</summary>
+    public IEnumerable<VerbArgument> Members => Arguments.Where(argument => !argument.IsLocal);
+
     /// <summary>Whether it may change the machine; otherwise it only looks.</summary>
     public abstract bool ChangesMachine { get; }
 
@@ -25,6 +28,9 @@ internal abstract class ControlVerb
 
     /// <summary>The object in a successful answer, under its own name; null if <c>ok</c> says it all.</summary>
     internal virtual JsonShape? Answer => null;
+
+    /// <summary>The most bytes of an answer that a client takes in.</summary>
+    internal virtual int LongestAnswer => 1 << 20;
 
     /// <summary>Carries it out, on the control socket's thread, while the guest runs.</summary>
     /// <returns>Writes <see cref="Answer"/>; null if there is none.</returns>

@@ -15,6 +15,7 @@ internal static class ControlVerbs
         new BalloonVerb(),
         new MemoryVerb(),
         new CpusVerb(),
+        new ScreenshotVerb(),
         new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),

@@ -53,6 +53,9 @@ internal interface IControlledMachine
     /// <returns>Whether the guest listens to the button.</returns>
     bool PressPowerButton();
 
+    /// <summary>What the guest's screen shows, as a PNG file.</summary>
+    byte[] Screenshot();
+
     /// <summary>Ends the machine, as SIGTERM does; returns at once.</summary>
     void Stop();
 }

@@ -64,6 +64,17 @@ internal sealed class JsonShape<T>(string? name = null) : JsonShape(name)
         schema => schema.WriteString("type", "string"),
         (writer, value) => writer.WriteString(member, get(value)));
 
+    /// <summary>Bytes, in Base64.</summary>
+    public JsonShape<T> Binary(string member, Func<T, byte[]> get, string? about = null) => Add(
+        member,
+        about,
+        schema =>
+        {
+            schema.WriteString("type", "string");
+            schema.WriteString("contentEncoding", "base64");
+        },
+        (writer, value) => writer.WriteBase64String(member, get(value)));
+
     /// <summary>One of these words.</summary>
     public JsonShape<T> Word(string member, string[] words, Func<T, string> get, string? about = null) =>
         Word(member, words, get, about, required: true);

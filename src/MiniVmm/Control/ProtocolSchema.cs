@@ -55,14 +55,14 @@ internal static class ProtocolSchema
     private static void WriteRequest(Utf8JsonWriter writer, ControlVerb verb)
     {
         writer.WriteString("description", $"{verb.Help}.");
-        IEnumerable<string> required = verb.Arguments.Where(argument => argument.IsRequired).Select(argument => argument.Name);
+        IEnumerable<string> required = verb.Members.Where(argument => argument.IsRequired).Select(argument => argument.Name);
         WriteObject(writer, ["command", .. required], () =>
         {
             writer.WriteStartObject("command");
             writer.WriteString("const", verb.Name);
             writer.WriteEndObject();
             WriteId(writer);
-            foreach (VerbArgument argument in verb.Arguments)
+            foreach (VerbArgument argument in verb.Members)
             {
                 writer.WriteStartObject(argument.Name);
                 writer.WriteString("description", $"{argument.Help}.");

@@ -17,6 +17,9 @@ internal abstract class VerbArgument(string name, string word)
     /// <summary>Whether requests without it are refused.</summary>
     public bool IsRequired { get; init; }
 
+    /// <summary>Whether it stays with the client, as the name of a file of the client's, and is no member of the request.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>Reads the value from a request.</summary>
     /// <returns>What is wrong with it; null if it is good.</returns>
     internal abstract string? Read(JsonElement value, VerbArguments into);

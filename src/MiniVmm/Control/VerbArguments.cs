@@ -29,6 +29,9 @@ internal sealed class VerbArguments
     internal void Write(Utf8JsonWriter writer)
     {
         foreach ((VerbArgument argument, object value) in _values)
-            argument.Write(writer, value);
+        {
+            if (!argument.IsLocal)
+                argument.Write(writer, value);
+        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using MiniVmm.Boot;
-using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
@@ -29,12 +29,12 @@ internal static class EndReport
     }
 
     /// <summary>The text screen, if it holds text that was not printed elsewhere; else empty.</summary>
-    /// <param name="memory">Guest RAM.</param>
-    /// <param name="crtc">The screen's controller, or null.</param>
+    /// <param name="screen">The screen.</param>
     /// <param name="printed">What the user has seen of the guest lately.</param>
-    public static string OfScreen(GuestMemory memory, VgaCrtc? crtc, ReadOnlySpan<byte> printed)
+    public static string OfScreen(GuestScreen screen, ReadOnlySpan<byte> printed)
     {
-        IReadOnlyList<string> lines = ScreenText.Unseen(memory, crtc, printed);
+        ArgumentNullException.ThrowIfNull(screen);
+        IReadOnlyList<string> lines = ScreenText.Unseen(screen.Text, printed);
         if (lines.Count == 0)
             return "";
         StringBuilder text = new("text screen at 0xb8000, at the end:\n");

@@ -1,7 +1,5 @@
 using System.Text;
-using MiniVmm.Devices;
 using MiniVmm.Display;
-using MiniVmm.Memory;
 
 namespace MiniVmm.Diagnostics;
 
@@ -9,14 +7,13 @@ namespace MiniVmm.Diagnostics;
 internal static class ScreenText
 {
     /// <summary>The lines on the screen, if any holds text that was not printed elsewhere too.</summary>
-    /// <param name="memory">Guest RAM.</param>
-    /// <param name="crtc">The screen's controller, or null.</param>
+    /// <param name="screen">The screen.</param>
     /// <param name="printed">What the user has seen of the guest lately.</param>
     /// <returns>From the first line with text to the last one, without trailing blanks; empty if there is nothing new.</returns>
-    public static IReadOnlyList<string> Unseen(GuestMemory memory, VgaCrtc? crtc, ReadOnlySpan<byte> printed)
+    public static IReadOnlyList<string> Unseen(TextScreen screen, ReadOnlySpan<byte> printed)
     {
-        ArgumentNullException.ThrowIfNull(memory);
-        if (TextScreen.Read(memory, crtc) is not { IsUntouched: false } screen)
+        ArgumentNullException.ThrowIfNull(screen);
+        if (screen.IsUntouched)
             return [];
         List<string> lines = [];
         bool unseen = false;

@@ -54,5 +54,7 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public bool PressPowerButton() => machine.PowerButton();
 
+    public byte[] Screenshot() => machine.Screenshot();
+
     public void Stop() => machine.Stop(new(StopKind.Interrupted));
 }

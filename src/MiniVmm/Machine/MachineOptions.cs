@@ -51,6 +51,9 @@ public sealed record MachineOptions
 
     internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath);
 
+    /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
+    public string? ScreenshotAtEnd { get; init; }
+
     /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
 

@@ -4,6 +4,7 @@ using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
+using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Host;
@@ -30,9 +31,11 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly MachineCore _core;
     private readonly Milestones _milestones;
     private readonly string _kernel;
+    private readonly ScreenshotFile? _screenshotAtEnd;
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
     private readonly AcpiPm? _acpi;
+    private readonly GuestScreen _screen;
     private readonly DeviceSet _pcDevices;
     private readonly MemoryBlocks? _blocks;
     private readonly VirtioDevices? _devices;
@@ -81,6 +84,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             LoadAll(plan, processor.Cpuid);
             milestones.Reach("kernel and tables in place");
 
+            _screenshotAtEnd = options.ScreenshotAtEnd is { } file ? _core.Own(ScreenshotFile.Create(file)) : null;
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
             PciHost pci = new(_core, plan.PciRoot);
             DeviceSetup surroundings = new()
@@ -97,6 +101,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.Find<Serial16550>();
             _acpi = _pcDevices.Find<AcpiPm>();
+            _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>());
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
@@ -341,6 +346,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _console.DetachInput(); // of keys that a device would get
         _devices?.Dispose(); // which may still have something to print
         _console.Dispose();
+        _screenshotAtEnd?.Write(_screen.Capture());
 
         long[] first = [.. Vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
         if (first.Length > 0)
@@ -402,8 +408,12 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _ => null,
     };
 
+    /// <summary>What the guest's screen shows now, as a PNG file; at any time before disposal.</summary>
+    /// <exception cref="ObjectDisposedException">The machine is disposed of.</exception>
+    public byte[] Screenshot() => PngFile.Encode(_screen.Capture());
+
     /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
-    private string UnseenScreen() => EndReport.OfScreen(Memory, _pcDevices.Find<VgaCrtc>(), _console.Recent());
+    private string UnseenScreen() => EndReport.OfScreen(_screen, _console.Recent());
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

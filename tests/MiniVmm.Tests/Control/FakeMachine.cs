@@ -107,6 +107,9 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
 
     public int Presses { get; private set; }
 
+    /// <summary>What its screen shows.</summary>
+    public byte[] Picture { get; init; } = [0x89, 0x50, 0x4e, 0x47];
+
     /// <summary>Whether the guest has a driver for its power button.</summary>
     public bool ListensToButton { get; init; } = true;
 
@@ -164,6 +167,8 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
         Presses++;
         return ListensToButton;
     }
+
+    public byte[] Screenshot() => Picture;
 
     public void Stop() => Stops++;
 

@@ -20,7 +20,7 @@ public sealed class VerbConformanceTests
     public static TheoryData<string, string> Arguments =>
     [
         .. from verb in All
-           from argument in verb.Arguments
+           from argument in verb.Members
            select (verb.Name, argument.Name),
     ];
 
@@ -53,8 +53,8 @@ public sealed class VerbConformanceTests
     public void Its_requests_and_answers_are_as_the_schema_says(string name)
     {
         ControlVerb verb = Find(name);
-        JsonObject least = Request(verb, verb.Arguments.Where(argument => argument.IsRequired));
-        JsonObject most = Request(verb, verb.Arguments);
+        JsonObject least = Request(verb, verb.Members.Where(argument => argument.IsRequired));
+        JsonObject most = Request(verb, verb.Members);
         most["id"] = 7;
 
         foreach (string request in new[] { least.ToJsonString(), most.ToJsonString() })
@@ -73,7 +73,7 @@ public sealed class VerbConformanceTests
         ControlVerb verb = Find(name);
         string before = _machine.Said;
 
-        Answer(Request(verb, verb.Arguments).ToJsonString());
+        Answer(Request(verb, verb.Members).ToJsonString());
 
         // One that changes machines changes this one: nothing would be shown by a machine that nothing changes.
         Assert.Equal(verb.ChangesMachine, before != _machine.Said);
@@ -86,7 +86,7 @@ public sealed class VerbConformanceTests
         ControlVerb verb = Find(name);
         string before = _machine.Said;
 
-        string answer = Answer(Request(verb, verb.Arguments).ToJsonString(), Stranger);
+        string answer = Answer(Request(verb, verb.Members).ToJsonString(), Stranger);
 
         Assert.Equal($"{{\"error\":\"{name} is for the machine\\u0027s own user and root only\"}}", answer);
         Assert.Equal(before, _machine.Said);
@@ -97,7 +97,7 @@ public sealed class VerbConformanceTests
     public void A_member_that_it_does_not_have_is_refused_by_name(string name)
     {
         ControlVerb verb = Find(name);
-        JsonObject request = Request(verb, verb.Arguments);
+        JsonObject request = Request(verb, verb.Members);
         request["force"] = true;
 
         Assert.StartsWith("force: ", Refused(verb, request), StringComparison.Ordinal);
@@ -108,8 +108,8 @@ public sealed class VerbConformanceTests
     public void A_required_argument_that_is_missing_is_asked_for(string verbName, string argumentName)
     {
         ControlVerb verb = Find(verbName);
-        VerbArgument missing = verb.Arguments.Single(argument => argument.Name == argumentName);
-        JsonObject request = Request(verb, verb.Arguments.Where(argument => argument != missing));
+        VerbArgument missing = verb.Members.Single(argument => argument.Name == argumentName);
+        JsonObject request = Request(verb, verb.Members.Where(argument => argument != missing));
 
         if (missing.IsRequired)
             Assert.Equal($"{argumentName}: missing; {verbName} needs it", Refused(verb, request));
@@ -122,14 +122,14 @@ public sealed class VerbConformanceTests
     public void An_argument_of_another_type_is_refused_by_name(string verbName, string argumentName)
     {
         ControlVerb verb = Find(verbName);
-        JsonNode good = Value(verb.Arguments.Single(argument => argument.Name == argumentName));
+        JsonNode good = Value(verb.Members.Single(argument => argument.Name == argumentName));
         string[] values = ["null", "true", "1.5", "\"96M\"", "7", "[]", "{}", "[7]"];
 
         foreach (JsonNode? value in values.Select(value => JsonNode.Parse(value)))
         {
             if (value?.GetValueKind() == good.GetValueKind() && value.ToJsonString() != "1.5")
                 continue;
-            JsonObject request = Request(verb, verb.Arguments);
+            JsonObject request = Request(verb, verb.Members);
             request[argumentName] = value;
 
             Assert.StartsWith($"{argumentName}: not a ", Refused(verb, request), StringComparison.Ordinal);

@@ -358,6 +358,22 @@ public sealed class VerbOutcomeTests : IDisposable
             Assert.StartsWith("the guest does not listen to its power button", outcome.Shortfall, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_screenshot_is_written_by_the_client()
+    {
+        string file = Path.Combine(_runtime.Path, "now.png");
+        ScreenshotVerb verb = new();
+        TextArgument name = Assert.IsType<TextArgument>(Assert.Single(verb.Arguments));
+
+        Ask(verb, new FakeMachine { Picture = [1, 2, 3] }, new VerbArguments().Set(name, file));
+
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(file));
+        Assert.StartsWith(
+            $"{_runtime.Path}: cannot be written: ",
+            Assert.Throws<BadInputException>(() => Ask(verb, new FakeMachine(), new VerbArguments().Set(name, _runtime.Path))).Message,
+            StringComparison.Ordinal);
+    }
+
     private static MemoryState Sizes(ulong target, ulong actual) => new(
         256 * FakeMachine.MiB, 2048 * FakeMachine.MiB, target * FakeMachine.MiB, actual * FakeMachine.MiB);
 

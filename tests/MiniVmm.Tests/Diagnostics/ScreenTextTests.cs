@@ -1,4 +1,5 @@
 using MiniVmm.Diagnostics;
+using MiniVmm.Display;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Tests.Diagnostics;
@@ -11,13 +12,15 @@ public sealed class ScreenTextTests : IDisposable
 
     public ScreenTextTests() => _memory = _backing.Slots(new GuestMemoryMap(RamSize));
 
+    private GuestScreen Screen => new(_memory, crtc: null);
+
     public void Dispose() => _backing.Dispose();
 
     [Fact]
     public void A_screen_that_nobody_wrote_says_nothing()
     {
-        Assert.Empty(ScreenText.Unseen(_memory, null, ""u8));
-        Assert.Equal("", EndReport.OfScreen(_memory, null, ""u8));
+        Assert.Empty(ScreenText.Unseen(Screen.Text, ""u8));
+        Assert.Equal("", EndReport.OfScreen(Screen, ""u8));
     }
 
     [Fact]
@@ -26,7 +29,7 @@ public sealed class ScreenTextTests : IDisposable
         for (int row = 0; row < 25; row++)
             Put(row, 0, [.. Enumerable.Repeat((byte)' ', 80)]);
 
-        Assert.Empty(ScreenText.Unseen(_memory, null, ""u8));
+        Assert.Empty(ScreenText.Unseen(Screen.Text, ""u8));
     }
 
     [Fact]
@@ -35,10 +38,10 @@ public sealed class ScreenTextTests : IDisposable
         Put(2, 0, "panic:"u8);
         Put(4, 3, "no init   "u8);
 
-        Assert.Equal(["panic:", "", "   no init"], ScreenText.Unseen(_memory, null, ""u8));
+        Assert.Equal(["panic:", "", "   no init"], ScreenText.Unseen(Screen.Text, ""u8));
         Assert.Equal(
             "text screen at 0xb8000, at the end:\n  | panic:\n  | \n  |    no init\n",
-            EndReport.OfScreen(_memory, null, ""u8));
+            EndReport.OfScreen(Screen, ""u8));
     }
 
     [Fact]
@@ -46,7 +49,7 @@ public sealed class ScreenTextTests : IDisposable
     {
         Put(0, 0, [0xc9, 0xcd, 0xbb, 0x1b, 0x07, 0x7f, 0x80, 0xe1, 0xfe]);
 
-        Assert.Equal(["╔═╗←•⌂Çß■"], ScreenText.Unseen(_memory, null, ""u8));
+        Assert.Equal(["╔═╗←•⌂Çß■"], ScreenText.Unseen(Screen.Text, ""u8));
     }
 
     [Theory]
@@ -57,7 +60,7 @@ public sealed class ScreenTextTests : IDisposable
         Put(0, 0, "booting"u8);
         Put(1, 0, "panic: at the disco"u8);
 
-        Assert.Equal(told, ScreenText.Unseen(_memory, null, System.Text.Encoding.UTF8.GetBytes(printed)).Count > 0);
+        Assert.Equal(told, ScreenText.Unseen(Screen.Text, System.Text.Encoding.UTF8.GetBytes(printed)).Count > 0);
     }
 
     [Fact]
@@ -67,7 +70,7 @@ public sealed class ScreenTextTests : IDisposable
             Put(row, 0, [.. Enumerable.Range(row * 80, 80).Select(value => (byte)value)]);
 
         Assert.All(
-            ScreenText.Unseen(_memory, null, ""u8), line => Assert.True(line.Length <= 80 && !line.Any(char.IsControl)));
+            ScreenText.Unseen(Screen.Text, ""u8), line => Assert.True(line.Length <= 80 && !line.Any(char.IsControl)));
     }
 
     private void Put(int row, int column, ReadOnlySpan<byte> letters)

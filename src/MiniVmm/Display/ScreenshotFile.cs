@@ -1,0 +1,43 @@
+namespace MiniVmm.Display;
+
+/// <summary>A file that gets a picture later: that it can be written is known before the guest has run for it.</summary>
+internal sealed class ScreenshotFile : IDisposable
+{
+    private readonly string _path;
+    private readonly FileStream _file;
+
+    private ScreenshotFile(string path, FileStream file)
+    {
+        _path = path;
+        _file = file;
+    }
+
+    /// <exception cref="BadInputException">It cannot be written.</exception>
+    public static ScreenshotFile Create(string path)
+    {
+        try
+        {
+            return new(path, new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new BadInputException($"{OptionName.ScreenshotAtEnd.With(path)}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <exception cref="HostLimitException">It cannot be written after all: its disk is full.</exception>
+    public void Write(ScreenImage image)
+    {
+        try
+        {
+            _file.Write(PngFile.Encode(image));
+            _file.Flush();
+        }
+        catch (IOException e)
+        {
+            throw new HostLimitException($"{OptionName.ScreenshotAtEnd.With(_path)}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+}
