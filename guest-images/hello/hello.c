@@ -15,6 +15,8 @@ static void show_boot(const struct boot *boot)
 	print("Hello from inside the virtual machine\n\n");
 	print("  booted by     %s, loader \"%s\"\n", boot->protocol, boot->loader);
 	print("  command line  \"%s\"\n", boot->command_line);
+	if (boot->text_screen)
+		print("  text screen   0x%x\n", boot->text_screen);
 	for (unsigned i = 0; i < boot->module_count; i++)
 		print("  module        0x%llx, %llu bytes\n", boot->modules[i].start, boot->modules[i].length);
 }

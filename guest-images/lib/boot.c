@@ -26,6 +26,30 @@ struct multiboot_range {
 	uint32_t type;
 } __attribute__((packed));
 
+/* Multiboot 2 Specification 2.0, section 3.6: tags, each on a multiple of 8. */
+struct multiboot2_tag {
+	uint32_t type, size;
+};
+
+struct multiboot2_module {
+	struct multiboot2_tag tag;
+	uint32_t start, end;
+	char string[];
+};
+
+struct multiboot2_map {
+	struct multiboot2_tag tag;
+	uint32_t entry_size, entry_version;
+	uint8_t entries[];
+};
+
+struct multiboot2_screen {
+	struct multiboot2_tag tag;
+	uint64_t address;
+	uint32_t pitch, width, height;
+	uint8_t bits, type;
+};
+
 /* Xen's public/arch-x86/hvm/start_info.h */
 #define PVH_MAGIC 0x336ec578
 
@@ -112,6 +136,49 @@ static void read_multiboot(const struct multiboot_info *info)
 	}
 }
 
+static void read_multiboot2_map(const struct multiboot2_map *map)
+{
+	const uint8_t *end = (const uint8_t *)map + map->tag.size;
+	for (const uint8_t *p = map->entries; p + map->entry_size <= end; p += map->entry_size) {
+		const struct pvh_range *range = (const void *)p;	/* the same fields */
+		add_range(range->start, range->length, range->type);
+	}
+}
+
+static void read_multiboot2(uint32_t *info)
+{
+	boot.protocol = "multiboot 2";
+	add_in_use((uintptr_t)info, info[0]);
+	for (uint32_t p = (uintptr_t)info + 8; p < (uintptr_t)info + info[0];) {
+		const struct multiboot2_tag *tag = at(p);
+		const struct multiboot2_module *module = at(p);
+		switch (tag->type) {
+		case 0:
+			return;
+		case 1:
+			boot.command_line = boot.arguments = (const char *)(tag + 1);
+			break;
+		case 2:
+			boot.loader = (const char *)(tag + 1);
+			break;
+		case 3:
+			add_module(module->start, module->end - module->start);
+			break;
+		case 6:
+			read_multiboot2_map(at(p));
+			break;
+		case 8:
+			boot.text_screen = ((const struct multiboot2_screen *)tag)->address;
+			break;
+		case 14:
+		case 15:
+			boot.rsdp = p + sizeof(*tag);	/* a copy of it */
+			break;
+		}
+		p += (tag->size + 7) & ~7u;
+	}
+}
+
 static void read_pvh(const struct pvh_info *info)
 {
 	boot.protocol = "PVH";
@@ -142,6 +209,8 @@ _Noreturn void start_c(uint32_t eax, uint32_t ebx)
 		read_pvh(at(ebx));
 	else if (eax == 0x2badb002)
 		read_multiboot(at(ebx));
+	else if (eax == 0x36d76289)
+		read_multiboot2(at(ebx));
 	acpi_start(boot.rsdp);
 	kernel_main(&boot);
 	halt();

@@ -1,4 +1,4 @@
-/* What the loader told us, the same for multiboot 1 and PVH. */
+/* What the loader told us, the same for multiboot 1 and 2 and PVH. */
 #pragma once
 #include <stdint.h>
 
@@ -10,11 +10,12 @@ struct range {
 };
 
 struct boot {
-	const char *protocol;		/* "multiboot 1" or "PVH" */
+	const char *protocol;		/* "multiboot 1", "multiboot 2" or "PVH" */
 	const char *loader;		/* its name, "" if it gives none */
 	const char *command_line;	/* all of it */
 	const char *arguments;		/* without the kernel's own name, which multiboot puts first */
 	uint32_t rsdp;			/* address of the ACPI root pointer if the loader says so, else 0 */
+	uint32_t text_screen;		/* address of the text screen if the loader says so, else 0 */
 	unsigned range_count, module_count, in_use_count;
 	struct range ranges[32];	/* the memory map */
 	struct range modules[8];

@@ -1,10 +1,12 @@
 /*
  * The first instructions of every kernel here. A multiboot loader and a PVH loader enter in the same way:
  * 32-bit protected mode, paging off, flat segments, interrupts off. They differ in the registers:
- * multiboot has eax = 0x2badb002 and its information structure in ebx, PVH has hvm_start_info in ebx.
+ * multiboot has eax = 0x2badb002 (multiboot 2: 0x36d76289) and its information structure in ebx, PVH has
+ * hvm_start_info in ebx.
  *
  * Built once as it is, once with PVH (a note instead of a multiboot header), once with FLAT (a header that
- * itself says where the bytes go, so that the file need not be ELF), and once as 64-bit code.
+ * itself says where the bytes go, so that the file need not be ELF), once with MULTIBOOT2 (its header, with
+ * FLAT too), and once as 64-bit code.
  */
 #define STACK_SIZE	16384
 
@@ -14,6 +16,31 @@
 	.long	4, 4, 18		/* length of the name, length of the value, XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz	"Xen"
 	.long	start
+#elif defined(MULTIBOOT2)
+	.section .multiboot, "a"
+	.balign	8
+header:	.long	0xe85250d6, 0, header_end - header, -(0xe85250d6 + (header_end - header))
+	.word	1, 0			/* what we need to know: command line, modules, memory map */
+	.long	20, 1, 3, 6
+	.balign	8
+	.word	1, 1			/* and if there is such a thing: EFI's memory map */
+	.long	12, 17
+	.balign	8
+#ifdef FLAT
+	.word	2, 0			/* where the bytes go */
+	.long	24, header, image_start, image_load_end, image_end
+	.word	3, 0
+	.long	12, start
+	.balign	8
+#endif
+	.word	4, 0			/* a text screen will do */
+	.long	12, 2
+	.balign	8
+	.word	6, 0			/* modules on page boundaries */
+	.long	8
+	.word	0, 0
+	.long	8
+header_end:
 #else
 #define MAGIC		0x1badb002
 #ifdef FLAT

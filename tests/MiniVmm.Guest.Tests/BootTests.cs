@@ -49,6 +49,9 @@ public sealed class BootTests : IClassFixture<UsableKvm>
     [InlineData("hello.elf", "booted by     multiboot 1, loader \"MiniVmm\"")]
     [InlineData("hello64.elf", "booted by     multiboot 1, loader \"MiniVmm\"")]
     [InlineData("hello.bin", "booted by     multiboot 1, loader \"MiniVmm\"")]
+    [InlineData("hello-mb2.elf", "booted by     multiboot 2, loader \"MiniVmm\"")]
+    [InlineData("hello64-mb2.elf", "booted by     multiboot 2, loader \"MiniVmm\"")]
+    [InlineData("hello-mb2.bin", "booted by     multiboot 2, loader \"MiniVmm\"")]
     [InlineData("hello-pvh.elf", "booted by     PVH")]
     public async Task It_boots_from_each_container(string kernel, string bootedBy)
     {
@@ -60,13 +63,16 @@ public sealed class BootTests : IClassFixture<UsableKvm>
         Assert.EndsWith("hello: ok\n", run.Output);
     }
 
-    [Fact]
-    public async Task It_finds_the_module_of_initrd()
+    [Theory]
+    [InlineData("hello.elf")]
+    [InlineData("hello-mb2.elf")]
+    [InlineData("hello-pvh.elf")]
+    public async Task It_finds_the_module_of_initrd(string kernel)
     {
         using TemporaryFolder folder = new();
         string module = folder.Write("module", new byte[12345]);
 
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--initrd", module, Built.Guest("hello.elf"));
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--initrd", module, Built.Guest(kernel));
 
         run.With(ExitStatus.Success);
         Assert.Matches("  module        0x[0-9a-f]+, 12345 bytes\n", run.Output);

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using MiniVmm.Boot.Payload;
 
 namespace MiniVmm.Boot;
@@ -8,8 +7,8 @@ internal static class BootLoader
 {
     /// <summary>
     /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order
-    /// is QEMU's: Linux bzImage, multiboot 1, PVH, uncompressed Linux kernel. A file that one protocol cannot use is
-    /// left to the next.
+    /// is QEMU's, which knows no multiboot 2: Linux bzImage, multiboot 1, multiboot 2, PVH, uncompressed Linux kernel. A file
+    /// that one protocol cannot use is left to the next.
     /// </summary>
     /// <exception cref="BadInputException">
     /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
@@ -40,57 +39,50 @@ internal static class BootLoader
         if (multiboot is { Unmet: null } usable)
             return MultibootLoader.Load(request, usable);
         multibootRefusal = multiboot?.Unmet ?? multibootRefusal;
+        Multiboot2Header? multiboot2 = Multiboot2Header.Find(request.Kernel.Span, out string multiboot2Refusal);
+        if (multiboot2 is { Unmet: null })
+            return Multiboot2Loader.Load(request, multiboot2);
+        multiboot2Refusal = multiboot2?.Unmet ?? multiboot2Refusal;
         ElfFile elf = ElfFile.Parse(name, request.Kernel);
         if (ElfNotes.FindPvhEntry(elf, out string pvhRefusal) is { } entry)
             return PvhLoader.Load(request, elf, entry);
         if (LinuxVmlinuxLoader.Recognises(elf, out string linuxRefusal))
             return LinuxVmlinuxLoader.Load(request, elf);
-        if (multiboot is null && HasMultiboot2Header(request.Kernel.Span))
-            multibootRefusal += ", multiboot 2 only";
         throw new BadInputException($"{name}: an ELF file that MiniVmm cannot enter (multiboot 1: {multibootRefusal}; " +
-            $"PVH: {pvhRefusal}; Linux: {linuxRefusal}); a kernel needs a multiboot 1 header or a PVH note");
+            $"multiboot 2: {multiboot2Refusal}; PVH: {pvhRefusal}; Linux: {linuxRefusal}); a kernel needs a multiboot " +
+            "header or a PVH note");
     }
 
     private static BootImage LoadFlat(BootRequest request, string? codec)
     {
         string name = request.KernelName;
-        PayloadCodec inner = PayloadCodecs.Recognise(request.Kernel.Span);
+        ReadOnlySpan<byte> file = request.Kernel.Span;
+        PayloadCodec inner = PayloadCodecs.Recognise(file);
         FileKind? kind = inner == PayloadCodec.Unknown
-            ? FileKind.Recognise(request.Kernel.Span)
+            ? FileKind.Recognise(file)
             : new($"a {PayloadCodecs.Name(inner)} stream", HoldsFiles: true);
-        MultibootHeader? multiboot = MultibootHeader.Find(request.Kernel.Span, out string refusal);
-        if (multiboot is { Addresses: not null } usable && kind is not { HoldsFiles: true })
-            return MultibootLoader.Load(request, usable);
+        MultibootHeader? multiboot = MultibootHeader.Find(file, out string refusal);
+        Multiboot2Header? multiboot2 = Multiboot2Header.Find(file, out string refusal2);
+        if (kind is not { HoldsFiles: true })
+        {
+            if (multiboot is { Addresses: not null, Unmet: null } usable)
+                return MultibootLoader.Load(request, usable);
+            if (multiboot2 is { Addresses: not null })
+                return Multiboot2Loader.Load(request, multiboot2);
+            if (multiboot is { Addresses: not null } unusable)
+                return MultibootLoader.Load(request, unusable); // says what is missing
+        }
+
         if (kind is not null)
             throw new BadInputException($"{name}: {kind.Refusal(codec)}");
+        const string noAddresses = ", which a kernel that is not an ELF file must have";
         if (multiboot is { } header)
-        {
-            refusal = $"the header at 0x{header.Offset:x} has no load addresses (flags bit 16), which a kernel that is " +
-                "not an ELF file must have";
-        }
+            refusal = $"the header at 0x{header.Offset:x} has no load addresses (flags bit 16){noAddresses}";
+        if (multiboot2 is not null)
+            refusal2 = $"the header at 0x{multiboot2.Offset:x} has no load addresses (tag 2){noAddresses}";
 
         string packed = codec is null ? "" : $"compressed with {codec}, and once unpacked ";
         throw new BadInputException($"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at " +
-            $"0x202; multiboot: {refusal}; ELF: no magic)");
-    }
-
-    // Multiboot 2 specification, 3.1.1: 8-byte aligned in the first 32 KiB; the four words add up to 0.
-    private static bool HasMultiboot2Header(ReadOnlySpan<byte> file)
-    {
-        const uint magic = 0xe852_50d6;
-        ReadOnlySpan<byte> head = file[..Math.Min(file.Length, 32768)];
-        for (int offset = 0; offset <= head.Length - 16; offset += 8)
-        {
-            ReadOnlySpan<byte> words = head[offset..];
-            if (BinaryPrimitives.ReadUInt32LittleEndian(words) != magic)
-                continue;
-            uint sum = magic;
-            for (int word = 1; word < 4; word++)
-                sum = unchecked(sum + BinaryPrimitives.ReadUInt32LittleEndian(words[(word * 4)..]));
-            if (sum == 0)
-                return true;
-        }
-
-        return false;
+            $"0x202; multiboot: {refusal}; multiboot 2: {refusal2}; ELF: no magic)");
     }
 }

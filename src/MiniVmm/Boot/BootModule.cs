@@ -9,6 +9,12 @@ public sealed record BootFile(string Path, string Words = "")
 {
     /// <summary>The file and the words as one text, which a multiboot kernel gets as the module's string.</summary>
     public string Text => Words.Length == 0 ? Path : $"{Path} {Words}";
+
+    /// <summary>
+    /// What names it to a kernel whose loaders hand over the words alone, as GRUB does by multiboot 2; the path where there
+    /// are none.
+    /// </summary>
+    internal string Label => Words.Length == 0 ? Path : Words;
 }
 
 /// <summary>Such a file in this process' memory.</summary>

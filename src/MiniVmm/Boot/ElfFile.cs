@@ -51,16 +51,17 @@ internal sealed class ElfFile
     private const ushort MachineI386 = 3;
     private const ushort MachineX8664 = 62;
 
-    private readonly ReadOnlyMemory<byte> _file;
-
     private ElfFile(ReadOnlyMemory<byte> file, bool is64, bool positionIndependent, ulong entry, List<ElfProgramHeader> headers)
     {
-        _file = file;
+        File = file;
         Is64 = is64;
         IsPositionIndependent = positionIndependent;
         Entry = entry;
         ProgramHeaders = headers;
     }
+
+    /// <summary>The whole file.</summary>
+    public ReadOnlyMemory<byte> File { get; }
 
     public bool Is64 { get; }
 
@@ -196,7 +197,7 @@ internal sealed class ElfFile
 
     /// <summary>The bytes in the file of a header from <see cref="ProgramHeaders"/>.</summary>
     public ReadOnlyMemory<byte> Contents(in ElfProgramHeader header) =>
-        _file.Slice((int)header.Offset, (int)header.FileSize);
+        File.Slice((int)header.Offset, (int)header.FileSize);
 
     private static ElfProgramHeader Read32(int index, ReadOnlySpan<byte> raw) => new(
         index, (ElfSegmentType)U32(raw, 0), Flags: U32(raw, 24), Offset: U32(raw, 4), VirtualAddress: U32(raw, 8),

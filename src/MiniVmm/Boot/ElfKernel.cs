@@ -7,10 +7,14 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class ElfKernel
 {
-    /// <summary>Places every PT_LOAD segment at its p_paddr.</summary>
+    /// <summary>Places every PT_LOAD segment at its p_paddr, or as far from it as a relocated kernel is moved.</summary>
+    /// <param name="plan">Gets the segments.</param>
+    /// <param name="name">Kernel file, for errors.</param>
+    /// <param name="elf">The file.</param>
+    /// <param name="slide">Added to each p_paddr, modulo 2^64.</param>
     /// <returns>First address after the highest one.</returns>
     /// <exception cref="BadInputException">No segment, or one that cannot lie where it says.</exception>
-    public static ulong Place(LoadPlan plan, string name, ElfFile elf)
+    public static ulong Place(LoadPlan plan, string name, ElfFile elf, ulong slide = 0)
     {
         ulong end = 0;
         // The highest first: when RAM is too small, the error then names what the whole kernel needs.
@@ -21,13 +25,35 @@ internal static class ElfKernel
             // Zeros at the end are .bss that objcopy wrote out, megabytes in a Linux kernel: memory is zero already.
             ReadOnlyMemory<byte> data = elf.Contents(header);
             data = data[..(data.Span.LastIndexOfAnyExcept((byte)0) + 1)];
-            plan.Add($"ELF segment {header.Index}", header.PhysicalAddress, data, header.MemorySize);
+            ulong address = unchecked(header.PhysicalAddress + slide);
+            plan.Add($"ELF segment {header.Index}", address, data, header.MemorySize);
+            end = Math.Max(end, address + header.MemorySize);
+        }
+
+        return end != 0 ? end : throw Empty(name);
+    }
+
+    /// <summary>The physical addresses from the lowest PT_LOAD segment to the end of the highest, as linked.</summary>
+    /// <exception cref="BadInputException">No segment, or one past the end of the address space.</exception>
+    public static GuestRange Extent(string name, ElfFile elf)
+    {
+        ulong start = ulong.MaxValue;
+        ulong end = 0;
+        foreach (ElfProgramHeader header in elf.ProgramHeaders)
+        {
+            if (header.Type != ElfSegmentType.Load || header.MemorySize == 0)
+                continue;
+            if (header.PhysicalAddress > ulong.MaxValue - header.MemorySize)
+            {
+                throw new BadInputException($"{name}: ELF program header {header.Index}: p_paddr 0x{header.PhysicalAddress:x} with " +
+                    $"p_memsz 0x{header.MemorySize:x} runs past the end of the address space");
+            }
+
+            start = Math.Min(start, header.PhysicalAddress);
             end = Math.Max(end, header.PhysicalAddress + header.MemorySize);
         }
 
-        return end != 0
-            ? end
-            : throw new BadInputException($"{name}: the ELF file has no PT_LOAD segment with anything in it");
+        return end != 0 ? new(start, end - start) : throw Empty(name);
     }
 
     /// <summary>
@@ -61,4 +87,7 @@ internal static class ElfKernel
 
         throw new BadInputException($"{name}: the entry point ({field}) 0x{address:x} is in no loaded segment");
     }
+
+    private static BadInputException Empty(string name) =>
+        new($"{name}: the ELF file has no PT_LOAD segment with anything in it");
 }

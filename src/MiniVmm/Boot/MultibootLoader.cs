@@ -57,48 +57,9 @@ internal static class MultibootLoader
         LoadPlan plan, BootRequest request, int headerOffset, in MultibootAddresses at)
     {
         string name = request.KernelName;
-        ReadOnlyMemory<byte> file = request.Kernel;
-        if (at.HeaderAddress < at.LoadAddress || at.HeaderAddress - at.LoadAddress > (uint)headerOffset)
-        {
-            throw new BadInputException(
-                $"{name}: multiboot header_addr 0x{at.HeaderAddress:x} and load_addr 0x{at.LoadAddress:x} do not " +
-                $"fit a header at 0x{headerOffset:x} in the file");
-        }
-
-        int start = headerOffset - (int)(at.HeaderAddress - at.LoadAddress);
-        ulong loadSize = (ulong)(file.Length - start);
-        if (at.LoadEndAddress != 0)
-        {
-            if (at.LoadEndAddress < at.LoadAddress || at.LoadEndAddress - at.LoadAddress > loadSize)
-            {
-                throw new BadInputException(
-                    $"{name}: multiboot load_end_addr 0x{at.LoadEndAddress:x} with load_addr 0x{at.LoadAddress:x}: " +
-                    $"the file has 0x{loadSize:x} bytes from there on");
-            }
-
-            loadSize = at.LoadEndAddress - at.LoadAddress;
-        }
-
-        ulong memorySize = loadSize;
-        if (at.BssEndAddress != 0)
-        {
-            if (at.BssEndAddress < at.LoadAddress + loadSize)
-            {
-                throw new BadInputException(
-                    $"{name}: multiboot bss_end_addr 0x{at.BssEndAddress:x} lies before the end of the loaded " +
-                    $"part, 0x{at.LoadAddress + loadSize:x}");
-            }
-
-            memorySize = at.BssEndAddress - at.LoadAddress;
-        }
-
-        plan.Add("multiboot kernel", at.LoadAddress, file.Slice(start, (int)loadSize), memorySize);
-        if (at.EntryAddress < at.LoadAddress || at.EntryAddress - at.LoadAddress >= loadSize)
-        {
-            throw new BadInputException(
-                $"{name}: multiboot entry_addr 0x{at.EntryAddress:x} is not in the loaded part of the file");
-        }
-
-        return (at.EntryAddress, at.LoadAddress + memorySize, "addresses in the header");
+        MultibootImage image = MultibootImage.Find(name, "multiboot", request.Kernel, headerOffset, at);
+        plan.Add("multiboot kernel", image.Address, image.Data, image.MemorySize);
+        image.RequireLoaded(name, "multiboot entry_addr", at.EntryAddress);
+        return (at.EntryAddress, image.Address + image.MemorySize, "addresses in the header");
     }
 }

@@ -22,7 +22,7 @@ internal readonly record struct TextCursor(int Row, int Column, int FirstLine, i
 internal sealed class TextScreen
 {
     /// <summary>Where a colour VGA has its cells (IBM VGA, miscellaneous output bit 0).</summary>
-    public const ulong Address = 0xb8000;
+    public const ulong Address = MemoryLayout.TextScreen;
 
     /// <summary>Bytes of it, which repeat the cells where a start address goes beyond.</summary>
     public const int WindowSize = 0x8000;

@@ -5,7 +5,12 @@ namespace MiniVmm.Firmware;
 /// <summary>What firmware leaves in memory, and where it lies beside a kernel.</summary>
 /// <param name="Rsdp">Guest-physical address of the ACPI RSDP.</param>
 /// <param name="Mp">Where the MP table goes, or null when the kernel covers every place a search would look at.</param>
-internal sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp);
+internal sealed record FirmwarePlaces(ulong Rsdp, MpPlace? Mp)
+{
+    /// <summary>The RSDP itself, for protocols that hand over a copy.</summary>
+    public ReadOnlyMemory<byte> RsdpBytes(LoadPlan plan) =>
+        plan.Segments.First(segment => segment.Address == Rsdp).Data[..AcpiTables.RsdpSize];
+}
 
 /// <summary>
 /// The ACPI tables, the MP table and the BIOS data area of a machine. They lie around a kernel that is placed already:

@@ -89,13 +89,22 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     /// <returns>The address, or null when nothing is free.</returns>
     public ulong? TryPlaceLowest(string name, ReadOnlyMemory<byte> data, ulong floor, ulong limit)
     {
+        ulong? address = LowestFree((ulong)data.Length, PageSize, floor, limit);
+        if (address is { } found)
+            Add(new(name, found, data));
+        return address;
+    }
+
+    /// <summary>
+    /// The lowest free address of <paramref name="size"/> bytes in reported RAM between <paramref name="floor"/> and
+    /// <paramref name="limit"/>, or null.
+    /// </summary>
+    public ulong? LowestFree(ulong size, ulong alignment, ulong floor, ulong limit)
+    {
         foreach (GuestRange ram in RamBetween(floor, limit))
         {
-            if (FirstFree(ram, (ulong)data.Length, PageSize) is { } found)
-            {
-                Add(new(name, found, data));
+            if (FirstFree(ram, size, alignment) is { } found)
                 return found;
-            }
         }
 
         return null;
@@ -186,7 +195,8 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
         new($"{file}: the kernel leaves no RAM below 4 GiB for the {name} ({size} bytes); give the guest more with "
             + $"{OptionName.Mem}");
 
-    private ulong? HighestFree(ulong size, ulong alignment, ulong floor, ulong limit)
+    /// <summary>The highest such address, or null.</summary>
+    public ulong? HighestFree(ulong size, ulong alignment, ulong floor, ulong limit)
     {
         foreach (GuestRange ram in RamBetween(floor, limit).Reverse())
         {

@@ -61,6 +61,9 @@ public static class MemoryLayout
     /// <summary>Start of the VGA and ROM window that a PC has instead of RAM.</summary>
     public const ulong LegacyHoleStart = 0xa0000;
 
+    /// <summary>The text screen of every PC: 80×25 cells of a letter and its colours.</summary>
+    public const ulong TextScreen = 0xb8000;
+
     /// <summary>Start of the memory that the firmware map reports as a BIOS's, up to 1 MiB.</summary>
     public const ulong RomArea = 0xe0000;
 

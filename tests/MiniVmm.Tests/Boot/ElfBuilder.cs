@@ -105,6 +105,36 @@ internal sealed class ElfBuilder(bool is64)
         return file;
     }
 
+    /// <summary>A section: its header's fields and its bytes.</summary>
+    public sealed record Section(uint Type, ulong Flags, ulong Address, byte[] Data);
+
+    /// <summary>An ELF64 file with sections behind an empty one, whose headers end the file.</summary>
+    public byte[] BuildWithSections(params IReadOnlyList<Section> sections)
+    {
+        Assert.True(is64);
+        const int size = 64;
+        byte[] file = Build();
+        int contents = file.Length;
+        int table = contents + sections.Sum(section => section.Data.Length);
+        Array.Resize(ref file, table + (sections.Count + 1) * size);
+        Word(file, 40, (ulong)table);
+        U16(file, 58, size);
+        U16(file, 60, (ushort)(sections.Count + 1));
+        for (int i = 0; i < sections.Count; i++)
+        {
+            Section section = sections[i];
+            int at = table + (i + 1) * size;
+            U32(file, at + 4, section.Type);
+            ulong[] words = [section.Flags, section.Address, (ulong)contents, (ulong)section.Data.Length];
+            for (int w = 0; w < words.Length; w++)
+                Word(file, at + 8 + w * 8, words[w]);
+            section.Data.CopyTo(file, contents);
+            contents += section.Data.Length;
+        }
+
+        return file;
+    }
+
     private void Word(byte[] file, int at, ulong value)
     {
         if (is64)
