@@ -43,6 +43,12 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
 
     public CpusState SetCpus(int count) => Running.SetCpus(count);
 
+    public int WaitingKeys => Running.WaitingKeys;
+
+    public void Type(string text) => Running.Type(text);
+
+    public void PressKeys(string keys) => Running.PressKeys(keys);
+
     public byte[] Screenshot() => Running.Screenshot();
 
     public void Pause() => Do(Live(machine.PauseAsync), LongestAnswer);

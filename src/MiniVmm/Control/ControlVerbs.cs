@@ -16,6 +16,8 @@ internal static class ControlVerbs
         new MemoryVerb(),
         new CpusVerb(),
         new ScreenshotVerb(),
+        new TypeVerb(),
+        new KeysVerb(),
         new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),

@@ -56,6 +56,17 @@ internal interface IControlledMachine
     /// <summary>What the guest's screen shows, as a PNG file.</summary>
     byte[] Screenshot();
 
+    /// <summary>Scan codes that the guest has not read from its keyboard, in bytes.</summary>
+    int WaitingKeys { get; }
+
+    /// <summary>Types a text on the guest's keyboard; returns at once.</summary>
+    /// <exception cref="VmmException">A letter has no key, or the guest does not read.</exception>
+    void Type(string text);
+
+    /// <summary>Presses keys by their names; returns at once.</summary>
+    /// <exception cref="VmmException">There is no such key, or the guest does not read.</exception>
+    void PressKeys(string keys);
+
     /// <summary>Ends the machine, as SIGTERM does; returns at once.</summary>
     void Stop();
 }

@@ -9,6 +9,8 @@ public static class IoPorts
     /// <summary>i8042 data port; its command and status port is 0x64.</summary>
     public const ushort I8042Data = 0x60;
     public const ushort I8042Command = 0x64;
+    public const byte KeyboardIrq = 1;
+    public const byte MouseIrq = 12;
 
     /// <summary>System control port A of the PS/2: fast A20 and reset.</summary>
     public const ushort SystemControlA = 0x92;

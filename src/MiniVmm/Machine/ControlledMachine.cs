@@ -56,5 +56,11 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public byte[] Screenshot() => machine.Screenshot();
 
+    public int WaitingKeys => machine.WaitingKeys;
+
+    public void Type(string text) => machine.TypeText(text);
+
+    public void PressKeys(string keys) => machine.PressKeys(keys);
+
     public void Stop() => machine.Stop(new(StopKind.Interrupted));
 }

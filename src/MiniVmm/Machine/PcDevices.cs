@@ -21,7 +21,7 @@ public enum PcDevices
     /// <summary>The clock chip at ports 0x70 and 0x71.</summary>
     Clock = 1 << 3,
 
-    /// <summary>The keyboard controller, without a keyboard, at ports 0x60 and 0x64.</summary>
+    /// <summary>The keyboard controller, with a keyboard and a mouse, at ports 0x60 and 0x64.</summary>
     KeyboardController = 1 << 4,
 
     /// <summary>System control port A, 0x92.</summary>

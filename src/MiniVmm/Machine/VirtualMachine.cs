@@ -102,6 +102,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _serial = _pcDevices.Find<Serial16550>();
             _acpi = _pcDevices.Find<AcpiPm>();
             _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>());
+            ConnectKeyboard(options);
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
@@ -407,13 +408,6 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         { IsHostLimit: false } when UnseenScreen() is { Length: > 0 } screen => (OptionMessage)screen,
         _ => null,
     };
-
-    /// <summary>What the guest's screen shows now, as a PNG file; at any time before disposal.</summary>
-    /// <exception cref="ObjectDisposedException">The machine is disposed of.</exception>
-    public byte[] Screenshot() => PngFile.Encode(_screen.Capture());
-
-    /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
-    private string UnseenScreen() => EndReport.OfScreen(_screen, _console.Recent());
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

@@ -114,7 +114,7 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public bool ListensToButton { get; init; } = true;
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {_cpus.Wanted} cpus, {Presses} presses, {Stops} stops, {Pauses} pauses, "
+    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {_cpus.Wanted} cpus, typed {Typed}, {Presses} presses, {Stops} stops, {Pauses} pauses, "
         + $"{Resumes} resumes, "
         + $"{Starts} starts, {Restarts} restarts";
 
@@ -169,6 +169,26 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     }
 
     public byte[] Screenshot() => Picture;
+
+    /// <summary>What was typed, with the names of keys in angle brackets.</summary>
+    public string Typed { get; private set; } = "";
+
+    /// <summary>Whether the guest reads its keyboard.</summary>
+    public bool ReadsKeyboard { get; init; } = true;
+
+    public int WaitingKeys { get; private set; }
+
+    public void Type(string text)
+    {
+        Typed += text + "|";
+        WaitingKeys += ReadsKeyboard ? 0 : text.Length;
+    }
+
+    public void PressKeys(string keys)
+    {
+        Typed += $"<{keys}>";
+        WaitingKeys += ReadsKeyboard ? 0 : keys.Length;
+    }
 
     public void Stop() => Stops++;
 

@@ -374,6 +374,31 @@ public sealed class VerbOutcomeTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_text_is_typed_in_pieces_that_any_guest_has_room_for()
+    {
+        FakeMachine machine = new();
+        TypeVerb verb = new();
+
+        VerbOutcome outcome = Ask(verb, machine, Words(verb, @"echo \\ 123\n\\nx"));
+
+        Assert.Equal("echo \\ 1|23\n\\nx|", machine.Typed);
+        Assert.Null(outcome.Shortfall);
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_read_its_keyboard_is_reported()
+    {
+        KeysVerb verb = new();
+
+        VerbOutcome outcome = Ask(verb, new FakeMachine { ReadsKeyboard = false }, Words(verb, "ctrl-c"));
+
+        Assert.Equal("the guest does not read its keyboard: 6 bytes of scan codes wait", outcome.Shortfall);
+    }
+
+    private static VerbArguments Words(ControlVerb verb, string word) =>
+        new VerbArguments().Set(Assert.IsType<TextArgument>(Assert.Single(verb.Arguments)), word);
+
     private static MemoryState Sizes(ulong target, ulong actual) => new(
         256 * FakeMachine.MiB, 2048 * FakeMachine.MiB, target * FakeMachine.MiB, actual * FakeMachine.MiB);
 

@@ -64,20 +64,20 @@ public sealed class PowerPortsTests
 
     [Theory]
     [InlineData(0xaa, 0x55)]
-    [InlineData(0xa9, 0x01)]
-    [InlineData(0xab, 0x01)]
+    [InlineData(0xa9, 0x00)]
+    [InlineData(0xab, 0x00)]
     [InlineData(0xd0, 0x03)]
-    [InlineData(0x20, 0x04)]
+    [InlineData(0x20, 0x65)]
     public void The_i8042_answers_a_command_with_its_output_full_until_the_answer_is_read(byte command, byte answer)
     {
         I8042 controller = new(_power);
-        Assert.Equal(0x04, controller.In(4));
+        Assert.Equal(0x1c, controller.In(4));
 
         controller.Out(4, command);
 
-        Assert.Equal(0x05, controller.In(4));
+        Assert.Equal(0x1d, controller.In(4));
         Assert.Equal(answer, controller.In(0));
-        Assert.Equal(0x04, controller.In(4));
+        Assert.Equal(0x1c, controller.In(4));
         Assert.Empty(_power.Calls);
     }
 
@@ -88,7 +88,8 @@ public sealed class PowerPortsTests
 
         controller.Out(4, 0x60);
         controller.Out(0, 0x47);
-        controller.Out(0, 0x12); // to the keyboard that is not there
+        controller.Out(0, 0xee); // to the keyboard
+        Assert.Equal(0xee, controller.In(0));
         controller.Out(4, 0x20);
 
         Assert.Equal(0x47, controller.In(0));

@@ -29,7 +29,8 @@ internal static class StateSubjects
             () => new BusSubject(at => new Serial16550(at.Sink, at.Line), Serial16550.Length, Type),
         [typeof(Rtc)] =
             () => new BusSubject(at => new Rtc(new GuestMemoryMap(64 * MemoryLayout.MiB), at.Clock), Rtc.Length),
-        [typeof(I8042)] = () => new BusSubject(at => new I8042(at.Power), I8042.Length),
+        [typeof(I8042)] = () => new BusSubject(
+            at => new I8042(at.Power) { KeyboardLine = at.Line, MouseLine = at.Line }, I8042.Length, Press),
         [typeof(VgaCrtc)] = () => new BusSubject(_ => new VgaCrtc(), VgaCrtc.Length),
         [typeof(AcpiPm)] =
             () => new BusSubject(
@@ -105,6 +106,15 @@ internal static class StateSubjects
             serial.SendBreak();
         else
             serial.Receive(text);
+    }
+
+    private static void Press(IBusDevice device, Random random)
+    {
+        I8042 controller = (I8042)device;
+        if (random.Next(2) == 0)
+            controller.TryReport(new((ushort)random.Next(1, 0x58)), random.Next(2) == 0);
+        else
+            controller.MoveMouse(random.Next(-300, 300), random.Next(-300, 300), random.Next(-9, 9), (byte)random.Next(8));
     }
 
     private static void Want(IBusDevice device, Random random)

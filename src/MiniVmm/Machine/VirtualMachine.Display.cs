@@ -1,0 +1,42 @@
+using MiniVmm.Devices;
+using MiniVmm.Diagnostics;
+using MiniVmm.Display;
+
+namespace MiniVmm.Machine;
+
+/// <summary>What a machine shows, and what is typed on its keyboard.</summary>
+public sealed partial class VirtualMachine
+{
+    /// <summary>What the guest's screen shows now, as a PNG file; at any time before disposal.</summary>
+    public byte[] Screenshot() => PngFile.Encode(_screen.Capture());
+
+    /// <summary>
+    /// Types a text on the guest's keyboard, a US one, from any thread; a line feed is Enter. Only a machine with a name or a
+    /// display raises the keyboard's interrupt: in any other a guest has to look by itself.
+    /// </summary>
+    /// <exception cref="BadInputException">A letter has no key there, or the machine has no keyboard: nothing is typed.</exception>
+    /// <exception cref="HostLimitException">The guest does not read its keyboard, and no more can wait: a part is typed.</exception>
+    public void TypeText(string text) => Typist.Type(text);
+
+    /// <summary>
+    /// Presses keys together and releases them, by QEMU's names: "ctrl-alt-delete"; after a blank the next ones. As
+    /// <see cref="TypeText"/>.
+    /// </summary>
+    /// <inheritdoc cref="TypeText" path="/exception"/>
+    public void PressKeys(string keys) => Typist.Press(keys);
+
+    /// <summary>Bytes of scan codes that the guest has not read.</summary>
+    internal int WaitingKeys => Typist.Waiting;
+
+    private Typist Typist => new(_pcDevices.Find<I8042>() ?? throw new BadInputException("the machine has no keyboard"));
+
+    /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
+    private string UnseenScreen() => EndReport.OfScreen(_screen, _console.Recent());
+
+    /// <summary>Interrupt lines for those who can type; no other machine has use for them.</summary>
+    private void ConnectKeyboard(MachineOptions options)
+    {
+        if (options.Name is not null && _pcDevices.Find<I8042>() is { } keyboard)
+            keyboard.KeyboardLine = _core.ConnectEdge(IoPorts.KeyboardIrq);
+    }
+}
