@@ -12,7 +12,7 @@ internal static class OptionSpelling
 {
     /// <summary>QEMU's options with a meaning here; no aliases, since help would show them.</summary>
     private static readonly string[] Qemu =
-        ["-smp", "-cpu", "-mem-path", "-mem-prealloc", "-kernel", "-initrd", "-append", "-device", "-fw_cfg"];
+        ["-smp", "-cpu", "-mem-path", "-mem-prealloc", "-kernel", "-initrd", "-append", "-device", "-fw_cfg", "-bios"];
 
     /// <summary>How QEMU spells an option; nothing where it has no such option.</summary>
     public static IEnumerable<string> QemuNames(Option option) => Qemu.Where(name => ToOwn(name) == option.Name);
@@ -104,7 +104,8 @@ internal static class OptionSpelling
         return option.Arity.MaximumNumberOfValues > 0 && next is not ['-', ..];
     }
 
-    private static string ToOwn(string name) => Array.IndexOf(Qemu, name) < 0 ? name : "-" + name.Replace('_', '-');
+    private static string ToOwn(string name) =>
+        Array.IndexOf(Qemu, name) < 0 ? name : name == "-bios" ? "--firmware" : "-" + name.Replace('_', '-');
 
     private static Command? Subcommand(Command command, string name)
     {

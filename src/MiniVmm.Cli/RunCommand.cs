@@ -122,6 +122,11 @@ internal sealed class RunCommand : DocumentedCommand
         DefaultValueFactory = _ => "mmio",
     };
     private readonly Option<bool> _pci = new("--pci") { Description = "A PCI bus even with nothing on it" };
+    private readonly Option<string?> _firmware = new("--firmware")
+    {
+        HelpName = "FILE",
+        Description = "Firmware instead of a kernel, such as SeaBIOS, in a machine with the chipset that it looks for",
+    };
     private readonly Option<string[]> _fwCfg = new("--fw-cfg")
     {
         HelpName = "[name=]NAME,file=FILE|string=TEXT",
@@ -163,7 +168,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Boot",
             "minivmm run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 root=/dev/vda\"",
-            _kernel, _initrd, _module, _append, _decompress);
+            _kernel, _initrd, _module, _append, _decompress, _firmware);
         Group(
             "Processors",
             "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
@@ -245,7 +250,7 @@ internal sealed class RunCommand : DocumentedCommand
 
     private MachineOptions ReadOptions(ParseResult line)
     {
-        MachineOptions options = new() { Kernel = ReadKernel(line) };
+        MachineOptions options = new() { Kernel = ReadKernel(line) ?? "" };
         foreach ((Option option, OptionName name) in Texts())
         {
             if (line.GetResult(option) is not { Implicit: false } given)
@@ -287,11 +292,13 @@ internal sealed class RunCommand : DocumentedCommand
         (_virtio, OptionName.Virtio),
         (_virtioCmdline, OptionName.VirtioCmdline),
         (_pci, OptionName.Pci),
+        (_firmware, OptionName.Firmware),
         (_fwCfg, OptionName.FwCfg),
     ];
 
-    private string ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
+    private string? ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch
     {
+        (null, null) when line.GetValue(_firmware) is not null => null,
         (null, null) => throw new BadInputException(line.GetValue(_balloon) is { Length: > 0 } size && !char.IsAsciiDigit(size[0])
             ? $"no kernel given; if it is {size}, write the kernel first, as --balloon takes a size"
             : "no kernel given; write minivmm run KERNEL"),

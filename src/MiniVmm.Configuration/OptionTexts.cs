@@ -49,6 +49,7 @@ public static class OptionTexts
             OptionName.Rng => options with { Rng = SwitchText.Parse(text, name) },
             OptionName.Virtio => options with { Virtio = VirtioText.Parse(text) },
             OptionName.Pci => options with { Pci = SwitchText.Parse(text, name) },
+            OptionName.Firmware => options with { Firmware = text },
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Name => options with { Name = MachineName.Check(text) },

@@ -17,7 +17,7 @@ internal sealed class MachineOptionsValidator(string machine) : IValidateOptions
             return ValidateOptionsResult.Skip;
         List<string> problems = [.. options.Problems];
         CheckTimes(options, problems);
-        if (options.Machine.Kernel.Length == 0 && options.Problems.Count == 0)
+        if (options.Machine is { Kernel.Length: 0, Firmware: null } && options.Problems.Count == 0)
             problems.Add($"{Key(nameof(OptionName.Kernel))}: no kernel given");
         if (problems.Count == 0)
             CheckPlan(options.Machine, problems);

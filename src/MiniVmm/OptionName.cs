@@ -29,6 +29,7 @@ public enum OptionName
     VirtioCmdline,
     Pci,
     FwCfg,
+    Firmware,
     Name,
     ScreenshotAtEnd,
     Timeout,

@@ -11,6 +11,9 @@ internal enum EntryMode
 
     /// <summary>64-bit long mode, flat segments, identity-mapped page tables.</summary>
     Long64,
+
+    /// <summary>Real mode as after a reset, at the last 16 bytes below 4 GiB: firmware's.</summary>
+    Reset,
 }
 
 /// <summary>How the boot processor starts: what a loader decides, as numbers, without a vCPU.</summary>

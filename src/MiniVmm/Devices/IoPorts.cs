@@ -47,6 +47,9 @@ public static class IoPorts
     /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
     public const byte AcpiSciIrq = 9;
 
+    /// <summary>Where SeaBIOS and OVMF write what they do; a read gives 0xe9 where somebody listens.</summary>
+    public const ushort FirmwareDebug = 0x402;
+
     /// <summary>QEMU's firmware configuration device: selector here, data behind it, DMA at 0x514.</summary>
     public const ushort FwCfg = 0x510;
 

@@ -66,6 +66,11 @@ public sealed class Rtc : ByteDevice, ISuspendable
 
     public ushort StateVersion => 1;
 
+    /// <summary>Sets a byte of CMOS memory, as a battery keeps it; before the guest runs.</summary>
+    /// <param name="index">15 to 127: not the clock's.</param>
+    /// <param name="value">What it holds.</param>
+    internal void Preset(byte index, byte value) => _cmos[index] = value;
+
     public void Save(StateWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);

@@ -76,7 +76,9 @@ internal static class AcpiTables
         uint fadt = Place(Fadt.Build(facs, dsdt), TableAlignment);
         uint madt = Place(Madt.Build(cpus), TableAlignment);
 
-        uint[] listed = pci is null ? [fadt, madt] : [fadt, madt, Place(pci.BuildMcfg(), TableAlignment)];
+        uint[] listed = pci?.ConfigurationSpace is not { } space
+            ? [fadt, madt]
+            : [fadt, madt, Place(PciRoot.BuildMcfg(space), TableAlignment)];
 
         // The same list twice: 32-bit addresses for ACPI 1.0 kernels, 64-bit ones for all others.
         ByteWriter rsdtBody = new();

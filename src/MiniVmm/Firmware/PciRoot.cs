@@ -5,13 +5,13 @@ namespace MiniVmm.Firmware;
 /// <summary>
 /// The host bridge of bus 0 as the tables tell of it: its object in the DSDT (PCI Firmware 3.3, 4.1), and the MCFG.
 /// </summary>
-/// <param name="ConfigurationSpace">The memory of its configuration space.</param>
+/// <param name="ConfigurationSpace">The memory of its configuration space; null where there are only the ports.</param>
 /// <param name="Ports">I/O ports that it passes on.</param>
 /// <param name="Memory">Memory below 4 GiB that it passes on.</param>
 /// <param name="HighMemory">Memory above 4 GiB that it passes on.</param>
 /// <param name="Devices">The devices on the bus, 0 to 31, whose interrupt pins are wired.</param>
 internal sealed record PciRoot(
-    GuestRange ConfigurationSpace, GuestRange Ports, GuestRange Memory, GuestRange HighMemory, IReadOnlyList<int> Devices)
+    GuestRange? ConfigurationSpace, GuestRange Ports, GuestRange Memory, GuestRange HighMemory, IReadOnlyList<int> Devices)
 {
     /// <summary>Pins of a device: INTA to INTD.</summary>
     private const int Pins = 4;
@@ -25,15 +25,16 @@ internal sealed record PciRoot(
         select (device, pin, InterruptWiring.PciLines[InterruptWiring.PciLineIndex(device, pin)]);
 
     /// <summary>Keeps others away from the configuration space: Linux uses it only where somebody claims it.</summary>
-    public AmlDevice Claim => new("ECAM", "PNP0C02", 1)
+    public AmlDevice? Claim => ConfigurationSpace is not { } space ? null : new("ECAM", "PNP0C02", 1)
     {
-        Resources = new ResourceTemplate().Memory32((uint)ConfigurationSpace.Start, (uint)ConfigurationSpace.Length),
+        Resources = new ResourceTemplate().Memory32((uint)space.Start, (uint)space.Length),
     };
 
     internal void Write(AmlWriter aml) => aml.Device("PCI0", root =>
     {
-        root.Name("_HID").HardwareId("PNP0A08");
-        root.Name("_CID").HardwareId("PNP0A03");
+        root.Name("_HID").HardwareId(ConfigurationSpace is null ? "PNP0A03" : "PNP0A08");
+        if (ConfigurationSpace is not null)
+            root.Name("_CID").HardwareId("PNP0A03");
         root.Name("_UID").Integer(0);
         root.Name("_SEG").Integer(0);
         root.Name("_BBN").Integer(0);
@@ -50,15 +51,16 @@ internal sealed record PciRoot(
             foreach ((int device, int pin, byte gsi) in interrupts)
                 entries.Package(((ulong)device << 16) | AllFunctions, (ulong)pin, 0, gsi);
         });
-        root.Method("_OSC", 4, WriteControl);
+        if (ConfigurationSpace is not null)
+            root.Method("_OSC", 4, WriteControl);
     });
 
     /// <summary>The MCFG (PCI Firmware 3.3, 4.1.2): where the configuration space of which buses lies.</summary>
-    internal byte[] BuildMcfg()
+    internal static byte[] BuildMcfg(GuestRange space)
     {
         ByteWriter body = new();
         body.Zeros(8);
-        body.U64(ConfigurationSpace.Start);
+        body.U64(space.Start);
         body.U16(0);
         body.U8(0);
         body.U8(0);

@@ -33,16 +33,22 @@ public sealed class AddressSpace
 
     private readonly Lock _changing = new();
     private readonly SetSlot _setSlot;
+    private readonly SetSlot _setRom;
     private readonly List<RamSlot?> _slots = []; // by KVM's number
     private readonly List<IAddressSpaceListener> _listeners = [];
 
     /// <summary>The address space of a VM that has no memory slot yet.</summary>
     public AddressSpace(KvmVm vm)
-        : this((slot, range, host) => vm.SetUserMemoryRegion(slot, range.Start, range.Length, host))
+        : this(
+            (slot, range, host) => vm.SetUserMemoryRegion(slot, range.Start, range.Length, host),
+            (slot, range, host) => vm.SetUserMemoryRegion(
+                slot, range.Start, range.Length, host, KvmConstants.KVM_MEM_READONLY))
     {
     }
 
-    internal AddressSpace(SetSlot setSlot) => _setSlot = setSlot;
+    /// <param name="setSlot">Sets a slot of memory.</param>
+    /// <param name="setRom">Sets one that is only read; writes to it are a device's. The same, if left out.</param>
+    internal AddressSpace(SetSlot setSlot, SetSlot? setRom = null) => (_setSlot, _setRom) = (setSlot, setRom ?? setSlot);
 
     /// <summary>Sets one of KVM's memory slots; a length of 0 takes it away (api.rst, KVM_SET_USER_MEMORY_REGION).</summary>
     internal delegate void SetSlot(uint slot, GuestRange range, nint host);
@@ -61,7 +67,7 @@ public sealed class AddressSpace
         lock (_changing)
         {
             Ram.CheckFits(ram);
-            Create(ram);
+            Create(ram, _setSlot);
             Ram.Add(ram);
             foreach (IAddressSpaceListener listener in _listeners)
                 listener.Mapped(ram);
@@ -91,7 +97,15 @@ public sealed class AddressSpace
     internal void CreateSlot(RamSlot slot)
     {
         lock (_changing)
-            Create(slot);
+            Create(slot, _setSlot);
+    }
+
+    /// <summary>Gives KVM a slot of read-only memory; what the guest writes there goes to the memory bus.</summary>
+    /// <inheritdoc cref="CreateSlot"/>
+    internal void CreateRom(RamSlot slot)
+    {
+        lock (_changing)
+            Create(slot, _setRom);
     }
 
     /// <summary>Takes such a slot away, in which nothing is plugged any more.</summary>
@@ -188,7 +202,7 @@ public sealed class AddressSpace
             yield return new(new(ram.Range.Start + at, piece), ram.Host + (nint)at);
     }
 
-    private void Create(RamSlot ram)
+    private void Create(RamSlot ram, SetSlot setSlot)
     {
         List<int> numbers = [];
         try
@@ -202,7 +216,7 @@ public sealed class AddressSpace
                     _slots.Add(null);
                 }
 
-                Set(number, part);
+                Set(setSlot, number, part);
                 _slots[number] = part;
                 numbers.Add(number);
             }
@@ -228,11 +242,11 @@ public sealed class AddressSpace
         _slots[number] = null;
     }
 
-    private void Set(int number, RamSlot part)
+    private static void Set(SetSlot setSlot, int number, RamSlot part)
     {
         try
         {
-            _setSlot((uint)number, part.Range, part.Host);
+            setSlot((uint)number, part.Range, part.Host);
         }
         catch (KvmException refused)
         {

@@ -75,7 +75,7 @@ internal static class DeviceConflicts
     {
         const string Name = "the PCI bus";
         windows.Add((new(IsPort: true, pci.Ports.Start, pci.Ports.Length), Name));
-        foreach (GuestRange range in (GuestRange[])[pci.ConfigurationSpace, pci.Memory, pci.HighMemory])
+        foreach (GuestRange range in (GuestRange[])[pci.ConfigurationSpace ?? default, pci.Memory, pci.HighMemory])
             windows.Add((DeviceWindow.Memory(range.Start, range.Length), Name));
         foreach (byte line in (byte[])[.. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines])
             lines[line] = Name;

@@ -27,6 +27,9 @@ internal static class HostChecks
                 throw new HostLimitException($"/dev/kvm: this KVM has no {what} ({capability}); MiniVmm needs it");
         }
 
+        if (plan.Options.Firmware is { } firmware && kvm.CheckExtension(KvmCapability.KVM_CAP_READONLY_MEM) == 0)
+            throw new HostLimitException($"{OptionName.Firmware.With(firmware)}: this KVM has no read-only memory (KVM_CAP_READONLY_MEM)");
+
         CpuTopology topology = plan.Options.Topology;
         int most = kvm.CheckExtension(KvmCapability.KVM_CAP_MAX_VCPUS);
         if (topology.MaxCpus > most)

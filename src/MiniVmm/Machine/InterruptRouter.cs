@@ -14,7 +14,7 @@ public sealed class InterruptRouter
     public const uint IoApicPins = 24;
 
     private readonly SetRoutes _setRoutes;
-    private readonly bool _hasPci;
+    private byte[] _pciLines; // of the 8259s, one for each line of the PCI bus, or one that there is not
     private readonly Lock _lock = new();
     private kvm_irq_routing_entry[] _messages = []; // by GSI, ascending
 
@@ -28,7 +28,7 @@ public sealed class InterruptRouter
     internal InterruptRouter(SetRoutes setRoutes, bool hasPci = false)
     {
         _setRoutes = setRoutes;
-        _hasPci = hasPci;
+        _pciLines = hasPci ? [.. InterruptWiring.PciIsaLines] : [];
         Commit([]);
     }
 
@@ -78,21 +78,49 @@ public sealed class InterruptRouter
         }
     }
 
+    /// <summary>Wires the lines of the PCI bus to other inputs of the 8259s, as firmware programs a PIIX3.</summary>
+    /// <param name="lines">One for each of <see cref="InterruptWiring.PciLines"/>: 3 to 15, or any other number for none.</param>
+    /// <exception cref="KvmException">The call failed; they are wired as before.</exception>
+    internal void RoutePci(byte[] lines)
+    {
+        lock (_lock)
+        {
+            byte[] before = _pciLines;
+            try
+            {
+                _pciLines = lines;
+                Commit(_messages);
+            }
+            catch
+            {
+                _pciLines = before;
+                throw;
+            }
+        }
+    }
+
     /// <summary>
     /// Each ISA line to its 8259 and to the I/O APIC, and the remaining I/O APIC pins to the GSI of their number.
     /// </summary>
     /// <param name="hasPci">Whether lines of the 8259s are those of a PCI bus.</param>
-    internal static kvm_irq_routing_entry[] Pins(bool hasPci = false)
+    internal static kvm_irq_routing_entry[] Pins(bool hasPci = false) => Pins(hasPci ? [.. InterruptWiring.PciIsaLines] : []);
+
+    private static kvm_irq_routing_entry[] Pins(byte[] pciLines)
     {
         List<kvm_irq_routing_entry> routes = [];
         for (byte irq = 0; irq < InterruptWiring.IsaIrqs; irq++)
         {
             if (irq == InterruptWiring.CascadeIrq)
                 continue;
-            int pci = hasPci ? InterruptWiring.PciIsaLines.IndexOf(irq) : -1;
-            uint line = pci < 0 ? irq : InterruptWiring.PciLines[pci];
-            routes.Add(Pin(
-                line, irq < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE, irq % 8u));
+            uint chip = irq < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE;
+            if (!pciLines.Contains(irq))
+                routes.Add(Pin(irq, chip, irq % 8u));
+            for (int i = 0; i < pciLines.Length; i++)
+            {
+                if (pciLines[i] == irq)
+                    routes.Add(Pin(InterruptWiring.PciLines[i], chip, irq % 8u));
+            }
+
             routes.Add(Pin(irq, KvmConstants.KVM_IRQCHIP_IOAPIC, InterruptWiring.IoApicPin(irq)));
         }
 
@@ -121,7 +149,7 @@ public sealed class InterruptRouter
     /// <summary>The messages are those that KVM has: a table that it refuses changes nothing.</summary>
     private void Commit(kvm_irq_routing_entry[] messages)
     {
-        _setRoutes([.. Pins(_hasPci), .. messages]);
+        _setRoutes([.. Pins(_pciLines), .. messages]);
         _messages = messages;
     }
 }

@@ -5,6 +5,7 @@ using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
+using MiniVmm.Pci;
 using MiniVmm.Storage;
 using MiniVmm.Terminal;
 using MiniVmm.Virtio.Balloon;
@@ -14,8 +15,14 @@ namespace MiniVmm.Machine;
 /// <summary>What a machine is to be: read, but not yet looked up.</summary>
 public sealed record MachineOptions
 {
-    /// <summary>Path of the kernel.</summary>
-    public required string Kernel { get; init; }
+    /// <summary>Path of the kernel; empty for a machine that its <see cref="Firmware"/> starts alone.</summary>
+    public string Kernel { get; init; } = "";
+
+    /// <summary>
+    /// Path of firmware for QEMU's "pc" machine, such as SeaBIOS; null for a kernel that MiniVmm enters itself. The machine
+    /// has the chipset that such firmware looks for, and its virtio devices are on the PCI bus.
+    /// </summary>
+    public string? Firmware { get; init; }
 
     /// <summary>Files of the initial RAM disk, or the first modules of a multiboot kernel.</summary>
     public IReadOnlyList<BootFile> Initrds { get; init; } = [];
@@ -103,10 +110,16 @@ public sealed record MachineOptions
     public bool FwCfgDevice { get; init; }
 
     /// <summary>Whether the machine has QEMU's firmware configuration device.</summary>
-    internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0;
+    internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0 || Firmware is not null;
+
+    /// <summary>Where the guest finds its virtio devices: firmware knows no other place than the PCI bus.</summary>
+    internal VirtioBus VirtioPlace => Firmware is null ? Virtio : VirtioBus.Pci;
 
     /// <summary>Whether the guest is shown a PCI bus.</summary>
-    internal bool HasPci => Pci || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+    internal bool HasPci => Pci || Firmware is not null || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+
+    /// <summary>The first device of the PCI bus that is not the chipset's.</summary>
+    internal int FirstPciDevice => Firmware is null ? 1 : I440Fx.FirstFreeDevice;
 
     /// <summary>Names of the virtio devices, in the order of their slots.</summary>
     public IEnumerable<string> VirtioDevices =>

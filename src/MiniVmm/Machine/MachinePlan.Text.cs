@@ -12,7 +12,9 @@ public sealed partial class MachinePlan
     {
         get
         {
-            yield return ("kernel", $"{Options.Kernel}: {Boot.Format}");
+            yield return Options.Firmware is { } firmware
+                ? ("firmware", $"{firmware}: {Boot.Format}")
+                : ("kernel", $"{Options.Kernel}: {Boot.Format}");
             foreach (string note in Boot.Notes)
                 yield return ("", note);
             yield return ("entry", $"{Boot.Entry.Mode}, rip 0x{Boot.Entry.Rip:x}");
@@ -55,10 +57,13 @@ public sealed partial class MachinePlan
             ?
             [
                 (pci.Memory, "PCI: memory of devices"),
-                (pci.ConfigurationSpace, "PCI: configuration space"),
+                .. pci.ConfigurationSpace is { } space
+                    ? [(space, "PCI: configuration space")]
+                    : Array.Empty<(GuestRange Range, string What)>(),
                 (pci.HighMemory, "PCI: memory of devices"),
             ]
             : Array.Empty<(GuestRange Range, string What)>())
+        .Concat(FirmwareImage.IsEmpty ? [] : [(MiniVmm.Boot.FirmwareImage.Place((ulong)FirmwareImage.Length), "firmware")])
         .OrderBy(row => row.Range.Start)
         .ThenByDescending(row => row.Range.Length);
 

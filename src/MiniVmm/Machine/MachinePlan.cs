@@ -18,6 +18,7 @@ public sealed partial class MachinePlan : IDisposable
     private MachinePlan(
         MachineOptions options,
         BootImage boot,
+        ReadOnlyMemory<byte> firmware,
         FirmwareCpus cpus,
         IReadOnlyList<DeviceDescription> devices,
         IReadOnlyList<VirtioSlot> virtio,
@@ -28,6 +29,7 @@ public sealed partial class MachinePlan : IDisposable
         Devices = devices;
         Options = options;
         Boot = boot;
+        FirmwareImage = firmware;
         Cpus = cpus;
         Virtio = virtio;
         Passthrough = passthrough;
@@ -41,6 +43,9 @@ public sealed partial class MachinePlan : IDisposable
     public GuestMemoryMap Memory => Boot.Memory;
 
     internal BootImage Boot { get; }
+
+    /// <summary>The firmware's image; empty for none.</summary>
+    internal ReadOnlyMemory<byte> FirmwareImage { get; }
 
     /// <summary>The processors as the firmware tables list them.</summary>
     internal FirmwareCpus Cpus { get; }
@@ -68,7 +73,7 @@ public sealed partial class MachinePlan : IDisposable
         IReadOnlyList<PassthroughSlot> passthrough = PassthroughSlot.For(options, virtio);
         FwCfgItems? fwCfg = options.HasFwCfg ? new() : null;
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices, options.Topology, fwCfg);
-        PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough) : null;
+        PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough, options.Firmware is not null) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
         VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
@@ -76,34 +81,50 @@ public sealed partial class MachinePlan : IDisposable
         [
             .. devices.Select(AmlDevice.Of).OfType<AmlDevice>(),
             .. mmio.Select(slot => slot.Aml),
-            .. pciRoot is null ? Array.Empty<AmlDevice>() : [pciRoot.Claim],
+            .. pciRoot?.Claim is { } claim ? [claim] : Array.Empty<AmlDevice>(),
         ];
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
             .Select(i => new FirmwareCpu(options.Topology.ApicId(i), i < options.Topology.Count)));
         if (fwCfg is not null)
         {
             FwCfgMachine.Describe(fwCfg, memory, cpus);
+            if (options.Firmware is not null)
+                FirmwareSetup.Describe(fwCfg, options, cpus, aml, pciRoot);
             FwCfgFile.AddTo(fwCfg, options.FwCfg);
         }
 
         List<IDisposable> files = [];
         try
         {
-            NativeBuffer kernel = InputFile.Read(options.Kernel, OptionName.Kernel);
-            files.Add(kernel);
-            BootImage boot = BootLoader.Load(new BootRequest
+            ReadOnlyMemory<byte> firmware = default;
+            BootImage boot;
+            if (options.Firmware is { } path)
             {
-                KernelName = options.Kernel,
-                Kernel = kernel.Memory,
-                Initrds = Read(options.Initrds, OptionName.Initrd, files),
-                Modules = Read(options.Modules, OptionName.Module, files),
-                CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
-                Memory = memory,
-                Firmware = new(cpus, aml, pciRoot),
-                Decompression = options.Decompression,
-            });
+                FirmwareSetup.Check(options);
+                NativeBuffer image = InputFile.Read(path, OptionName.Firmware);
+                files.Add(image);
+                firmware = image.Memory;
+                boot = MiniVmm.Boot.FirmwareImage.Load(path, firmware, memory);
+            }
+            else
+            {
+                NativeBuffer kernel = InputFile.Read(options.Kernel, OptionName.Kernel);
+                files.Add(kernel);
+                boot = BootLoader.Load(new BootRequest
+                {
+                    KernelName = options.Kernel,
+                    Kernel = kernel.Memory,
+                    Initrds = Read(options.Initrds, OptionName.Initrd, files),
+                    Modules = Read(options.Modules, OptionName.Module, files),
+                    CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
+                    Memory = memory,
+                    Firmware = new(cpus, aml, pciRoot),
+                    Decompression = options.Decompression,
+                });
+            }
+
             files.Add(boot);
-            return new MachinePlan(options, boot, cpus, devices, virtio, passthrough, pciRoot, files);
+            return new MachinePlan(options, boot, firmware, cpus, devices, virtio, passthrough, pciRoot, files);
         }
         catch
         {
@@ -113,13 +134,13 @@ public sealed partial class MachinePlan : IDisposable
     }
 
     private static PciRoot Root(
-        GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio, IReadOnlyList<PassthroughSlot> passthrough)
+        GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio, IReadOnlyList<PassthroughSlot> passthrough, bool hasFirmware)
     {
-        PciWindows windows = PciWindows.Above(memory.End);
+        PciWindows windows = hasFirmware ? PciWindows.ForFirmware(memory.LowRamEnd, memory.End) : PciWindows.Above(memory.End);
         IEnumerable<int> devices = virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.Device)
             .Concat(passthrough.Select(slot => slot.Slot.Device));
         return new(
-            new(MemoryLayout.PciEcam, PciEcam.Length),
+            hasFirmware ? null : new(MemoryLayout.PciEcam, PciEcam.Length),
             windows.Ports,
             windows.Memory,
             windows.HighMemory,

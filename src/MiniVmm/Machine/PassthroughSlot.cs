@@ -30,7 +30,7 @@ internal sealed record PassthroughSlot(string Name, PciSlot Slot, PassthroughOpt
                     + $"RAM where it is; leave out one of them");
             }
 
-            slots.Add(new($"vfio{slots.Count}", PciSlot.Of(first + slots.Count), device));
+            slots.Add(new($"vfio{slots.Count}", PciSlot.Of(first + slots.Count, options.FirstPciDevice), device));
         }
 
         return slots;

@@ -10,6 +10,7 @@ namespace MiniVmm.Machine;
 internal sealed class PciHost
 {
     private readonly List<PciEndpoint> _endpoints = [];
+    private readonly bool _leavesToFirmware;
 
     /// <param name="core">Where the registers go.</param>
     /// <param name="root">What the guest is told of the bus; null for nothing.</param>
@@ -17,9 +18,12 @@ internal sealed class PciHost
     {
         PciWindows windows = root is null ? PciWindows.None : new(root.Ports, root.Memory, root.HighMemory);
         Bus = new PciBus(new PciDecoding(windows));
+        _leavesToFirmware = root is { ConfigurationSpace: null };
+        if (_leavesToFirmware)
+            return; // its chipset brings the host bridge
         Bus.Add(PciHostBridge.Slot, PciHostBridge.Create(Bus.Decoding));
-        if (root is not null)
-            core.Mmio.Add(new PciEcam(Bus), "PCI configuration space", root.ConfigurationSpace.Start, root.ConfigurationSpace.Length);
+        if (root?.ConfigurationSpace is { } space)
+            core.Mmio.Add(new PciEcam(Bus), "PCI configuration space", space.Start, space.Length);
     }
 
     public PciBus Bus { get; }
@@ -34,12 +38,12 @@ internal sealed class PciHost
         _endpoints.Add(endpoint);
     }
 
-    /// <summary>Gives all BARs their addresses, once all functions are there.</summary>
+    /// <summary>Gives all BARs their addresses, once all functions are there, unless the guest's firmware does.</summary>
     /// <exception cref="BadInputException">They do not fit.</exception>
     /// <exception cref="Kvm.KvmException">KVM refuses one.</exception>
     public void Assign()
     {
-        if (_endpoints.Count > 0)
+        if (_endpoints.Count > 0 && !_leavesToFirmware)
             PciAssignment.Assign(Bus.Decoding.Windows, _endpoints);
     }
 }

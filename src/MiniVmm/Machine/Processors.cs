@@ -180,8 +180,9 @@ internal sealed class Processors : ISuspendable
     {
         setUp(thread.Vcpu, thread.Index);
 
-        // As firmware leaves it: without this Linux finds the MTRRs off and does not trust PAT either.
-        thread.Vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);
+        // As firmware leaves it, where there is none: without this Linux finds the MTRRs off and does not trust PAT either.
+        if (_options.Firmware is null)
+            thread.Vcpu.SetMsrs([new kvm_msr_entry { index = MtrrDefaultType, data = MtrrEnabledWriteBack }]);
         if (_registers is not null && thread.Index > 0)
             thread.Reset = new VcpuRegisters(_kvm, _core.Vm, thread).Remember();
     }

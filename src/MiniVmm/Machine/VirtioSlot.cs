@@ -16,8 +16,8 @@ internal abstract record VirtioSlot(string Name)
     public static IReadOnlyList<VirtioSlot> For(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options.Virtio == VirtioBus.Pci
-            ? [.. options.VirtioDevices.Select((name, index) => new VirtioPciSlot(name, PciSlot.Of(index)))]
+        return options.VirtioPlace == VirtioBus.Pci
+            ? [.. options.VirtioDevices.Select((name, index) => new VirtioPciSlot(name, PciSlot.Of(index, options.FirstPciDevice)))]
             : VirtioMmioSlot.For(options);
     }
 }

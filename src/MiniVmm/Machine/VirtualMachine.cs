@@ -32,6 +32,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly Milestones _milestones;
     private readonly string _kernel;
     private readonly ScreenshotFile? _screenshotAtEnd;
+    private readonly bool _hasFirmware;
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
     private readonly AcpiPm? _acpi;
@@ -54,10 +55,13 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _milestones = milestones;
         MachineOptions options = plan.Options;
         _kernel = options.Kernel;
+        _hasFirmware = options.Firmware is not null;
         try
         {
             HostChecks.Run(kvm, plan, warn);
             _core = new MachineCore(kvm);
+            if (_hasFirmware)
+                _core.Own(new FirmwareRom(_core.Memory, plan.FirmwareImage.Span));
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
                 _core.EnableX2Apic();
             GuestProcessor processor = GuestProcessor.Create(kvm, _core.Vm, plan, warn);
@@ -77,7 +81,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
             // With KVM's own port 0x61: the timer's gate and output, by which kernels calibrate their clocks.
             _core.Vm.CreatePit2(KvmConstants.KVM_PIT_SPEAKER_DUMMY);
-            BiosInterrupts.SetUp(_core.Vm, hasPci: plan.PciRoot is not null);
+            if (!_hasFirmware)
+                BiosInterrupts.SetUp(_core.Vm, hasPci: plan.PciRoot is not null);
             _time = new GuestTime(_core.Vm);
             milestones.Reach("VM created");
 
@@ -103,6 +108,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _acpi = _pcDevices.Find<AcpiPm>();
             _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>());
             ConnectKeyboard(options);
+            if (_hasFirmware)
+                FirmwareSetup.Install(_core, pci, _pcDevices, options, _console.DebugSink);
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
@@ -473,6 +480,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// <summary>Where the boot processor begins; the others wait for INIT and SIPI, which KVM's own APIC delivers.</summary>
     private static void Enter(KvmVcpu boot, EntryState entry)
     {
+        if (entry.Mode == EntryMode.Reset)
+            return; // as KVM makes it
         boot.SetSregs(EntryRegisters.Special(entry, boot.GetSregs()));
         boot.SetRegs(EntryRegisters.General(entry));
     }

@@ -64,6 +64,11 @@ public static class MemoryLayout
     /// <summary>The text screen of every PC: 80×25 cells of a letter and its colours.</summary>
     public const ulong TextScreen = 0xb8000;
 
+    /// <summary>
+    /// Where the last part of firmware, up to 1 MiB, is found as well: from here on.
+    /// </summary>
+    public const ulong FirmwareShadow = 0xe0000;
+
     /// <summary>Start of the memory that the firmware map reports as a BIOS's, up to 1 MiB.</summary>
     public const ulong RomArea = 0xe0000;
 
@@ -98,6 +103,12 @@ public static class MemoryLayout
     /// <summary>Bytes of <see cref="PciMemory"/>.</summary>
     public const ulong PciMemorySize = 256 * MiB;
 
+    /// <summary>
+    /// Lowest start of the PCI memory below 4 GiB in a machine with firmware, which lays it out itself: firmware of a PC
+    /// begins where RAM ends, but not below 2 GiB, and stays below the I/O APIC.
+    /// </summary>
+    public const ulong FirmwarePciMemory = 0x8000_0000;
+
     /// <summary>First virtio-mmio window; 4 KiB each.</summary>
     public const ulong VirtioMmio = 0xd000_0000;
 
@@ -110,11 +121,17 @@ public static class MemoryLayout
     /// <summary>Local APIC registers, the architectural reset value of IA32_APIC_BASE (SDM vol. 3, 11.4.1).</summary>
     public const ulong LocalApic = 0xfee0_0000;
 
-    /// <summary>One page for KVM's real-mode identity map on processors without unrestricted guests.</summary>
-    public const ulong IdentityMap = 0xfffb_c000;
+    /// <summary>
+    /// One page for KVM's real-mode identity map on processors without unrestricted guests; where QEMU has it, below the
+    /// largest firmware.
+    /// </summary>
+    public const ulong IdentityMap = 0xfeff_c000;
 
     /// <summary>Three pages for KVM's real-mode TSS, on the same processors (api.rst, KVM_SET_TSS_ADDR).</summary>
-    public const ulong Tss = 0xfffb_d000;
+    public const ulong Tss = 0xfeff_d000;
+
+    /// <summary>Lowest address of firmware, which ends at 4 GiB, where processors begin.</summary>
+    public const ulong FirmwareStart = 0xff00_0000;
 
     /// <summary>RAM above the hole starts at 4 GiB.</summary>
     public const ulong HighRam = 0x1_0000_0000;

@@ -58,6 +58,9 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
     /// <summary>Told after the command register has changed, with what it was.</summary>
     public Action<PciCommand>? CommandChanged { get; init; }
 
+    /// <summary>Told after registers behind the header were written: the first, and how many.</summary>
+    public Action<int, int>? RegistersWritten { get; init; }
+
     /// <summary>Whether the function wants an INTx interrupt, whatever may hold it back.</summary>
     public Func<bool>? WantsInterrupt { get; init; }
 
@@ -80,6 +83,19 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
         _capabilities.Add(capability);
         _end = (_end + capability.Length + 3) & ~3;
     }
+
+    /// <summary>Adds registers that are the function's own and no capability: bytes that hold what is written.</summary>
+    /// <param name="register">First byte, behind the header.</param>
+    /// <param name="values">What they hold at first.</param>
+    /// <param name="writable">The bits that a guest can write; as long.</param>
+    public void AddRegisters(int register, ReadOnlySpan<byte> values, ReadOnlySpan<byte> writable)
+    {
+        values.CopyTo(_bytes.AsSpan(register, values.Length));
+        writable.CopyTo(_writable.AsSpan(register, values.Length));
+    }
+
+    /// <summary>What a register of <see cref="AddRegisters"/> holds.</summary>
+    public byte this[int register] => _bytes[register];
 
     /// <summary>Names its INTx pin, and what firmware notes beside it for a kernel that asks no ACPI.</summary>
     /// <param name="pin">1 to 4, for INTA to INTD.</param>
@@ -133,6 +149,8 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
 
         if (register < PciRegister.Status || register is >= PciRegister.Bars and < PciRegister.SubsystemVendor)
             Decode();
+        if (register >= PciRegister.HeaderEnd)
+            RegistersWritten?.Invoke(register, data.Length);
         foreach (PciCapability capability in _capabilities)
         {
             if (Touches(capability, register, data.Length, out int first, out int end))

@@ -14,16 +14,18 @@ internal readonly record struct PciSlot(int Device, int Function)
     public byte Number => (byte)((Device * Functions) + Function);
 
     /// <summary>
-    /// The place of the nth function behind the host bridge, 0 for the first: each a device of its own as long as there
+    /// The place of the nth function behind the chipset's, 0 for the first: each a device of its own as long as there
     /// are any, then further functions of those.
     /// </summary>
+    /// <param name="index">n.</param>
+    /// <param name="first">The first device that is free.</param>
     /// <exception cref="BadInputException">More than a bus has.</exception>
-    public static PciSlot Of(int index)
+    public static PciSlot Of(int index, int first = 1)
     {
-        const int Free = Devices - 1;
-        return index < Free * Functions
-            ? new((index % Free) + 1, index / Free)
-            : throw new BadInputException($"{index + 1} PCI functions: a bus has room for {Free * Functions}");
+        int free = Devices - first;
+        return index < free * Functions
+            ? new((index % free) + first, index / free)
+            : throw new BadInputException($"{index + 1} PCI functions: a bus has room for {free * Functions}");
     }
 
     /// <summary>As lspci writes it: "00:1f.0".</summary>

@@ -21,7 +21,7 @@ public sealed class PciRootTests
     [Fact]
     public void Iasl_accepts_the_host_bridge_and_the_MCFG()
     {
-        GuestView guest = new(AcpiTables.Build(Cpus, [Root.Claim], pci: Root));
+        GuestView guest = new(AcpiTables.Build(Cpus, [Root.Claim!], pci: Root));
         string dsdt = Iasl.Check("dsdt", guest.TableBytes("DSDT"));
         AmlWriterTests.AssertInOrder(
             dsdt,

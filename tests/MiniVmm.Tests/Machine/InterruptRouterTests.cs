@@ -17,6 +17,33 @@ public sealed class InterruptRouterTests
         Assert.Equal(InterruptRouter.Pins().Select(Text), _table.Select(Text));
 
     [Fact]
+    public void Lines_of_the_PCI_bus_go_to_the_8259s_where_firmware_routes_them()
+    {
+        _router.RoutePci([10, 11, 0x80, 11]);
+
+        Assert.Equal([16u], First8259s(10));
+        Assert.Equal([17u, 19u], First8259s(11));
+        Assert.Equal([5u], First8259s(5));
+        Assert.Equal(InterruptRouter.Pins().Length + 1, _table.Length);
+    }
+
+    [Fact]
+    public void Routes_that_KVM_refuses_are_not_taken()
+    {
+        _refuses = true;
+        Assert.Throws<KvmException>(() => _router.RoutePci([10, 10, 11, 11]));
+        _refuses = false;
+        _router.AddMessage(0xfee0_1000, 0x41);
+        Assert.Equal([10u], First8259s(10));
+    }
+
+    private IEnumerable<uint> First8259s(uint line) => _table
+        .Where(route => route.type == KvmConstants.KVM_IRQ_ROUTING_IRQCHIP
+            && route.u.irqchip.irqchip == (line < 8 ? KvmConstants.KVM_IRQCHIP_PIC_MASTER : KvmConstants.KVM_IRQCHIP_PIC_SLAVE)
+            && route.u.irqchip.pin == line % 8)
+        .Select(route => route.gsi);
+
+    [Fact]
     public void Messages_get_the_lines_behind_the_pins_and_a_free_one_is_used_again()
     {
         uint first = _router.AddMessage(0xfee0_1000, 0x41);

@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+using MiniVmm.Boot;
+
+namespace MiniVmm.Machine;
+
+/// <summary>Firmware's image below 4 GiB: the guest reads and executes it, and what it writes there goes nowhere.</summary>
+internal sealed unsafe class FirmwareRom : IDisposable
+{
+    private const int PageSize = 4096;
+    private void* _bytes;
+
+    /// <param name="memory">Where it is mapped.</param>
+    /// <param name="image">Copied; whole pages.</param>
+    /// <exception cref="HostLimitException">KVM does not take it.</exception>
+    public FirmwareRom(AddressSpace memory, ReadOnlySpan<byte> image)
+    {
+        _bytes = NativeMemory.AlignedAlloc((nuint)image.Length, PageSize);
+        image.CopyTo(new Span<byte>(_bytes, image.Length));
+        try
+        {
+            memory.CreateRom(new(FirmwareImage.Place((ulong)image.Length), (nint)_bytes));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>When no vCPU runs any more.</summary>
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_bytes);
+        _bytes = null;
+    }
+}

@@ -1,0 +1,58 @@
+using MiniVmm.Devices;
+using MiniVmm.Firmware;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Machine;
+
+/// <summary>What a machine with firmware has that others have not, and what its firmware is told.</summary>
+internal static class FirmwareSetup
+{
+    /// <summary>CMOS memory: how many processors there are besides the first.</summary>
+    private const byte MoreCpus = 0x5f;
+
+    private const string SerialConsole = "etc/sercon-port";
+    private const string FailWait = "etc/boot-fail-wait";
+
+    /// <exception cref="BadInputException">An option that firmware makes no use of.</exception>
+    public static void Check(MachineOptions options)
+    {
+        if (options.Kernel.Length > 0)
+        {
+            throw new BadInputException(
+                $"{OptionName.Firmware.With(options.Firmware)}: boots from a disk, and not the kernel {options.Kernel}; leave out one");
+        }
+
+        if (options.Initrds.Count > 0 || options.Modules.Count > 0 || options.CommandLine.Length > 0)
+        {
+            OptionName option = options.Initrds.Count > 0 ? OptionName.Initrd
+                : options.Modules.Count > 0 ? OptionName.Module
+                : OptionName.Append;
+            throw new BadInputException($"{option}: is for a kernel, and {OptionName.Firmware.With(options.Firmware)} boots none");
+        }
+    }
+
+    /// <summary>Tells the firmware of ACPI tables and how to show itself.</summary>
+    public static void Describe(
+        FwCfgItems items, MachineOptions options, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci)
+    {
+        TableLoader.AddTo(items, cpus, devices, pci);
+
+        // SeaBIOS: its screen on COM1 too; and it waits, instead of trying for ever, where nothing boots.
+        if (options.PcDevices.HasFlag(PcDevices.Serial) && !options.FwCfg.Any(file => file.Name == SerialConsole))
+            items.TryAddFile(SerialConsole, FwCfgItems.Bytes64(IoPorts.Serial));
+        if (!options.FwCfg.Any(file => file.Name == FailWait))
+            items.TryAddFile(FailWait, [0xff, 0xff, 0xff, 0xff]);
+    }
+
+    /// <summary>Puts the chipset and firmware's debug port into a machine.</summary>
+    public static void Install(
+        MachineCore core, PciHost pci, DeviceSet devices, MachineOptions options, IConsoleSink debugConsole)
+    {
+        _ = new FirmwareChipset(core.Ports, pci.Bus, core.Interrupts.RoutePci, devices.Find<AcpiPm>()!);
+        devices.Find<Rtc>()?.Preset(MoreCpus, (byte)Math.Min(options.Topology.Count - 1, byte.MaxValue));
+
+        // An exit for each letter that nobody asked for would be a waste: firmware looks whether the port is there.
+        if (options.DebugConsole is not (DebugConsoleKind.Auto or DebugConsoleKind.None))
+            core.Ports.Add(new DebugConsole(debugConsole), "firmware's debug port", IoPorts.FirmwareDebug, 1);
+    }
+}

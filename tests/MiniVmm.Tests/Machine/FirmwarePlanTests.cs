@@ -1,0 +1,84 @@
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+using MiniVmm.Storage;
+
+namespace MiniVmm.Tests.Machine;
+
+/// <summary>What a machine with firmware is to be.</summary>
+public sealed class FirmwarePlanTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public FirmwarePlanTests() => File.WriteAllBytes(_file, [.. Enumerable.Range(0, 256 << 10).Select(i => (byte)(i >> 12))]);
+
+    private MachineOptions Options => new() { Firmware = _file };
+
+    [Fact]
+    public void Firmware_ends_at_4_GiB_and_its_last_part_is_below_1_MiB_too()
+    {
+        using MachinePlan plan = MachinePlan.Create(Options);
+
+        Assert.Contains((new GuestRange(0xfffc_0000, 0x4_0000), "firmware"), plan.Map);
+        Assert.Equal((0xe0000UL, 0x20000), (plan.Boot.Segments[0].Address, plan.Boot.Segments[0].Data.Length));
+        Assert.Equal(0x20, plan.Boot.Segments[0].Data.Span[0]);
+        Assert.Single(plan.Boot.Segments);
+    }
+
+    [Fact]
+    public void Virtio_devices_are_on_the_PCI_bus_behind_the_chipset()
+    {
+        using MachinePlan plan = MachinePlan.Create(Options with { Disks = [new DiskOptions { File = "a.img" }], Rng = true });
+
+        Assert.Equal(["00:02.0", "00:03.0"], plan.Virtio.OfType<VirtioPciSlot>().Select(slot => slot.Slot.ToString()));
+        Assert.Null(plan.PciRoot!.ConfigurationSpace);
+        Assert.Equal(new GuestRange(0x8000_0000, 0x7ec0_0000), plan.PciRoot.Memory);
+    }
+
+    [Fact]
+    public void PCI_memory_begins_above_RAM()
+    {
+        using MachinePlan plan = MachinePlan.Create(Options with { Memory = new(4 * MemoryLayout.GiB) });
+
+        Assert.Equal(MemoryLayout.HoleStart, plan.PciRoot!.Memory.Start);
+    }
+
+    [Fact]
+    public void Firmware_and_a_kernel_are_too_much() => Assert.Equal(
+        $"Firmware {_file}: boots from a disk, and not the kernel a.elf; leave out one", Refusal(Options with { Kernel = "a.elf" }));
+
+    [Fact]
+    public void A_command_line_is_for_a_kernel() => Assert.Equal(
+        $"Append: is for a kernel, and Firmware {_file} boots none", Refusal(Options with { CommandLine = "quiet" }));
+
+    [Theory]
+    [InlineData(4097)]
+    [InlineData((16 << 20) + 4096)]
+    public void What_is_no_image_is_refused(int length)
+    {
+        using (FileStream file = File.OpenWrite(_file))
+            file.SetLength(length);
+
+        Assert.StartsWith($"Firmware {_file}: {length} bytes are no firmware, which is whole pages", Refusal(Options), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_of_ones_own_takes_the_place_of_one_that_only_shows_more()
+    {
+        using MachinePlan plan = MachinePlan.Create(Options with { FwCfg = [new("etc/sercon-port", null, "")] });
+        Assert.Equal("already", Refusal(Options with { FwCfg = [new("etc/table-loader", null, "")] }).Split(' ')[^1]);
+    }
+
+    [Fact]
+    public void Without_firmware_nothing_is_different()
+    {
+        MachineOptions options = new() { Kernel = "kernel", Virtio = VirtioBus.Mmio, Rng = true };
+
+        Assert.False(options.HasPci || options.HasFwCfg);
+        Assert.IsType<VirtioMmioSlot>(Assert.Single(VirtioSlot.For(options)));
+    }
+
+    public void Dispose() => File.Delete(_file);
+
+    private static string Refusal(MachineOptions options) =>
+        Assert.Throws<BadInputException>(() => MachinePlan.Create(options)).Message;
+}
