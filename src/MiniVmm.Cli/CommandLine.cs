@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using MiniVmm.Cli.Output;
+using MiniVmm.Cli.Qemu;
 using MiniVmm.Cli.Reference;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
@@ -23,6 +24,7 @@ internal static class CommandLine
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
             new RunCommand(milestones),
+            new QemuUsage(),
             new ServeCommand(),
             new PsCommand(),
             new CtlCommand(),
@@ -50,12 +52,17 @@ internal static class CommandLine
     public static string? Problem(ParseResult result) =>
         result.Action is null or ParseErrorAction ? Explain(result) : null;
 
+    /// <param name="milestones">When the process came how far.</param>
+    /// <param name="program">What it was called as.</param>
+    /// <param name="args">What came behind that.</param>
     /// <returns>The exit status.</returns>
-    public static int Run(Milestones milestones, string[] args)
+    public static int Run(Milestones milestones, string program, string[] args)
     {
         try
         {
             StandardDescriptors.Complete();
+            if (QemuCommand.IsAsked(program, args, out ReadOnlySpan<string> options))
+                return QemuCommand.Run(milestones, options);
             ParseResult result = Parse(Commands(milestones, args), args);
             if (Problem(result) is { } problem)
                 throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");

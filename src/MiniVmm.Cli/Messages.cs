@@ -10,15 +10,18 @@ namespace MiniVmm.Cli;
 /// </summary>
 internal static class Messages
 {
-    public static void Error(OptionMessage message) => Write("minivmm: ", message.Spelled(OptionSpelling.Of));
+    /// <summary>How options are named.</summary>
+    public static Func<NamedOption, string> Spelling { get; set; } = OptionSpelling.Of;
+
+    public static void Error(OptionMessage message) => Write("minivmm: ", message.Spelled(Spelling));
 
     public static void Warning(OptionMessage message) =>
-        Write("minivmm: warning: ", message.Spelled(OptionSpelling.Of));
+        Write("minivmm: warning: ", message.Spelled(Spelling));
 
     /// <summary>Several lines about the guest; those that are not indented are marked as MiniVmm's.</summary>
     public static void Report(OptionMessage lines)
     {
-        foreach (string line in lines.Spelled(OptionSpelling.Of).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in lines.Spelled(Spelling).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             Write(line[0] == ' ' ? "" : "minivmm: ", line);
     }
 

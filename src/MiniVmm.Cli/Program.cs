@@ -1,4 +1,4 @@
 using MiniVmm.Cli;
 using MiniVmm.Diagnostics;
 
-return CommandLine.Run(new Milestones(), args);
+return CommandLine.Run(new Milestones(), Environment.GetCommandLineArgs()[0], args);

@@ -4,7 +4,6 @@ using MiniVmm.Cli.Reference;
 using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Diagnostics;
-using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Machine;
 
@@ -99,8 +98,8 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _device = new("--device")
     {
-        HelpName = "vfio=ADDRESS[,reset=on|off]",
-        Description = "A PCI device of the host, handed to the guest; 'minivmm devices' lists them; may be repeated",
+        HelpName = "vfio=ADDRESS[,reset=on|off]|isa-debug-exit[,iobase=PORT][,iosize=N]|isa-debugcon[,iobase=PORT]|pc-testdev",
+        Description = "A PCI device of the host, handed to the guest ('minivmm devices' lists them), or one of QEMU's for kernel tests; may be repeated",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string?> _balloon = new("--balloon")
@@ -197,55 +196,19 @@ internal sealed class RunCommand : DocumentedCommand
             line.GetValue(_timeout) is { } seconds ? SecondsText.Parse(seconds, OptionName.Timeout) : null;
         MachineOptions options = ReadOptions(line);
         _milestones.Reach("arguments read");
-        using MachinePlan plan = MachinePlan.Create(options);
-        if (plan.Memory.Size != options.Memory.Size)
+        MachineRun run = new(options, _milestones)
         {
-            Messages.Warning(
-                $"{OptionName.Mem.With(ByteSize.Format(options.Memory.Size))}: rounded up to {ByteSize.Format(plan.Memory.Size)}, "
-                + $"whole pages of {options.Memory.Path}");
-        }
-
-        _milestones.Reach("kernel read");
+            Timeout = timeout,
+            Statistics = line.GetValue(_stats),
+        };
         if (line.GetValue(_dryRun))
         {
+            using MachinePlan plan = run.Plan();
             DryRun.Print(plan);
             return ExitStatus.Success;
         }
 
-        // A network is set up on the host while the machine is built. Without one, signals can wait until the vCPUs'
-        // threads start, beside which they take no time.
-        using StopSignals? signals = options.Nets.Count > 0 ? new StopSignals() : null;
-        StopReason reason;
-        using (VirtualMachine machine = VirtualMachine.Create(plan, _milestones, Messages.Warning))
-        {
-            plan.Dispose(); // the files are in guest memory now
-            reason = RunUntilStopped(machine, signals, timeout, out OptionMessage? explanation);
-            Report(machine, line.GetValue(_stats), explanation);
-        }
-
-        return ExitStatus.Of(reason);
-    }
-
-    private static StopReason RunUntilStopped(
-        VirtualMachine machine, StopSignals? early, TimeSpan? timeout, out OptionMessage? explanation)
-    {
-        // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
-        machine.Start();
-        using StopSignals signals = early ?? new StopSignals();
-        signals.Attach(machine);
-
-        // While the guest begins: half of what this process has in memory was for its start.
-        StopReason reason = machine.WaitForEnd(timeout, ProgramImage.ReleaseTouched);
-        explanation = machine.ExplainEnd();
-        return reason;
-    }
-
-    private void Report(VirtualMachine machine, bool statistics, OptionMessage? explanation)
-    {
-        if (explanation is not null)
-            Messages.Report(explanation);
-        if (statistics)
-            StatisticsReport.Print(machine, _milestones);
+        return ExitStatus.Of(run.Run());
     }
 
     private MachineOptions ReadOptions(ParseResult line)

@@ -14,11 +14,28 @@ internal sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private VirtualMachine? _machine;
     private bool _signalled;
+    private ManualResetEventSlim? _came; // of somebody who waits
 
     public StopSignals()
     {
         PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
         _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
+    }
+
+    /// <summary>Waits until one has come, also where there is no machine any more.</summary>
+    public void Wait()
+    {
+        using ManualResetEventSlim came = new();
+        lock (_lock)
+        {
+            if (_signalled)
+                return;
+            _came = came;
+        }
+
+        came.Wait();
+        lock (_lock)
+            _came = null;
     }
 
     /// <summary>Names the machine to end.</summary>
@@ -46,6 +63,7 @@ internal sealed class StopSignals : IDisposable
         {
             context.Cancel = _machine is not null || !_signalled;
             _signalled = true;
+            _came?.Set();
             if (_machine is not null)
                 Stop(_machine);
         }

@@ -1,17 +1,18 @@
+using MiniVmm.Machine;
 using MiniVmm.Passthrough;
 
 namespace MiniVmm.Configuration;
 
 /// <summary>
 /// A device of the host's for the guest: <c>vfio=ADDRESS[,reset=on|off]</c>, or as QEMU has it,
-/// <c>vfio-pci,host=ADDRESS</c>.
+/// <c>vfio-pci,host=ADDRESS</c>; or one of QEMU's for kernel tests, see <see cref="TestDeviceText"/>.
 /// </summary>
 public static class DeviceText
 {
     private const string Vfio = "vfio=";
     private const string QemuVfio = "vfio-pci";
     private const string QemuHost = "host=";
-    private const string Shape = "vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0";
+    private const string Shape = "vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0, isa-debug-exit, isa-debugcon or pc-testdev";
 
     /// <summary>Whether a text of <see cref="OptionName.Net"/> is such a device.</summary>
     public static bool IsDevice(string text)
@@ -20,7 +21,16 @@ public static class DeviceText
         return text.StartsWith(Vfio, StringComparison.Ordinal);
     }
 
-    /// <summary>Reads one.</summary>
+    /// <summary>The options with one more device.</summary>
+    /// <exception cref="BadInputException">It is not of that form; the message says which part.</exception>
+    public static MachineOptions AddTo(MachineOptions options, string text)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return TestDeviceText.TryAddTo(options, text)
+            ?? options with { Passthrough = [.. options.Passthrough, Parse(text)] };
+    }
+
+    /// <summary>Reads one of the host's.</summary>
     /// <param name="text">The option's text.</param>
     /// <param name="name">Which option it is of: <see cref="OptionName.Device"/> or <see cref="OptionName.Net"/>.</param>
     /// <exception cref="BadInputException">It is not of that form; the message says which part.</exception>

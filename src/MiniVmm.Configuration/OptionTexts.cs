@@ -42,7 +42,7 @@ public static class OptionTexts
             OptionName.Disk => options with { Disks = [.. options.Disks, DiskText.Parse(text)] },
             OptionName.Net when DeviceText.IsDevice(text) =>
                 options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text, name)] },
-            OptionName.Device => options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text)] },
+            OptionName.Device => DeviceText.AddTo(options, text),
             OptionName.Net => NetText.Parse(text) is { Mode: not NetMode.None } net
                 ? options with { Nets = [.. options.Nets, net] }
                 : options,

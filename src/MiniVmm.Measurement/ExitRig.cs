@@ -58,7 +58,7 @@ internal sealed unsafe class ExitRig : IDisposable
             // Their lines lead nowhere: a KVM without irqfd is measured, too, but for what needs one.
             _core.Own(new DeviceSet(
                 _core.Ports, _core.Mmio, surroundings, _ => surroundings.Edge, _ => surroundings.Level,
-                PcPlatform.Devices(PcDevices.All)));
+                PcPlatform.Devices(new MachineOptions { Kernel = "" })));
             _core.Ports.Add(new Sink(), "benchmark", BenchPorts.First, BenchPorts.End - BenchPorts.First);
             _core.Ports.Add(_end, "benchmark's end", BenchPorts.End, 1);
             _core.Mmio.Add(new Sink(), "benchmark", BenchMmio.Base, BenchMmio.Length);

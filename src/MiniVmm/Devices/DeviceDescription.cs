@@ -66,6 +66,9 @@ public sealed record DeviceSetup
     /// <summary>Its line; without effect where it has none, or an edge-triggered one.</summary>
     public ILevelInterrupt Level { get; init; } = NoInterrupt.Instance;
 
+    /// <summary>Any line of the interrupt controllers, 0 to 23, for a device that plays with all of them.</summary>
+    internal Func<byte, ILevelInterrupt> Line { get; init; } = _ => NoInterrupt.Instance;
+
     /// <summary>Configuration space of the PCI bus.</summary>
     internal IPciConfiguration Pci { get; init; } = NoFunctions.Instance;
 

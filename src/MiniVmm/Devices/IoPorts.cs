@@ -15,6 +15,13 @@ public static class IoPorts
     /// <summary>System control port A of the PS/2: fast A20 and reset.</summary>
     public const ushort SystemControlA = 0x92;
 
+    /// <summary>QEMU's pc-testdev: four ports that read as written, and one that takes a page to flush.</summary>
+    public const ushort TestEcho = 0xe0;
+    public const ushort TestFlush = 0xe4;
+
+    /// <summary>The first of its 24 ports that set an interrupt line each.</summary>
+    public const ushort TestInterrupts = 0x2000;
+
     /// <summary>Debug console: each byte written goes to the console (Bochs, QEMU's isa-debugcon).</summary>
     public const ushort DebugConsole = 0xe9;
 

@@ -100,6 +100,10 @@ public sealed class VcpuThread : IDisposable
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError => _loop.EntryError;
 
+    /// <summary>Whether its last exit was KVM_EXIT_SHUTDOWN, a triple fault. Only after its end.</summary>
+    internal unsafe bool HasShutDown =>
+        EntryError == 0 && (KvmExitReason)_vcpu.Run->exit_reason == KvmExitReason.KVM_EXIT_SHUTDOWN;
+
     /// <inheritdoc cref="RunLoop.UnavailableAddress"/>
     public ulong? UnavailableAddress => _loop.UnavailableAddress;
 

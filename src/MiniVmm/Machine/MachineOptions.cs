@@ -56,7 +56,14 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="DebugConsoleKind.File"/>.</summary>
     public string? DebugConsolePath { get; init; }
 
-    internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath);
+    /// <summary>
+    /// Whether a terminal's keys keep their meaning, so that Ctrl-C ends the process, and Ctrl-A is a key like others; else
+    /// all go to the guest, but for commands behind Ctrl-A.
+    /// </summary>
+    public bool ConsoleKeepsSignals { get; init; }
+
+    internal ConsoleOptions Consoles =>
+        new(Console, ConsolePath, DebugConsole, DebugConsolePath) { KeepsSignals = ConsoleKeepsSignals };
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }
@@ -90,6 +97,15 @@ public sealed record MachineOptions
 
     /// <summary>The PC's devices that the machine has.</summary>
     public PcDevices PcDevices { get; init; } = PcDevices.All;
+
+    /// <summary>Ports of the debug exit.</summary>
+    public DeviceWindow DebugExitPorts { get; init; } = DeviceWindow.Ports(IoPorts.DebugExit, DebugExit.Length);
+
+    /// <summary>Port of the debug console.</summary>
+    public ushort DebugConsolePort { get; init; } = IoPorts.DebugConsole;
+
+    /// <summary>Have QEMU's pc-testdev, for kernel tests.</summary>
+    public bool TestDevices { get; init; }
 
     /// <summary>Devices of one's own.</summary>
     public IReadOnlyList<DeviceDescription> Devices { get; init; } = [];

@@ -72,7 +72,7 @@ public sealed partial class MachinePlan : IDisposable
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
         IReadOnlyList<PassthroughSlot> passthrough = PassthroughSlot.For(options, virtio);
         FwCfgItems? fwCfg = options.HasFwCfg ? new() : null;
-        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options.PcDevices, options.Topology, fwCfg);
+        IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options, fwCfg);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough, options.Firmware is not null) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];

@@ -1,4 +1,3 @@
-using MiniVmm.Cpu;
 using MiniVmm.Devices;
 
 namespace MiniVmm.Machine;
@@ -92,12 +91,11 @@ internal static class PcPlatform
     };
 
     /// <summary>The devices of a machine, in the order that its DSDT lists them.</summary>
-    /// <param name="chosen">Those that it has, of the ones that it can do without.</param>
-    /// <param name="topology">Its processors; null where none come and go.</param>
+    /// <param name="options">The machine.</param>
     /// <param name="fwCfg">What its firmware configuration device tells, complete when the devices are made; null for none.</param>
-    public static IReadOnlyList<DeviceDescription> Devices(
-        PcDevices chosen, CpuTopology? topology = null, FwCfgItems? fwCfg = null)
+    public static IReadOnlyList<DeviceDescription> Devices(MachineOptions options, FwCfgItems? fwCfg = null)
     {
+        PcDevices chosen = options.PcDevices;
         List<DeviceDescription> devices = [PowerManagement];
         if (chosen.HasFlag(PcDevices.Serial))
             devices.Add(Serial);
@@ -107,16 +105,13 @@ internal static class PcPlatform
         {
             devices.Add(new(
                 "debug console",
-                DeviceWindow.Ports(IoPorts.DebugConsole, 1),
+                DeviceWindow.Ports(options.DebugConsolePort, 1),
                 setup => new DebugConsole(setup.DebugConsole)));
         }
 
         if (chosen.HasFlag(PcDevices.DebugExit))
         {
-            devices.Add(new(
-                "debug exit",
-                DeviceWindow.Ports(IoPorts.DebugExit, DebugExit.Length),
-                setup => new DebugExit(setup.Power)));
+            devices.Add(new("debug exit", options.DebugExitPorts, setup => new DebugExit(setup.Power)));
         }
 
         if (chosen.HasFlag(PcDevices.KeyboardController))
@@ -135,10 +130,12 @@ internal static class PcPlatform
             "PCI configuration, reset control",
             DeviceWindow.Ports(IoPorts.PciConfigAddress, PciConfiguration.Length),
             setup => new PciConfiguration(setup.Power, setup.Pci)));
-        if (topology is { CanChange: true })
-            devices.Add(HotPlug(topology.MaxCpus));
+        if (options.Topology.CanChange)
+            devices.Add(HotPlug(options.Topology.MaxCpus));
         if (fwCfg is not null)
             devices.Add(FirmwareConfiguration(fwCfg));
+        if (options.TestDevices)
+            devices.AddRange(PcTestDevices.Describe());
         return devices;
     }
 }

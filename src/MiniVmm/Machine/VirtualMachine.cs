@@ -102,6 +102,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 Console = _console.SerialSink,
                 DebugConsole = _console.DebugSink,
                 Processors = _core.Vcpus,
+                Line = gsi => _core.ConnectLevel(gsi),
             };
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.Find<Serial16550>();
@@ -397,6 +398,10 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         if (_run is { } run)
             await ((Task)run).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    /// <summary>Whether the end was a triple fault, at which a PC's processor shuts down.</summary>
+    internal bool DiedOfTripleFault =>
+        Lifecycle.Reason is { Kind: StopKind.Crash, Value: uint vcpu } && Vcpus[(int)vcpu].HasShutDown;
 
     /// <summary>
     /// What there is to say of the end, for people: lines without a prefix; null where the reason says it all. Only after

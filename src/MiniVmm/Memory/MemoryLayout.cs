@@ -133,6 +133,10 @@ public static class MemoryLayout
     /// <summary>Lowest address of firmware, which ends at 4 GiB, where processors begin.</summary>
     public const ulong FirmwareStart = 0xff00_0000;
 
+    /// <summary>64 KiB that read as written, of QEMU's pc-testdev; where it is there, too.</summary>
+    public const ulong TestMemory = 0xff00_0000;
+    public const ulong TestMemoryLength = 0x1_0000;
+
     /// <summary>RAM above the hole starts at 4 GiB.</summary>
     public const ulong HighRam = 0x1_0000_0000;
 

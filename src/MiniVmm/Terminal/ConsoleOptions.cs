@@ -46,4 +46,8 @@ public enum DebugConsoleKind
 /// <param name="DebugConsole">Where port 0xe9's goes.</param>
 /// <param name="DebugConsolePath">The file of <see cref="DebugConsoleKind.File"/>.</param>
 internal sealed record ConsoleOptions(
-    ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath);
+    ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath)
+{
+    /// <summary>Whether a terminal's keys for signals keep their meaning, and Ctrl-A has none.</summary>
+    public bool KeepsSignals { get; init; }
+}

@@ -104,14 +104,14 @@ internal sealed unsafe class HostConsole : IDisposable
             _input = new ConsoleInput(_pair.Fd, console, _lifecycle, terminal: false);
         if (!_takesInput)
             return;
-        if (TerminalMode.Of(StandardInput) is { } terminal)
+        if (TerminalMode.Of(StandardInput, _options.KeepsSignals) is { } terminal)
         {
             _terminal = terminal;
             _ = terminal.TryEnterRaw(); // in the background it waits until it is brought to the front
             _job = new JobControl(terminal, () => _size?.Refresh());
         }
 
-        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null, _terminal);
+        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null && !_options.KeepsSignals, _terminal);
     }
 
     /// <summary>Reports the terminal's size, now and at each change, if text goes to a terminal.</summary>

@@ -16,9 +16,12 @@ internal sealed unsafe class TerminalMode : IDisposable
     private bool _raw;
     private bool _disposed;
 
-    private TerminalMode(int fd)
+    private readonly bool _keepsSignals;
+
+    private TerminalMode(int fd, bool keepsSignals)
     {
         _fd = fd;
+        _keepsSignals = keepsSignals;
         AppDomain.CurrentDomain.ProcessExit += Leave;
     }
 
@@ -29,7 +32,10 @@ internal sealed unsafe class TerminalMode : IDisposable
     public bool IsForeground => tcgetpgrp(_fd) == getpgrp();
 
     /// <summary>The terminal behind <paramref name="fd"/>, its mode as it is; null where there is none.</summary>
-    public static TerminalMode? Of(int fd) => isatty(fd) != 0 ? new TerminalMode(fd) : null;
+    /// <param name="fd">A file.</param>
+    /// <param name="keepsSignals">Whether in raw mode, too, Ctrl-C and its like send signals.</param>
+    public static TerminalMode? Of(int fd, bool keepsSignals = false) =>
+        isatty(fd) != 0 ? new TerminalMode(fd, keepsSignals) : null;
 
     /// <summary>
     /// Puts the terminal into raw mode, also where whoever had it in between has changed the mode.
@@ -63,7 +69,7 @@ internal sealed unsafe class TerminalMode : IDisposable
                 (_before, _known) = (now, true);
             termios raw = _before;
             raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-            raw.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+            raw.c_lflag &= ~(ECHO | ECHONL | ICANON | IEXTEN | (_keepsSignals ? 0 : ISIG));
             raw.c_cflag &= ~(CSIZE | PARENB);
             raw.c_cflag |= CS8;
             raw.c_cc[VMIN] = 1;

@@ -8,7 +8,7 @@ public sealed class CompletionTests
 {
     [Theory]
     [InlineData("minivmm r", "run")]
-    [InlineData("minivmm ", "run serve ps ctl devices bench completion man")]
+    [InlineData("minivmm ", "run qemu serve ps ctl devices bench completion man")]
     [InlineData("minivmm --v", "--version")]
     [InlineData("minivmm run --mem-p", "--mem-path --mem-prealloc")]
     [InlineData("minivmm run --console st", "stdio")]

@@ -9,7 +9,7 @@ public sealed class AcpiTablesTests
 {
     private static readonly string[] AllTables = ["FACP", "APIC", "DSDT", "FACS"];
 
-    private static AmlDevice[] Pc => [.. PcPlatform.Devices(PcDevices.All).Select(AmlDevice.Of).OfType<AmlDevice>()];
+    private static AmlDevice[] Pc => [.. PcPlatform.Devices(new MachineOptions { Kernel = "" }).Select(AmlDevice.Of).OfType<AmlDevice>()];
 
     private static GuestView Build(FirmwareCpus cpus, params AmlDevice[] devices) =>
         new(AcpiTables.Build(cpus, [.. Pc, .. devices]));

@@ -14,7 +14,7 @@ public sealed class PlatformTests
     private readonly Bus _ports = new("port", 0xffff);
     private readonly DeviceSet _devices;
 
-    public PlatformTests() => _devices = Make(PcPlatform.Devices(PcDevices.All));
+    public PlatformTests() => _devices = Make(PcPlatform.Devices(new MachineOptions { Kernel = "" }));
 
     [Theory]
     [InlineData(0x604, 2, 0x2000, "power off")] // QEMU's, as test kernels know it
@@ -110,7 +110,7 @@ public sealed class PlatformTests
     public void Each_of_them_can_be_left_out_alone(PcDevices device, ulong port)
     {
         Bus without = new("port", 0xffff);
-        Make(PcPlatform.Devices(PcDevices.All & ~device), without);
+        Make(PcPlatform.Devices(new MachineOptions { Kernel = "", PcDevices = PcDevices.All & ~device }), without);
 
         Assert.True(_ports.Read(port, new byte[1]));
         Assert.False(without.Read(port, new byte[1]));

@@ -1,0 +1,81 @@
+using MiniVmm.Diagnostics;
+using MiniVmm.Execution;
+using MiniVmm.Host;
+using MiniVmm.Machine;
+
+namespace MiniVmm.Cli;
+
+/// <summary>One machine in this process, from its options to its end and what there is to say of it.</summary>
+/// <param name="options">The machine.</param>
+/// <param name="milestones">When it came how far.</param>
+internal sealed class MachineRun(MachineOptions options, Milestones milestones)
+{
+    /// <summary>Longest run; null for no limit.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Whether it waits for <c>minivmm ctl</c> before its first instruction.</summary>
+    public bool StartsPaused { get; init; }
+
+    /// <summary>Whether to say at the end what the vCPUs did.</summary>
+    public bool Statistics { get; init; }
+
+    /// <summary>The signals that end it, where they outlive it; null for its own.</summary>
+    public StopSignals? Signals { get; init; }
+
+    /// <summary>Whether a bad end is passed over in silence.</summary>
+    public bool IsQuiet { get; init; }
+
+    /// <summary>Whether it ended by a triple fault.</summary>
+    public bool WasTripleFault { get; private set; }
+
+    /// <summary>Builds the machine, runs it, and reports a bad end.</summary>
+    /// <exception cref="VmmException">It cannot be built; nothing has run.</exception>
+    public StopReason Run()
+    {
+        using MachinePlan plan = Plan();
+
+        // A network is set up on the host while the machine is built. Without one, signals can wait until the vCPUs'
+        // threads start, beside which they take no time.
+        using StopSignals? own = Signals is null && options.Nets.Count > 0 ? new StopSignals() : null;
+        using VirtualMachine machine = VirtualMachine.Create(plan, milestones, Messages.Warning);
+        plan.Dispose(); // the files are in guest memory now
+        if (StartsPaused)
+            machine.Pause();
+        StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);
+        WasTripleFault = machine.DiedOfTripleFault;
+        if (explanation is not null && !IsQuiet)
+            Messages.Report(explanation);
+        if (Statistics)
+            StatisticsReport.Print(machine, milestones);
+        return reason;
+    }
+
+    /// <summary>Works the machine out, and says what is not quite as it was asked for.</summary>
+    /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>
+    public MachinePlan Plan()
+    {
+        MachinePlan plan = MachinePlan.Create(options);
+        if (plan.Memory.Size != options.Memory.Size)
+        {
+            Messages.Warning(
+                $"{OptionName.Mem.With(ByteSize.Format(options.Memory.Size))}: rounded up to {ByteSize.Format(plan.Memory.Size)}, "
+                + $"whole pages of {options.Memory.Path}");
+        }
+
+        milestones.Reach("kernel read");
+        return plan;
+    }
+
+    private StopReason RunUntilStopped(VirtualMachine machine, StopSignals? early, out OptionMessage? explanation)
+    {
+        // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
+        machine.Start();
+        using StopSignals? late = early is null ? new StopSignals() : null;
+        (early ?? late!).Attach(machine);
+
+        // While the guest begins: half of what this process has in memory was for its start.
+        StopReason reason = machine.WaitForEnd(Timeout, ProgramImage.ReleaseTouched);
+        explanation = machine.ExplainEnd();
+        return reason;
+    }
+}

@@ -1,0 +1,119 @@
+using MiniVmm.Diagnostics;
+using MiniVmm.Execution;
+
+namespace MiniVmm.Cli.Qemu;
+
+/// <summary>
+/// MiniVmm called as QEMU: <c>minivmm qemu OPTION…</c>, or by a link of QEMU's name, so that a script that starts QEMU
+/// starts MiniVmm. Messages are MiniVmm's; options, the guest's devices and the exit status are QEMU's.
+/// </summary>
+internal static class QemuCommand
+{
+    /// <summary>The word behind <c>minivmm</c>.</summary>
+    public const string Word = "qemu";
+
+    private const int Success = 0;
+    private const int Failure = 1;
+
+    /// <summary>Whether this process is to be QEMU, and the options that it has then.</summary>
+    /// <param name="program">What it was called as.</param>
+    /// <param name="arguments">What came behind that.</param>
+    /// <param name="options">The options; empty where it is not.</param>
+    public static bool IsAsked(string program, ReadOnlySpan<string> arguments, out ReadOnlySpan<string> options)
+    {
+        options = default;
+        if (Path.GetFileName(program.AsSpan()) is "qemu-system-x86_64" or "qemu-system-i386" or "qemu-kvm")
+            options = arguments;
+        else if (arguments is [Word, ..])
+            options = arguments[1..];
+        else
+            return false;
+        return true;
+    }
+
+    /// <returns>The exit status, as QEMU would have it.</returns>
+    public static int Run(Milestones milestones, ReadOnlySpan<string> options)
+    {
+        Messages.Spelling = QemuSpelling.Of;
+        try
+        {
+            if (QemuHelp.TryPrint(options))
+                return Success;
+            QemuMachine machine = QemuTranslation.Translate(options);
+            foreach (string note in machine.Notes)
+                Messages.Warning(note);
+            using PidFile? pidFile = machine.PidFile is { } path ? PidFile.Write(path) : null;
+            Host.Linux.IgnoreFileSizeSignal(); // disks and files of consoles report EFBIG instead
+            return Run(machine, milestones);
+        }
+        catch (VmmException e)
+        {
+            Messages.Error(e.Text);
+            return Failure;
+        }
+    }
+
+    /// <summary>QEMU's status for a machine's end; null where QEMU would start it again.</summary>
+    internal static int? Status(StopReason reason, bool tripleFault, bool endsAtReset) => reason.Kind switch
+    {
+        StopKind.DebugExit => ExitStatus.FromDebugExit(reason.Value),
+        StopKind.Reset => endsAtReset ? Success : null,
+        StopKind.Crash when tripleFault => endsAtReset ? Success : null, // a processor that shuts down resets a PC
+        StopKind.Crash => Failure, // where QEMU would stand still for ever
+        _ => reason.IsHostLimit ? Failure : Success,
+    };
+
+    private static int Run(QemuMachine machine, Milestones milestones)
+    {
+        using StopSignals signals = new();
+        bool reported = false;
+        while (true)
+        {
+            MachineRun run = new(machine.Options, milestones)
+            {
+                Signals = signals,
+                StartsPaused = machine.StartsPaused,
+                IsQuiet = reported,
+            };
+            StopReason reason = run.Run();
+            if (Status(reason, run.WasTripleFault, machine.EndsAtReset) is { } status)
+            {
+                if (reason.Kind == StopKind.PowerOff && machine.StaysAfterPowerOff)
+                    signals.Wait();
+                return status;
+            }
+
+            reported |= run.WasTripleFault; // a kernel that dies at each start would fill the terminal
+        }
+    }
+
+    /// <summary>A file that holds the process' ID, and goes with it.</summary>
+    private sealed class PidFile(string path) : IDisposable
+    {
+        /// <exception cref="BadInputException">It cannot be written.</exception>
+        public static PidFile Write(string path)
+        {
+            try
+            {
+                File.WriteAllText(path, $"{Environment.ProcessId}\n");
+                return new PidFile(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new BadInputException($"-pidfile {path}: {e.Message}", e);
+            }
+        }
+
+        public void Dispose()
+        {
+            try
+            {
+                File.Delete(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Messages.Warning($"-pidfile {path}: stays: {e.Message}");
+            }
+        }
+    }
+}

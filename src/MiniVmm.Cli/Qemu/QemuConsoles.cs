@@ -1,0 +1,164 @@
+using MiniVmm.Machine;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Cli.Qemu;
+
+/// <summary>The serial port, the debug console, and what they are joined to.</summary>
+internal sealed class QemuConsoles
+{
+    private readonly Dictionary<string, Target> _characters = new(StringComparer.Ordinal);
+    private readonly List<Target> _serial = [];
+    private Target? _debug;
+    private Target? _virtio;
+    private bool _noGraphic;
+    private bool _noDisplay;
+    private bool _noDefaults;
+    private bool _terminalIsTaken;
+
+    private enum Kind
+    {
+        /// <summary>No device.</summary>
+        None,
+
+        /// <summary>A device that nobody listens to.</summary>
+        Null,
+
+        /// <summary>The terminal, whose keys keep their meaning: Ctrl-C ends the process.</summary>
+        Stdio,
+
+        /// <summary>The terminal, whose keys all go to the guest, those behind Ctrl-A excepted.</summary>
+        Mux,
+        File,
+    }
+
+    private sealed record Target(Kind Kind, string? Path = null);
+
+    /// <summary>Takes a <c>-chardev</c>.</summary>
+    public void Define(QemuWord word)
+    {
+        QemuList list = new(word, "backend");
+        string backend = list.Require("backend");
+        Target target = backend switch
+        {
+            "stdio" => new(list.TakeSwitch("mux") || !list.TakeSwitch("signal", otherwise: true) ? Kind.Mux : Kind.Stdio),
+            "file" => new(Kind.File, list.Require("path")),
+            "null" => new(Kind.Null),
+            _ => throw list.Bad($"there is no {backend}; use stdio, file or null"),
+        };
+        _characters[list.Require("id")] = target;
+    }
+
+    public void Use(QemuWord word, List<string> notes)
+    {
+        switch (word.Option.Name)
+        {
+            case "nographic":
+                _noGraphic = true;
+                break;
+            case "nodefaults":
+                _noDefaults = true;
+                break;
+            case "display":
+                UseDisplay(word, notes);
+                break;
+            case "serial":
+                _serial.Add(Parse(word));
+                break;
+            case "debugcon":
+                _debug = Parse(word);
+                break;
+            case "monitor":
+                _terminalIsTaken |= word.Value is "stdio";
+                break;
+        }
+    }
+
+    /// <summary>The virtio console of <c>-device virtconsole</c>.</summary>
+    public void UseVirtio(QemuList device) => _virtio = Find(device, device.Require("chardev"));
+
+    /// <summary>The serial port of <c>-device isa-serial</c>.</summary>
+    public void UseSerial(QemuList device)
+    {
+        device.PassOver("index", "iobase", "irq");
+        _serial.Add(Find(device, device.Require("chardev")));
+    }
+
+    /// <summary>The debug console of <c>-device isa-debugcon</c>.</summary>
+    public void UseDebug(QemuList device) => _debug = Find(device, device.Require("chardev"));
+
+    public MachineOptions AddTo(MachineOptions options)
+    {
+        Target serial = Serial();
+        options = options with
+        {
+            PcDevices = serial.Kind == Kind.None ? options.PcDevices & ~PcDevices.Serial : options.PcDevices,
+            Console = serial.Kind switch
+            {
+                _ when _virtio?.Kind is Kind.Mux or Kind.Stdio => ConsoleKind.Virtio,
+                Kind.None or Kind.Null => ConsoleKind.None,
+                Kind.File => ConsoleKind.File,
+                _ => ConsoleKind.Stdio,
+            },
+            ConsolePath = serial.Path,
+            ConsoleKeepsSignals = (_virtio ?? serial).Kind == Kind.Stdio,
+        };
+        if (_debug is not { } debug)
+            return options;
+        return options with
+        {
+            PcDevices = debug.Kind == Kind.None ? options.PcDevices : options.PcDevices | PcDevices.DebugConsole,
+            DebugConsole = debug.Kind switch
+            {
+                Kind.Stdio or Kind.Mux => DebugConsoleKind.Stdio,
+                Kind.File => DebugConsoleKind.File,
+                _ => DebugConsoleKind.None,
+            },
+            DebugConsolePath = debug.Path,
+        };
+    }
+
+    private Target Serial()
+    {
+        if (_serial.Count > 1 && _serial.Skip(1).FirstOrDefault(target => target.Kind is not (Kind.None or Kind.Null)) is not null)
+            throw new BadInputException("-serial: a second one; MiniVmm has one serial port, COM1");
+        if (_serial.Count > 0)
+            return _serial[0];
+        bool terminal = !_noDefaults && (_noGraphic || !_noDisplay);
+
+        // What QEMU shows in a window goes to the terminal, unless something else is there.
+        if (!_noGraphic && (_terminalIsTaken || _debug?.Kind is Kind.Stdio or Kind.Mux || _virtio is not null))
+            terminal = false;
+        return new(terminal ? Kind.Mux : Kind.Null);
+    }
+
+    private void UseDisplay(QemuWord word, List<string> notes)
+    {
+        string type = word.Value.Split(',', '=')[0];
+        if (type == "none")
+            _noDisplay = true;
+        else if (type is "vnc" or "dbus" or "spice-app")
+            notes.Add($"{word} has no effect: nothing is shown over {type}");
+    }
+
+    private Target Parse(QemuWord word)
+    {
+        string text = word.Value;
+        string[] parts = text.Split(':', 2);
+        return parts switch
+        {
+            ["none"] => new(Kind.None),
+            ["null"] => new(Kind.Null),
+            ["stdio"] => new(Kind.Stdio),
+            ["mon", "stdio"] => new(Kind.Mux),
+            ["file", { Length: > 0 } path] => new(Kind.File, path.Split(',')[0]),
+            ["chardev", string id] => _characters.TryGetValue(id, out Target? target)
+                ? target
+                : throw new BadInputException($"{word}: no -chardev is called {id}"),
+            ["vc", ..] or ["vc"] => new(Kind.Null),
+            _ => throw new BadInputException($"{word}: use stdio, mon:stdio, file:FILE, null, none or chardev:ID"),
+        };
+    }
+
+    private Target Find(QemuList device, string id) =>
+        _characters.TryGetValue(id, out Target? target) ? target : throw device.Bad($"no -chardev is called {id}");
+}

@@ -1,0 +1,299 @@
+using MiniVmm.Configuration;
+using MiniVmm.Control;
+using MiniVmm.Machine;
+
+namespace MiniVmm.Cli.Qemu;
+
+/// <summary>
+/// Makes MiniVmm's options of QEMU's. What other options refer to by an ID is read first, wherever it stands, as QEMU does.
+/// </summary>
+internal sealed partial class QemuTranslation
+{
+    private readonly List<QemuWord> _words = [];
+    private readonly List<string> _notes = [];
+    private readonly QemuConsoles _consoles = new();
+    private readonly QemuDrives _drives = new();
+    private readonly QemuNetworks _networks = new();
+    private readonly Dictionary<string, QemuList> _memories = new(StringComparer.Ordinal);
+    private MachineOptions _options = new()
+    {
+        Kernel = "",
+        PcDevices = PcDevices.All & ~(PcDevices.DebugExit | PcDevices.DebugConsole),
+        Virtio = VirtioBus.Pci,
+        Pci = true,
+        FwCfgDevice = true,
+    };
+    private QemuMachine _machine = new() { Options = null! };
+    private string? _memoryBackend;
+
+    private QemuTranslation(ReadOnlySpan<string> arguments)
+    {
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            string word = arguments[i];
+            if (word is not ['-', _, ..])
+            {
+                _words.Add(new(QemuOptions.Find("-hda")!, "-hda", word)); // a bare word is a disk
+                continue;
+            }
+
+            QemuOption option = QemuOptions.Find(word) ?? throw new BadInputException(Unknown(word));
+            if (!option.TakesValue)
+                _words.Add(new(option, word, ""));
+            else if (i + 1 < arguments.Length)
+                _words.Add(new(option, word, arguments[++i]));
+            else
+                throw new BadInputException($"{word}: no value; it takes {option.Value}");
+        }
+    }
+
+    /// <summary>Reads a command line, without the program's name.</summary>
+    /// <exception cref="BadInputException">It makes no sense, or counts on something that is not there.</exception>
+    public static QemuMachine Translate(ReadOnlySpan<string> arguments) => new QemuTranslation(arguments).Run();
+
+    private QemuMachine Run()
+    {
+        foreach (QemuWord word in _words)
+            Treat(word);
+        foreach (QemuWord word in _words)
+            Define(word);
+        foreach (QemuWord word in _words)
+            Use(word);
+        foreach (QemuWord word in _words.Where(word => word.Option.Name == "device"))
+            AddDevice(word);
+
+        _options = _drives.AddTo(_options);
+        _options = _networks.AddTo(_options, _notes);
+        _options = _consoles.AddTo(_options);
+        if (_memoryBackend is { } id)
+            _options = UseMemory(id);
+        if (_options.Kernel.Length == 0 && _options.Firmware is null)
+            throw new BadInputException("nothing to boot; give a kernel with -kernel, or firmware with -bios");
+        if (_options is { Kernel.Length: > 0, Firmware: { } firmware })
+        {
+            _options = _options with { Firmware = null };
+            _notes.Add($"-bios {firmware} has no effect: the kernel is entered without it");
+        }
+
+        // Without a name nobody could let it go on, size its balloon, or plug memory.
+        if (_options.Name is null && (_machine.StartsPaused || _options.Balloon is not null || _options.Memory.Max is not null))
+            _options = _options with { Name = MachineName.Default };
+        return _machine with { Options = _options, Notes = _notes };
+    }
+
+    private static string Unknown(string word)
+    {
+        string? near = Spelling.Closest(word.TrimStart('-'), [.. QemuOptions.All.Select(option => option.Name)]);
+        return $"{word}: QEMU has no such option{(near is null ? "" : $" (did you mean -{near}?)")}; "
+            + "'minivmm qemu --help-qemu' lists them";
+    }
+
+    private void Treat(QemuWord word)
+    {
+        if (word.Option.Treatment == QemuTreatment.Missing)
+            throw new BadInputException($"{word}: {word.Option.Note}");
+        if (word.Option.Treatment == QemuTreatment.Ignored && !IsHarmless(word))
+            _notes.Add($"{word} has no effect: {word.Option.Note}");
+    }
+
+    /// <summary>Values of an option that has no effect with which it would have none in QEMU either.</summary>
+    private static bool IsHarmless(QemuWord word) => (word.Option.Name, word.Value) switch
+    {
+        ("monitor", "none" or "null") => true,
+        ("parallel", "none" or "null") => true,
+        ("vnc", "none") => true,
+        ("spice", "disable=on") => true,
+        ("rtc", "base=utc" or "base=utc,clock=host" or "clock=host") => true,
+        ("sandbox", "off") => true,
+        ("boot", _) => true, // only a kernel boots
+        ("s", _) => false,
+        _ => false,
+    };
+
+    /// <summary>Takes what others refer to.</summary>
+    private void Define(QemuWord word)
+    {
+        switch (word.Option.Name)
+        {
+            case "chardev":
+                _consoles.Define(word);
+                break;
+            case "drive":
+            case "blockdev":
+                _drives.Define(word, _notes);
+                break;
+            case "netdev":
+                _networks.Define(word, _notes);
+                break;
+            case "object":
+                DefineObject(word);
+                break;
+        }
+    }
+
+    private void Use(QemuWord word)
+    {
+        string value = word.Value;
+        switch (word.Option.Name)
+        {
+            case "kernel":
+                _options = _options with { Kernel = value };
+                break;
+            case "append":
+                _options = _options.With(OptionName.Append, value);
+                break;
+            case "initrd":
+                _options = _options.With(OptionName.Initrd, value);
+                break;
+            case "cpu":
+                _options = _options.With(OptionName.Cpu, value);
+                break;
+            case "smp":
+                _options = _options.With(OptionName.Smp, value);
+                break;
+            case "m":
+                _options = _options.With(OptionName.Mem, value);
+                break;
+            case "bios":
+                _options = _options.With(OptionName.Firmware, value);
+                break;
+            case "fw_cfg":
+                _options = _options.With(OptionName.FwCfg, value);
+                break;
+            case "mem-path":
+                _options = _options.With(OptionName.MemPath, value);
+                break;
+            case "mem-prealloc":
+                _options = _options.With(OptionName.MemPrealloc, "on");
+                break;
+            case "machine":
+            case "M":
+                UseMachine(word);
+                break;
+            case "accel":
+                UseAccelerator(word, new QemuList(word, "accel").Require("accel"));
+                break;
+            case "name":
+                UseName(word);
+                break;
+            case "no-reboot":
+                _machine = _machine with { EndsAtReset = true };
+                break;
+            case "no-shutdown":
+                _machine = _machine with { StaysAfterPowerOff = true };
+                break;
+            case "action":
+                UseAction(new QemuList(word, "reboot"));
+                break;
+            case "S":
+                _machine = _machine with { StartsPaused = true };
+                break;
+            case "pidfile":
+                _machine = _machine with { PidFile = value };
+                break;
+            case "nographic":
+            case "nodefaults":
+            case "display":
+            case "serial":
+            case "debugcon":
+            case "monitor":
+                _consoles.Use(word, _notes);
+                break;
+            case "nic":
+                _networks.UseNic(word, _notes);
+                break;
+            case "net":
+                _networks.UseNet(word, _notes);
+                break;
+        }
+    }
+
+    private void UseMachine(QemuWord word)
+    {
+        QemuList list = new(word, "type");
+        string type = list.Take("type") ?? "pc";
+        bool microvm = type == "microvm";
+        bool pc = type is "pc" or "q35" or "isapc"
+            || type.StartsWith("pc-i440fx-", StringComparison.Ordinal) || type.StartsWith("pc-q35-", StringComparison.Ordinal);
+        if (!microvm && !pc)
+            throw list.Bad($"there is no machine {type}; MiniVmm is a pc, q35 or microvm");
+        if (list.Take("accel") is { } accelerators)
+            UseAccelerator(word, accelerators);
+        _memoryBackend = list.Take("memory-backend") ?? _memoryBackend;
+        if (list.TakeSwitch("mem-merge"))
+            _options = _options.With(OptionName.MemMerge, "on");
+        bool pci = list.TakeSwitch("pcie", otherwise: !microvm && type != "isapc");
+        _options = _options with { Pci = pci, Virtio = pci ? VirtioBus.Pci : VirtioBus.Mmio };
+
+        // Those that every guest finds anyway, and those of which it sees nothing.
+        list.PassOver(
+            "acpi", "auto-kernel-cmdline", "dump-guest-core", "fd-bootchk", "firmware", "graphics", "hmat", "hpet", "i8042",
+            "ioapic2", "isa-serial", "kernel-irqchip", "kernel_irqchip", "mem-merge", "nvdimm", "pic", "pit", "rtc", "sata",
+            "smbus", "smm", "suppress-vmdesc", "usb", "vmport", "x-option-roms");
+        if (list.Rest() is { } rest)
+            _notes.Add($"{word.Spelling}: {rest} has no effect");
+    }
+
+    private void UseAccelerator(QemuWord word, string names)
+    {
+        // A list is tried in its order: kvm:tcg, or several options.
+        if (names.Split(':').Contains("kvm"))
+            return;
+        if (!_words.Any(other => other.Option.Name is "enable-kvm" || other.Value.Contains("kvm", StringComparison.Ordinal)))
+            _notes.Add($"{word.Spelling}: the guest runs under KVM, not {names}");
+    }
+
+    private void UseName(QemuWord word)
+    {
+        string? name = new QemuList(word, "guest").Take("guest");
+        if (name is not null && MachineName.IsValid(name))
+            _options = _options with { Name = name };
+        else if (name is not null)
+            _notes.Add($"{word.Spelling}: '{name}' cannot be a name for 'minivmm ctl'; use letters, digits, '.', '_' and '-'");
+    }
+
+    private void UseAction(QemuList list)
+    {
+        if (list.Take("reboot") is { } reboot)
+            _machine = _machine with { EndsAtReset = reboot == "shutdown" };
+        if (list.Take("shutdown") is { } shutdown)
+            _machine = _machine with { StaysAfterPowerOff = shutdown == "pause" };
+        list.PassOver("panic", "watchdog");
+        list.RequireAllTaken();
+    }
+
+    private void DefineObject(QemuWord word)
+    {
+        QemuList list = new(word, "qom-type");
+        string type = list.Require("qom-type");
+        switch (type)
+        {
+            case "memory-backend-ram":
+            case "memory-backend-memfd":
+            case "memory-backend-file":
+                _memories[list.Require("id")] = list;
+                break;
+            case "rng-random":
+            case "rng-builtin":
+                break; // a -device virtio-rng uses it
+            case "iothread":
+                break; // every device has a thread
+            default:
+                throw list.Bad("there is no such object");
+        }
+    }
+
+    private MachineOptions UseMemory(string id)
+    {
+        if (!_memories.TryGetValue(id, out QemuList? memory))
+            throw new BadInputException($"memory-backend={id}: no -object has that id");
+        MachineOptions options = _options;
+        if (memory.Take("mem-path") is { } path)
+            options = options.With(OptionName.MemPath, path);
+        if (memory.TakeSwitch("prealloc"))
+            options = options.With(OptionName.MemPrealloc, "on");
+        if (memory.TakeSwitch("merge"))
+            options = options.With(OptionName.MemMerge, "on");
+        return options;
+    }
+}

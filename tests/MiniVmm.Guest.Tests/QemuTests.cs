@@ -1,0 +1,102 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>MiniVmm called as QEMU, as kernel projects' scripts call it.</summary>
+public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly string _qemu;
+
+    public QemuTests()
+    {
+        _qemu = Path.Combine(_folder.Path, "qemu-system-x86_64");
+        File.CreateSymbolicLink(_qemu, Built.MiniVmm);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>
+    /// As the runner of an x86 test suite has it: a multiboot kernel, its environment as the one module, sizes by fw_cfg,
+    /// QEMU's test devices, and the result by the status.
+    /// </summary>
+    [Theory]
+    [InlineData("", 1)]
+    [InlineData("exit=16", 33)]
+    public async Task A_test_suite_finds_its_devices_and_its_environment(string append, int status)
+    {
+        string environment = Path.Combine(_folder.Path, "env");
+        File.WriteAllText(environment, "CPU=2\nMODE=long\n");
+
+        MinivmmResult run = await QemuAsync(
+            "-nodefaults", "-device", "pc-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-display", "none",
+            "-serial", "stdio", "-machine", "accel=kvm", "-kernel", Built.Guest("testdev.elf"), "-smp", "2", "-m", "64",
+            "-initrd", environment, "-append", append);
+
+        run.With(status);
+        Assert.Equal("", run.Errors);
+        Assert.Contains("fw_cfg                   2 CPUs, 64 MiB\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("environment              CPU=2\n  environment              MODE=long\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("interrupt line 3         5 interrupts\n", run.Output, StringComparison.Ordinal);
+        Assert.EndsWith("testdev: ok\n", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-nographic -no-reboot -enable-kvm -cpu host")]
+    [InlineData("-serial mon:stdio -display none -M q35,accel=kvm -no-reboot")]
+    [InlineData("-M microvm -nodefaults -nographic -serial stdio")]
+    [InlineData("-chardev stdio,id=c,mux=on,signal=off -serial chardev:c -mon chardev=c -vga none -device virtio-rng-pci")]
+    public async Task A_kernel_prints_and_powers_off(string words)
+    {
+        MinivmmResult run = await QemuAsync(["-kernel", Built.Guest("hello.elf"), .. words.Split(' ')]);
+
+        run.With(0);
+        Assert.EndsWith("hello: ok\n", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_triple_fault_is_a_reset_that_is_explained()
+    {
+        MinivmmResult run = await QemuAsync("-kernel", Built.Guest("crash.elf"), "-nographic", "-no-reboot");
+
+        run.With(0);
+        Assert.Contains("vCPU 0 died: triple fault", run.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_no_reboot_a_guest_that_resets_starts_again_until_it_is_ended()
+    {
+        using MinivmmProcess process = MinivmmProcess.StartProgram(
+            _qemu, "-kernel", Built.Guest("crash.elf"), "-nographic", "-pidfile", Path.Combine(_folder.Path, "pid"));
+        using CancellationTokenSource limit = new(Transcript.Deadline);
+        while (process.Output.Text.Split("crash: ").Length < 4)
+            await Task.Delay(10, limit.Token);
+        Assert.Equal($"{process.Id}\n", File.ReadAllText(Path.Combine(_folder.Path, "pid")));
+
+        process.Signal(MinivmmProcess.SIGTERM);
+        MinivmmResult run = await process.EndAsync();
+
+        Assert.Single(run.ErrorLines, line => line.Contains("died: triple fault", StringComparison.Ordinal));
+        Assert.False(File.Exists(Path.Combine(_folder.Path, "pid")));
+        run.With(0);
+    }
+
+    [Fact]
+    public async Task What_has_no_effect_is_said_and_what_is_missing_ends_with_1()
+    {
+        MinivmmResult run = await QemuAsync("-kernel", Built.Guest("hello.elf"), "-nographic", "-s", "-d", "int");
+        Assert.Equal(
+            [
+                "minivmm: warning: -s has no effect: there is no debugger's port",
+                "minivmm: warning: -d int has no effect: KVM runs the guest, and its log is not QEMU's; a crash is reported anyway",
+            ],
+            run.With(0).ErrorLines);
+
+        run = await QemuAsync("-kernel", Built.Guest("hello.elf"), "-device", "e1000");
+        Assert.Equal("-device e1000: there is no such card; use virtio-net-pci", run.With(1).OnlyLine());
+
+        run = await QemuAsync("-kernel", "/nowhere/kernel");
+        Assert.StartsWith("-kernel /nowhere/kernel: ", run.With(1).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    private Task<MinivmmResult> QemuAsync(params IEnumerable<string> arguments) =>
+        MinivmmProcess.RunProgramAsync(_qemu, arguments);
+}

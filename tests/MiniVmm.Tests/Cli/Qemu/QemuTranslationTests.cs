@@ -1,0 +1,241 @@
+using MiniVmm.Boot;
+using MiniVmm.Cli.Qemu;
+using MiniVmm.Devices;
+using MiniVmm.Machine;
+using MiniVmm.Memory;
+using MiniVmm.Network;
+using MiniVmm.Storage;
+using MiniVmm.Terminal;
+
+namespace MiniVmm.Tests.Cli.Qemu;
+
+/// <summary>Command lines of QEMU's, most of them as projects' scripts have them.</summary>
+public sealed class QemuTranslationTests
+{
+    private static readonly MachineOptions Plain = Translate("-kernel k").Options;
+
+    public static TheoryData<string> Forgiven =>
+    [
+        "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
+        "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-vga none", "-usb", "-audiodev none,id=x",
+        "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-boot d", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
+        "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Forgiven))]
+    public void What_does_not_matter_is_taken_in_silence(string words)
+    {
+        QemuMachine machine = Translate($"-kernel k {words}");
+
+        Assert.Empty(machine.Notes);
+        Assert.Equal(Shown(Plain), Shown(machine.Options));
+    }
+
+    [Theory]
+    [InlineData("-s", "there is no debugger's port")]
+    [InlineData("-d int,cpu_reset", "KVM runs the guest")]
+    [InlineData("-monitor stdio", "minivmm ctl")]
+    [InlineData("-accel tcg", "-accel: the guest runs under KVM, not tcg")]
+    [InlineData("-M q35,foo=on", "-M: foo=on has no effect")]
+    [InlineData("-vnc :1", "nothing is shown over VNC")]
+    [InlineData("-device usb-tablet", "-device usb-tablet has no effect: nobody types or points there")]
+    [InlineData("-device virtio-rng-pci,strange=1", "-device virtio-rng-pci: strange=1 has no effect")]
+    [InlineData("-nic user", "the card is a virtio one, not QEMU's e1000")]
+    [InlineData("-netdev user,id=n0", "-netdev n0 has no effect: no card uses it")]
+    [InlineData("-rtc base=localtime", "the clock is the host's, in UTC")]
+    [InlineData("-display vnc=:0", "nothing is shown over vnc")]
+    [InlineData("-name two words", "'two words' cannot be a name")]
+    public void What_has_no_effect_is_said_in_a_line(string words, string note)
+    {
+        (string option, string? value) = (words.Split(' ')[0], words.Contains(' ', StringComparison.Ordinal) ? words[(words.IndexOf(' ', StringComparison.Ordinal) + 1)..] : null);
+        QemuMachine machine = QemuTranslation.Translate(["-kernel", "k", option, .. value is null ? Array.Empty<string>() : [value]]);
+
+        Assert.Contains(note, Assert.Single(machine.Notes), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "nothing to boot; give a kernel with -kernel, or firmware with -bios")]
+    [InlineData("-kernel", "-kernel: no value; it takes FILE")]
+    [InlineData("-kernel k -krenel", "-krenel: QEMU has no such option (did you mean -kernel?)")]
+    [InlineData("-kernel k -qmp unix:x", "-qmp unix:x: use -name and 'minivmm ctl'")]
+    [InlineData("-kernel k -device e1000", "-device e1000: there is no such card; use virtio-net-pci")]
+    [InlineData("-kernel k -device nvme,drive=d", "-device nvme,drive=d: there is no such disk; use virtio-blk-pci")]
+    [InlineData("-kernel k -device frob", "-device frob: there is no such device")]
+    [InlineData("-kernel k -device virtio-blk-pci,drive=d", "-device virtio-blk-pci,drive=d: no -drive or -blockdev is called d")]
+    [InlineData("-kernel k -device virtio-net-pci,netdev=n", "-device virtio-net-pci,netdev=n: no -netdev is called n")]
+    [InlineData("-kernel k -drive if=virtio", "-drive if=virtio: file= is missing")]
+    [InlineData("-kernel k -drive file=x,if=virtio,format=vmdk", "-drive file=x,if=virtio,format=vmdk: images of format vmdk are not read")]
+    [InlineData("-kernel k -M virt", "-M virt: there is no machine virt; MiniVmm is a pc, q35 or microvm")]
+    [InlineData("-kernel k -serial pty", "-serial pty: use stdio, mon:stdio, file:FILE, null, none or chardev:ID")]
+    [InlineData("-kernel k -serial stdio -serial file:x", "-serial: a second one; MiniVmm has one serial port, COM1")]
+    [InlineData("-kernel k -serial chardev:c", "-serial chardev:c: no -chardev is called c")]
+    [InlineData("-kernel k -smp 3,cores=2", "Smp 3,cores=2: ")]
+    [InlineData("-kernel k -m lots", "Mem lots: ")]
+    [InlineData("-kernel k -nic user,model=e1000", "-nic user,model=e1000: there is no card e1000")]
+    [InlineData("-kernel k -device isa-debug-exit,iobase=x", "Device isa-debug-exit,iobase=x: 'iobase=x'")]
+    [InlineData("-kernel k -fsdev local,id=f", "-fsdev local,id=f: put the files on a disk")]
+    [InlineData("-kernel k -M memory-backend=m", "memory-backend=m: no -object has that id")]
+    public void What_matters_and_is_missing_is_an_error_with_the_nearest_way(string words, string complaint) =>
+        Assert.StartsWith(
+            complaint, Assert.Throws<BadInputException>(() => Translate(words)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_kernel_has_its_command_line_and_its_modules()
+    {
+        MachineOptions options = QemuTranslation.Translate(["-kernel", "k", "-append", "a b=\"c\"", "-initrd", "m1 words,m2"]).Options;
+
+        Assert.Equal(("k", "a b=\"c\""), (options.Kernel, options.CommandLine));
+        Assert.Equal([new BootFile("m1", "words"), new BootFile("m2")], options.Initrds);
+    }
+
+    [Fact]
+    public void Processors_and_memory_are_QEMUs()
+    {
+        MachineOptions options = Translate(
+            "-kernel k -smp cpus=4,cores=2,threads=1 -m size=1G,slots=2,maxmem=4G -cpu qemu64,+avx -mem-path /dev/hugepages -mem-prealloc").Options;
+
+        Assert.Equal((4, 2), (options.Topology.Count, options.Topology.Sockets));
+        Assert.Equal(("qemu64,+avx", "/dev/hugepages"), (options.Cpu.Text, options.Memory.Path));
+        Assert.Equal((1024 * MemoryLayout.MiB, 4096 * MemoryLayout.MiB), (options.Memory.Size, options.Memory.Max!.Value));
+        Assert.True(options.Memory.Prealloc);
+        Assert.NotNull(options.Name); // or nobody could plug any
+    }
+
+    [Theory]
+    [InlineData("", VirtioBus.Pci, true)]
+    [InlineData("-M q35", VirtioBus.Pci, true)]
+    [InlineData("-machine pc-q35-8.2", VirtioBus.Pci, true)]
+    [InlineData("-M type=pc-i440fx-9.0", VirtioBus.Pci, true)]
+    [InlineData("-M microvm", VirtioBus.Mmio, false)]
+    [InlineData("-M microvm,pcie=on", VirtioBus.Pci, true)]
+    [InlineData("-M isapc", VirtioBus.Mmio, false)]
+    public void The_machine_decides_the_bus(string words, VirtioBus bus, bool pci)
+    {
+        MachineOptions options = Translate($"-kernel k {words}").Options;
+
+        Assert.Equal((bus, pci), (options.Virtio, options.Pci));
+    }
+
+    [Theory]
+    [InlineData("", ConsoleKind.Stdio, false)] // QEMU shows it in a window
+    [InlineData("-nographic", ConsoleKind.Stdio, false)]
+    [InlineData("-serial mon:stdio", ConsoleKind.Stdio, false)]
+    [InlineData("-serial stdio -display none", ConsoleKind.Stdio, true)]
+    [InlineData("-nodefaults -nographic -serial stdio", ConsoleKind.Stdio, true)]
+    [InlineData("-chardev stdio,id=c,signal=off,mux=on -serial chardev:c -mon chardev=c", ConsoleKind.Stdio, false)]
+    [InlineData("-serial chardev:c -chardev stdio,id=c", ConsoleKind.Stdio, true)]
+    [InlineData("-display none", ConsoleKind.None, false)]
+    [InlineData("-nodefaults -nographic", ConsoleKind.None, false)]
+    [InlineData("-debugcon stdio", ConsoleKind.None, false)]
+    [InlineData("-serial null", ConsoleKind.None, false)]
+    [InlineData("-serial file:out.txt -nographic", ConsoleKind.File, false)]
+    [InlineData("-device virtio-serial-pci -device virtconsole,chardev=c -chardev stdio,id=c", ConsoleKind.Virtio, true)]
+    public void The_serial_port_goes_where_QEMU_would_show_it(string words, ConsoleKind kind, bool signals)
+    {
+        MachineOptions options = Translate($"-kernel k {words}").Options;
+
+        Assert.Equal((kind, signals), (options.Console, options.ConsoleKeepsSignals));
+        Assert.True(options.PcDevices.HasFlag(PcDevices.Serial));
+        Assert.Equal(kind == ConsoleKind.File ? "out.txt" : null, options.ConsolePath);
+    }
+
+    [Fact]
+    public void Without_a_serial_port_there_is_none() =>
+        Assert.False(Translate("-kernel k -serial none").Options.PcDevices.HasFlag(PcDevices.Serial));
+
+    [Fact]
+    public void The_ports_of_tests_are_there_when_asked_for()
+    {
+        Assert.False(Plain.PcDevices.HasFlag(PcDevices.DebugExit));
+        Assert.False(Plain.PcDevices.HasFlag(PcDevices.DebugConsole));
+
+        MachineOptions options = Translate(
+            "-kernel k -device isa-debug-exit,iobase=0xf4,iosize=0x04 -device pc-testdev "
+            + "-device isa-debugcon,iobase=0x402,chardev=d -chardev file,id=d,path=log.txt").Options;
+
+        Assert.Equal(DeviceWindow.Ports(0xf4, 4), options.DebugExitPorts);
+        Assert.True(options.TestDevices);
+        Assert.Equal(
+            (0x402, DebugConsoleKind.File, "log.txt"),
+            (options.DebugConsolePort, options.DebugConsole, options.DebugConsolePath));
+        Assert.True(options.PcDevices.HasFlag(PcDevices.DebugExit | PcDevices.DebugConsole));
+        Assert.Equal(DebugConsoleKind.Stdio, Translate("-kernel k -debugcon stdio").Options.DebugConsole);
+    }
+
+    [Fact]
+    public void Drives_are_disks_of_the_guest_in_their_order()
+    {
+        MachineOptions options = Translate(
+            "-kernel k -drive file=b.qcow2,id=b,if=none,format=qcow2,cache=none -device virtio-blk-pci,drive=b,serial=S1 "
+            + "-drive file=a,,1.img,if=virtio,format=raw,readonly=on "
+            + "-blockdev driver=file,filename=c.img,node-name=f -blockdev driver=raw,file=f,node-name=c -device virtio-blk,drive=c").Options;
+
+        Assert.Equal(
+            [
+                new DiskOptions { File = "a,1.img", Format = DiskFormat.Raw, ReadOnly = true },
+                new DiskOptions { File = "b.qcow2", Format = DiskFormat.Qcow2, Cache = DiskCache.None, Serial = "S1" },
+                new DiskOptions { File = "c.img", Format = DiskFormat.Raw },
+            ],
+            options.Disks);
+    }
+
+    [Theory]
+    [InlineData("-netdev user,id=n0,hostfwd=tcp::2222-:22 -device virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01")]
+    [InlineData("-nic user,model=virtio-net-pci,hostfwd=tcp::2222-:22,mac=52:54:00:00:00:01")]
+    [InlineData("-net nic,model=virtio,macaddr=52:54:00:00:00:01 -net user,hostfwd=tcp::2222-:22")]
+    public void Networks_are_joined_to_their_cards(string words)
+    {
+        NetOptions net = Assert.Single(Translate($"-kernel k {words}").Options.Nets);
+
+        Assert.Equal((NetMode.User, "52:54:00:00:00:01"), (net.Mode, net.Mac.ToString()));
+        Assert.Equal((2222, 22), ((int)Assert.Single(net.User.HostForwards).HostPort, (int)net.User.HostForwards[0].GuestPort));
+    }
+
+    [Fact]
+    public void Taps_and_bridges_are_the_hosts()
+    {
+        IReadOnlyList<NetOptions> nets = Translate(
+            "-kernel k -netdev tap,id=t,ifname=tap0,script=no,downscript=no,vhost=on -device virtio-net-pci,netdev=t "
+            + "-netdev bridge,id=b,br=br1 -device virtio-net-pci,netdev=b").Options.Nets;
+
+        Assert.Equal([(NetMode.Tap, "tap0"), (NetMode.Bridge, "br1")], nets.Select(net => (net.Mode, net.Interface!)));
+    }
+
+    [Fact]
+    public void Memory_that_the_machine_refers_to_is_the_guests()
+    {
+        MemoryOptions memory = Translate(
+            "-kernel k -m 64M -object memory-backend-file,id=m,size=64M,mem-path=/dev/shm,prealloc=on -machine q35,memory-backend=m").Options.Memory;
+
+        Assert.Equal(("/dev/shm", true), (memory.Path, memory.Prealloc));
+    }
+
+    [Fact]
+    public void The_process_behaves_as_it_was_told()
+    {
+        QemuMachine machine = Translate("-kernel k -no-reboot -no-shutdown -S -pidfile p -name guest=web,debug-threads=on");
+
+        Assert.True(machine is { EndsAtReset: true, StaysAfterPowerOff: true, StartsPaused: true, PidFile: "p" });
+        Assert.Equal("web", machine.Options.Name);
+        Assert.True(Translate("-kernel k -action reboot=shutdown,shutdown=pause") is { EndsAtReset: true, StaysAfterPowerOff: true });
+        Assert.False(Translate("-kernel k").EndsAtReset);
+    }
+
+    [Fact]
+    public void Devices_that_give_and_take_are_there()
+    {
+        MachineOptions options = Translate(
+            "-kernel k -object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r -device virtio-balloon-pci,deflate-on-oom=on").Options;
+
+        Assert.True(options.Rng);
+        Assert.True(options.Balloon is { Size: 0, DeflateOnOom: true, Reporting: false });
+        Assert.NotNull(options.Name); // or nobody could size it
+    }
+
+    private static QemuMachine Translate(string words) =>
+        QemuTranslation.Translate(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    private static string Shown(MachineOptions options) =>
+        options.ToString() + string.Join(',', options.Disks) + string.Join(',', options.Nets) + options.Memory;
+}
