@@ -14,6 +14,8 @@ struct multiboot_info {
 	uint32_t drives[2];
 	uint32_t config_table;
 	uint32_t boot_loader_name;	/* bit 9 */
+	uint32_t apm_table, vbe[4];
+	uint8_t screen[];		/* bit 12: a struct boot_screen */
 };
 
 struct multiboot_module {
@@ -41,13 +43,6 @@ struct multiboot2_map {
 	struct multiboot2_tag tag;
 	uint32_t entry_size, entry_version;
 	uint8_t entries[];
-};
-
-struct multiboot2_screen {
-	struct multiboot2_tag tag;
-	uint64_t address;
-	uint32_t pitch, width, height;
-	uint8_t bits, type;
 };
 
 /* Xen's public/arch-x86/hvm/start_info.h */
@@ -114,6 +109,8 @@ static void read_multiboot(const struct multiboot_info *info)
 		boot.command_line = text_at(info->cmdline);
 		boot.arguments = after_word(boot.command_line);
 	}
+	if (info->flags & 1 << 12)
+		boot.screen = (const struct boot_screen *)info->screen;
 	if (info->flags & 1 << 3) {
 		const struct multiboot_module *module = at(info->mods_addr);
 		add_in_use(info->mods_addr, info->mods_count * sizeof(*module));
@@ -168,7 +165,9 @@ static void read_multiboot2(uint32_t *info)
 			read_multiboot2_map(at(p));
 			break;
 		case 8:
-			boot.text_screen = ((const struct multiboot2_screen *)tag)->address;
+			boot.screen = (const struct boot_screen *)(tag + 1);
+			if (boot.screen->type == 2)
+				boot.text_screen = boot.screen->address;
 			break;
 		case 14:
 		case 15:

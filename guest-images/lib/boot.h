@@ -9,6 +9,13 @@ struct range {
 	uint32_t type;
 };
 
+/* What is shown: letters or dots. */
+struct boot_screen {
+	uint64_t address;
+	uint32_t pitch, width, height;	/* bytes of a line; dots, or letters */
+	uint8_t bits, type;		/* of a dot; 1 for dots that are colours, 2 for letters */
+};
+
 struct boot {
 	const char *protocol;		/* "multiboot 1", "multiboot 2" or "PVH" */
 	const char *loader;		/* its name, "" if it gives none */
@@ -16,6 +23,7 @@ struct boot {
 	const char *arguments;		/* without the kernel's own name, which multiboot puts first */
 	uint32_t rsdp;			/* address of the ACPI root pointer if the loader says so, else 0 */
 	uint32_t text_screen;		/* address of the text screen if the loader says so, else 0 */
+	const struct boot_screen *screen;	/* NULL if the loader does not say */
 	unsigned range_count, module_count, in_use_count;
 	struct range ranges[32];	/* the memory map */
 	struct range modules[8];

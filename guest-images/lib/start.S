@@ -6,7 +6,7 @@
  *
  * Built once as it is, once with PVH (a note instead of a multiboot header), once with FLAT (a header that
  * itself says where the bytes go, so that the file need not be ELF), once with MULTIBOOT2 (its header, with
- * FLAT too), and once as 64-bit code.
+ * FLAT too), once with VIDEO (a multiboot header that wants a framebuffer), and once as 64-bit code.
  */
 #define STACK_SIZE	16384
 
@@ -45,6 +45,8 @@ header_end:
 #define MAGIC		0x1badb002
 #ifdef FLAT
 #define FLAGS		0x10003		/* bit 16: the five addresses below are valid */
+#elif defined(VIDEO)
+#define FLAGS		0x00007		/* bit 2: we need a video mode */
 #else
 #define FLAGS		0x00003		/* bit 0: modules on page boundaries, bit 1: we need the memory map */
 #endif
@@ -53,6 +55,9 @@ header_end:
 header:	.long	MAGIC, FLAGS, -(MAGIC + FLAGS)
 #ifdef FLAT
 	.long	header, image_start, image_load_end, image_end, start
+#elif defined(VIDEO)
+	.long	0, 0, 0, 0, 0
+	.long	0, 640, 480, 32		/* dots rather than letters */
 #endif
 #endif
 

@@ -23,7 +23,7 @@ void kernel_main(const struct boot *boot)
 
 	if (word_is(boot->arguments, "hold")) {
 		while (true)
-			asm volatile("sti; hlt");
+			asm volatile("cli; hlt");
 	}
 	power_off();
 }

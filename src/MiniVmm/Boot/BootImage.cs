@@ -61,6 +61,9 @@ internal sealed record BootImage : IDisposable
 
     public required EntryState Entry { get; init; }
 
+    /// <summary>The framebuffer that the kernel is told of; null for none.</summary>
+    public FramebufferInfo? Framebuffer { get; init; }
+
     /// <summary>What was decided and why, one sentence a line, for <c>--dry-run</c>.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

@@ -36,4 +36,7 @@ internal sealed record BootRequest
     public required FirmwareTables Firmware { get; init; }
 
     public Decompression Decompression { get; init; }
+
+    /// <summary>The framebuffer that the machine can have; null for none.</summary>
+    public FramebufferOffer? Framebuffer { get; init; }
 }

@@ -8,11 +8,19 @@ namespace MiniVmm.Boot;
 internal readonly record struct MultibootAddresses(
     uint HeaderAddress, uint LoadAddress, uint LoadEndAddress, uint BssEndAddress, uint EntryAddress);
 
+/// <summary>The video mode that the header prefers (Multiboot 0.6.96, 3.1.4); 0 stands for any size.</summary>
+/// <param name="IsText">80×25 letters rather than dots.</param>
+/// <param name="Width">Dots of a line.</param>
+/// <param name="Height">Lines.</param>
+internal readonly record struct MultibootVideo(bool IsText, uint Width, uint Height);
+
 /// <summary>The header that marks a multiboot 1 kernel (Multiboot 0.6.96, 3.1).</summary>
 /// <param name="Offset">Where in the file it is.</param>
 /// <param name="Flags">What the kernel asks for.</param>
 /// <param name="Addresses">Load addresses, when the header has them.</param>
-internal readonly record struct MultibootHeader(int Offset, uint Flags, MultibootAddresses? Addresses)
+/// <param name="Video">The video mode, when it wants one.</param>
+internal readonly record struct MultibootHeader(
+    int Offset, uint Flags, MultibootAddresses? Addresses, MultibootVideo? Video = null)
 {
     public const uint Magic = 0x1bad_b002;
 
@@ -33,19 +41,19 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
     private const int SearchLimit = 8192;
     private const int MinimumSize = 12;
     private const int AddressesEnd = 32;
+    private const int VideoEnd = 44;
+    private const uint TextMode = 1;
 
     /// <summary>What the kernel requires and MiniVmm does not provide, by bit; null when all is provided.</summary>
     public string? Unmet
     {
         get
         {
-            uint missing = Flags & Required & ~(PageAlign | MemoryInfo);
+            uint missing = Flags & Required & ~(PageAlign | MemoryInfo | VideoMode);
             if (missing == 0)
                 return null;
             IEnumerable<string> bits = Enumerable.Range(0, 16).Where(bit => (missing >> bit & 1) != 0)
-                .Select(bit => 1u << bit == VideoMode
-                    ? $"bit {bit}, a video mode, and the machine has no display"
-                    : $"bit {bit}, which multiboot 1 does not define");
+                .Select(bit => $"bit {bit}, which multiboot 1 does not define");
             return $"the header at 0x{Offset:x} requires more than MiniVmm provides (flags 0x{Flags:x}: " +
                 $"{string.Join("; ", bits)})";
         }
@@ -69,8 +77,20 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
                 continue;
             }
 
+            MultibootVideo? video = null;
+            if ((flags & VideoMode) != 0)
+            {
+                if (offset > end - VideoEnd)
+                {
+                    refusal = $"the header at 0x{offset:x} is cut off before its video fields end";
+                    continue;
+                }
+
+                video = new(U32(file, offset + 32) == TextMode, U32(file, offset + 36), U32(file, offset + 40));
+            }
+
             if ((flags & HasAddresses) == 0)
-                return new(offset, flags, null);
+                return new(offset, flags, null, video);
             if (offset > end - AddressesEnd)
             {
                 refusal = $"the header at 0x{offset:x} is cut off before its address fields end";
@@ -78,7 +98,7 @@ internal readonly record struct MultibootHeader(int Offset, uint Flags, Multiboo
             }
 
             ReadOnlySpan<byte> at = file[offset..];
-            return new(offset, flags, new(U32(at, 12), U32(at, 16), U32(at, 20), U32(at, 24), U32(at, 28)));
+            return new(offset, flags, new(U32(at, 12), U32(at, 16), U32(at, 20), U32(at, 24), U32(at, 28)), video);
         }
 
         return null;

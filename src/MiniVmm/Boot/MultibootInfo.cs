@@ -12,8 +12,8 @@ internal static class MultibootInfo
     /// <summary>Most bytes of the block: the room that the layout gives it.</summary>
     public const int MaximumSize = (int)(MemoryLayout.CommandLine - MemoryLayout.MultibootInfo);
 
-    // Everything up to the VBE fields.
-    private const int StructureSize = 88;
+    // Everything up to the framebuffer's colours, and to a multiple of eight.
+    private const int StructureSize = 120;
     private const int ModuleEntrySize = 16;
     private const int MapEntrySize = 24;
 
@@ -23,6 +23,11 @@ internal static class MultibootInfo
     private const uint HasModules = 1 << 3;
     private const uint HasMemoryMap = 1 << 6;
     private const uint HasLoaderName = 1 << 9;
+    private const uint HasFramebuffer = 1 << 12;
+
+    private const byte DirectColour = 1, TextMode = 2;
+    private const ulong TextAddress = 0xb8000;
+    private const int TextColumns = 80, TextRows = 25;
 
     // First hard disk, no partition: what QEMU says too.
     private const uint BootDevice = 0x8000_ffff;
@@ -32,7 +37,13 @@ internal static class MultibootInfo
     /// <exception cref="BadInputException">
     /// The strings are too long for the block, or the kernel leaves no room.
     /// </exception>
-    public static ulong Place(LoadPlan plan, string file, string commandLine, IReadOnlyList<PlacedModule> modules)
+    public static ulong Place(
+        LoadPlan plan,
+        string file,
+        string commandLine,
+        IReadOnlyList<PlacedModule> modules,
+        MultibootVideo? video = null,
+        FramebufferInfo? framebuffer = null)
     {
         const string name = "multiboot information";
         GuestMemoryMap memory = plan.Memory;
@@ -68,6 +79,8 @@ internal static class MultibootInfo
         Put(block, 44, (uint)(map.Count * MapEntrySize));
         Put(block, 48, Address(mapOffset));
         Put(block, 64, Address(textOffset));
+        if (video is not null || framebuffer is not null)
+            PutFramebuffer(block, framebuffer);
 
         int moduleTextOffset = lineOffset + line.Length;
         for (int i = 0; i < modules.Count; i++)
@@ -94,6 +107,24 @@ internal static class MultibootInfo
         return address;
 
         uint Address(int offset) => (uint)address + (uint)offset;
+    }
+
+    /// <summary>The framebuffer, or the text screen that every machine has.</summary>
+    private static void PutFramebuffer(byte[] block, FramebufferInfo? framebuffer)
+    {
+        block[1] |= (byte)(HasFramebuffer >> 8);
+        Span<byte> at = block.AsSpan(88);
+        BinaryPrimitives.WriteUInt64LittleEndian(at, framebuffer?.Address ?? TextAddress);
+        BinaryPrimitives.WriteInt32LittleEndian(at[8..], framebuffer?.Pitch ?? TextColumns * sizeof(ushort));
+        BinaryPrimitives.WriteInt32LittleEndian(at[12..], framebuffer?.Width ?? TextColumns);
+        BinaryPrimitives.WriteInt32LittleEndian(at[16..], framebuffer?.Height ?? TextRows);
+        at[20] = framebuffer is null ? (byte)16 : FramebufferInfo.BitsPerPixel;
+        at[21] = framebuffer is null ? TextMode : DirectColour;
+        if (framebuffer is null)
+            return;
+        (at[22], at[23]) = (FramebufferInfo.RedPosition, FramebufferInfo.ColourBits);
+        (at[24], at[25]) = (FramebufferInfo.GreenPosition, FramebufferInfo.ColourBits);
+        (at[26], at[27]) = (FramebufferInfo.BluePosition, FramebufferInfo.ColourBits);
     }
 
     private static void Put(byte[] block, int offset, uint value) =>

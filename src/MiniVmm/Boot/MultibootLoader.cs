@@ -18,6 +18,18 @@ internal static class MultibootLoader
         if (header.Unmet is { } unmet)
             throw new BadInputException($"{name}: a multiboot kernel, but {unmet}");
 
+        FramebufferInfo? framebuffer = null;
+        if (header.Video is { IsText: false } wish)
+        {
+            FramebufferOffer offer = request.Framebuffer ?? throw new BadInputException(
+                $"{name}: the multiboot header wants a video mode (flags bit 2), and this machine has no display");
+            framebuffer = offer.Choose(wish.Width, wish.Height);
+        }
+        else if (request.Framebuffer is { IsAskedFor: true } asked && header.Video is null)
+        {
+            framebuffer = asked.Choose(0, 0);
+        }
+
         LoadPlan plan = new(name, request.Memory);
         (ulong entry, ulong kernelEnd, string kind) = header.Addresses is { } addresses
             ? PlaceByAddresses(plan, request, header.Offset, addresses)
@@ -27,12 +39,16 @@ internal static class MultibootLoader
         List<PlacedModule> modules = PlacedModule.Place(
             plan, request, request.Initrds.Concat(request.Modules), Math.Max(kernelEnd, MemoryLayout.HighMemory));
         // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
-        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), modules);
+        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), modules, header.Video, framebuffer);
         EntryState state = tables.Entry with { Rax = LoaderMagic, Rbx = info };
         return (tables with { Entry = state }).Image(
             plan,
             $"multiboot 1, {kind}",
-            [$"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU"]);
+            [$"multiboot header at 0x{header.Offset:x}, flags 0x{header.Flags:x}; tried before PVH, as in QEMU"])
+            with
+        {
+            Framebuffer = framebuffer,
+        };
     }
 
     /// <summary>Without addresses in its header, the file is an ELF file.</summary>

@@ -6,12 +6,13 @@ namespace MiniVmm.Display;
 /// <summary>Where a machine's screen is: looked at from any thread, and by nobody who does not want to see it.</summary>
 /// <param name="memory">Guest RAM, with the text.</param>
 /// <param name="crtc">The text screen's controller, or null.</param>
-internal sealed class GuestScreen(GuestMemory memory, VgaCrtc? crtc)
+/// <param name="framebuffer">What is shown instead of text while it has a mode; null for none.</param>
+internal sealed class GuestScreen(GuestMemory memory, VgaCrtc? crtc, LinearFramebuffer? framebuffer = null)
 {
     /// <summary>The text screen now.</summary>
     public TextScreen Text => TextScreen.Read(memory, crtc)
         ?? throw new InvalidOperationException("a PC has RAM at 0xb8000");
 
     /// <summary>What is shown now.</summary>
-    public ScreenImage Capture() => ScreenImage.Of(Text);
+    public ScreenImage Capture() => framebuffer?.Capture() ?? ScreenImage.Of(Text);
 }

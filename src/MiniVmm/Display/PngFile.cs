@@ -38,7 +38,7 @@ internal static class PngFile
     private static ReadOnlySpan<byte> Compress(ScreenImage image)
     {
         MemoryStream compressed = new();
-        using (ZLibStream zlib = new(compressed, CompressionLevel.Fastest, leaveOpen: true))
+        using (ZLibStream zlib = new(compressed, CompressionLevel.Optimal, leaveOpen: true))
         {
             byte[] line = new byte[1 + (image.Width * BytesPerPixel)];
             byte[] above = new byte[line.Length];

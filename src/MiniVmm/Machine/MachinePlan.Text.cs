@@ -1,4 +1,5 @@
 using System.Text;
+using MiniVmm.Boot;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
 
@@ -30,6 +31,8 @@ public sealed partial class MachinePlan
                     + $"{ByteSize.Format(region.BlockSize)}");
             }
 
+            if (Boot.Framebuffer is { } screen)
+                yield return ("framebuffer", $"{screen.Width}×{screen.Height} dots of {FramebufferInfo.BitsPerPixel} bits");
             string word = "PCI";
             foreach (VirtioPciSlot slot in Virtio.OfType<VirtioPciSlot>())
             {
@@ -53,6 +56,9 @@ public sealed partial class MachinePlan
         .Concat(Virtio.OfType<VirtioMmioSlot>().Select(slot =>
             (Range: new GuestRange(slot.Address, VirtioMmio.Length), What: $"virtio-mmio: {slot.Name}, GSI {slot.Gsi}")))
         .Concat(Memory.Pluggable is { } region ? [(region.Range, "virtio-mem: RAM that comes")] : [])
+        .Concat(Boot.Framebuffer is { } screen
+            ? [(new(screen.Address, MemoryLayout.FramebufferSize), "framebuffer")]
+            : Array.Empty<(GuestRange Range, string What)>())
         .Concat(PciRoot is { } pci
             ?
             [

@@ -119,6 +119,7 @@ public sealed partial class MachinePlan : IDisposable
                     CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
                     Memory = memory,
                     Firmware = new(cpus, aml, pciRoot),
+                    Framebuffer = new FramebufferOffer(),
                     Decompression = options.Decompression,
                 });
             }

@@ -36,6 +36,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
     private readonly AcpiPm? _acpi;
+    private readonly VideoMemory? _video;
     private readonly GuestScreen _screen;
     private readonly DeviceSet _pcDevices;
     private readonly MemoryBlocks? _blocks;
@@ -75,6 +76,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 pages = new PageReleases([Backing, more.Backing]);
             }
 
+            if (plan.Boot.Framebuffer is { } framebuffer)
+                _video = _core.Own(new VideoMemory(_core.Memory, framebuffer));
             milestones.Reach("RAM mapped");
 
             _core.CreateInterruptControllers(hasPci: plan.PciRoot is not null);
@@ -107,7 +110,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.Find<Serial16550>();
             _acpi = _pcDevices.Find<AcpiPm>();
-            _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>());
+            _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), _video?.Framebuffer);
             ConnectKeyboard(options);
             if (_hasFirmware)
                 FirmwareSetup.Install(_core, pci, _pcDevices, options, _console.DebugSink);

@@ -109,6 +109,12 @@ public static class MemoryLayout
     /// </summary>
     public const ulong FirmwarePciMemory = 0x8000_0000;
 
+    /// <summary>A framebuffer, for machines that have one: the end of <see cref="PciMemory"/>, as it may be a PCI device's.</summary>
+    public const ulong Framebuffer = PciMemory + PciMemorySize - FramebufferSize;
+
+    /// <summary>Bytes of video memory: 1920×1080 dots of 32 bits, twice.</summary>
+    public const ulong FramebufferSize = 16 * MiB;
+
     /// <summary>First virtio-mmio window; 4 KiB each.</summary>
     public const ulong VirtioMmio = 0xd000_0000;
 

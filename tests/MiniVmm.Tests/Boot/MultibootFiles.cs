@@ -25,12 +25,16 @@ internal static class MultibootFiles
     }
 
     /// <summary>A flat file: some bytes ahead, the header, then code, to be loaded at 2 MiB.</summary>
-    public static byte[] Flat(uint loadEnd = 0, uint bssEnd = 0, uint? headerAddress = null, uint? entry = null)
+    /// <remarks>With a video mode if there is one: type, width, height, depth.</remarks>
+    public static byte[] Flat(
+        uint loadEnd = 0, uint bssEnd = 0, uint? headerAddress = null, uint? entry = null, uint[]? video = null)
     {
+        const uint wantsVideo = 4;
         const uint ahead = 16;
         const uint at = 0x200000;
         byte[] header = Header(
-            PageAlignAndMemory | HasAddresses, headerAddress ?? at + ahead, at, loadEnd, bssEnd, entry ?? at + 48);
+            PageAlignAndMemory | HasAddresses | (video is null ? 0 : wantsVideo),
+            [headerAddress ?? at + ahead, at, loadEnd, bssEnd, entry ?? at + (video is null ? 48u : 64u), .. video ?? []]);
         return [.. new byte[ahead], .. header, .. "code"u8];
     }
 }

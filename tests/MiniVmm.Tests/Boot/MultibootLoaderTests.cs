@@ -164,8 +164,7 @@ public sealed class MultibootLoaderTests
 
     [Theory]
     [InlineData(0x8003, "bit 15, which multiboot 1 does not define")]
-    [InlineData(0x0007, "bit 2, a video mode, and the machine has no display")]
-    [InlineData(0x000f, "bit 2, a video mode, and the machine has no display; bit 3, which")]
+    [InlineData(0x000b, "bit 3, which multiboot 1 does not define")]
     public void Requirements_that_are_not_provided_are_named_by_their_bit(int flags, string reason)
     {
         Contains(reason, Requests.Refusal(MultibootFiles.Elf(flags: (uint)flags).Build()));
@@ -177,7 +176,58 @@ public sealed class MultibootLoaderTests
     [Fact]
     public void A_kernel_whose_multiboot_requirements_are_not_provided_is_entered_by_its_pvh_note() =>
         Assert.StartsWith("PVH", Requests.Load(
-            MultibootFiles.Elf(flags: 7).WithPvhNote(0x10000c).Build()).Format, StringComparison.Ordinal);
+            MultibootFiles.Elf(flags: 0xb).WithPvhNote(0x10000c).Build()).Format, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(0, 800, 600, 800, 600)]
+    [InlineData(0, 0, 0, 1024, 768)]
+    [InlineData(0, 0x8000_0000, 2, 1024, 768)]
+    [InlineData(0, 4096, 4096, 1024, 768)] // more than there is memory
+    [InlineData(1, 80, 25, 0, 0)]
+    public void A_video_mode_is_a_framebuffer_of_that_size_where_there_can_be_one_or_the_text_screen(
+        uint type, uint width, uint height, int givenWidth, int givenHeight)
+    {
+        byte[] file = MultibootFiles.Flat(video: [type, width, height, 32]);
+
+        BootImage image = BootLoader.Load(Requests.For(file) with { Framebuffer = new FramebufferOffer() });
+
+        LoadSegment info = image.Segment("multiboot information");
+        Assert.Equal(1u << 12, U32(info, info.Address) & (1u << 12));
+        if (type == 1)
+        {
+            Assert.Null(image.Framebuffer);
+            Assert.Equal((0xb8000u, 160u, 80u, 25u, 0x0210u), (U32(info, info.Address + 88), U32(info, info.Address + 96),
+                U32(info, info.Address + 100), U32(info, info.Address + 104), U32(info, info.Address + 108) & 0xffff));
+            return;
+        }
+
+        Assert.Equal(new FramebufferInfo(MemoryLayout.Framebuffer, givenWidth, givenHeight), image.Framebuffer);
+        Assert.Equal(
+            ((uint)MemoryLayout.Framebuffer, 0u, 4 * (uint)givenWidth, (uint)givenWidth, (uint)givenHeight, 0x0810_0120u, 0x0800_0808u),
+            (U32(info, info.Address + 88), U32(info, info.Address + 92), U32(info, info.Address + 96), U32(info, info.Address + 100),
+                U32(info, info.Address + 104), U32(info, info.Address + 108), U32(info, info.Address + 112)));
+        Requests.AssertSound(image);
+    }
+
+    [Fact]
+    public void A_video_mode_without_a_display_is_refused() => Contains(
+        "the multiboot header wants a video mode (flags bit 2), and this machine has no display",
+        Requests.Refusal(MultibootFiles.Flat(video: [0, 800, 600, 32])));
+
+    [Fact]
+    public void A_kernel_that_wants_no_video_mode_is_told_of_none_unless_the_user_wants_it()
+    {
+        byte[] file = MultibootFiles.Flat();
+        BootRequest request = Requests.For(file) with { Framebuffer = new FramebufferOffer() };
+
+        BootImage plain = BootLoader.Load(request);
+        BootImage asked = BootLoader.Load(request with { Framebuffer = new FramebufferOffer { IsAskedFor = true } });
+
+        Assert.Null(plain.Framebuffer);
+        LoadSegment info = plain.Segment("multiboot information");
+        Assert.Equal(0u, U32(info, info.Address) & (1u << 12));
+        Assert.NotNull(asked.Framebuffer);
+    }
 
     [Fact]
     public void Modules_lie_in_their_order_on_pages_each_with_its_own_words()

@@ -1,0 +1,80 @@
+namespace MiniVmm.Display;
+
+/// <summary>How video memory becomes a picture.</summary>
+/// <param name="Width">Dots of a line.</param>
+/// <param name="Height">Lines.</param>
+/// <param name="Pitch">Bytes from one line to the next.</param>
+/// <param name="Offset">Bytes from the start of video memory to the top left dot.</param>
+/// <param name="BitsPerPixel">32, 24, 16 (5-6-5) or 15 (5-5-5), blue in the lowest bits.</param>
+internal sealed record FrameMode(int Width, int Height, int Pitch, int Offset, int BitsPerPixel)
+{
+    public int BytesPerPixel => (BitsPerPixel + 7) / 8;
+
+    /// <summary>Whether every dot is in so much video memory.</summary>
+    public bool FitsIn(ulong length) =>
+        Width > 0 && Height > 0 && Offset >= 0 && Pitch >= Width * BytesPerPixel
+        && (ulong)Offset + ((ulong)Pitch * (ulong)(Height - 1)) + ((ulong)Width * (ulong)BytesPerPixel) <= length;
+}
+
+/// <summary>Video memory that the guest draws to without an exit, looked at when somebody wants to see it.</summary>
+/// <param name="host">Where it is mapped here, for as long as it is looked at.</param>
+/// <param name="length">Bytes of it.</param>
+internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
+{
+    private FrameMode? _mode;
+
+    /// <summary>Null while it shows nothing; one that does not fit is not taken. From any thread.</summary>
+    public FrameMode? Mode
+    {
+        get => Volatile.Read(ref _mode);
+        set => Volatile.Write(ref _mode, value is not null && value.FitsIn(length) ? value : null);
+    }
+
+    /// <summary>The picture now; null while it shows nothing.</summary>
+    public ScreenImage? Capture()
+    {
+        if (Mode is not { } mode)
+            return null;
+        uint[] pixels = new uint[mode.Width * mode.Height];
+        for (int y = 0; y < mode.Height; y++)
+        {
+            // SAFETY: a mode that was set lies within the memory.
+            ReadOnlySpan<byte> line = new((byte*)host + mode.Offset + ((nint)y * mode.Pitch), mode.Width * mode.BytesPerPixel);
+            Unpack(line, mode.BitsPerPixel, pixels.AsSpan(y * mode.Width, mode.Width));
+        }
+
+        return new(mode.Width, mode.Height, pixels);
+    }
+
+    private static void Unpack(ReadOnlySpan<byte> line, int bits, Span<uint> pixels)
+    {
+        switch (bits)
+        {
+            case 32:
+                ReadOnlySpan<uint> dots = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(line);
+                for (int x = 0; x < pixels.Length; x++)
+                    pixels[x] = dots[x] & 0xff_ffff;
+                break;
+            case 24:
+                for (int x = 0; x < pixels.Length; x++)
+                    pixels[x] = (uint)(line[3 * x] | (line[(3 * x) + 1] << 8) | (line[(3 * x) + 2] << 16));
+                break;
+            default:
+                int greens = bits == 16 ? 6 : 5;
+                for (int x = 0; x < pixels.Length; x++)
+                {
+                    int dot = line[2 * x] | (line[(2 * x) + 1] << 8);
+                    pixels[x] = (Widened(dot >> (5 + greens), 5) << 16) | (Widened(dot >> 5, greens) << 8) | Widened(dot, 5);
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>A colour's lowest bits as eight: all ones stay all ones.</summary>
+    private static uint Widened(int value, int bits)
+    {
+        int colour = value & ((1 << bits) - 1);
+        return (uint)((colour << (8 - bits)) | (colour >> ((2 * bits) - 8)));
+    }
+}
