@@ -15,6 +15,9 @@ internal static class Messages
 
     public static void Error(OptionMessage message) => Write("minivmm: ", message.Spelled(Spelling));
 
+    /// <summary>What somebody has to know to use the machine.</summary>
+    public static void Note(string message) => Write("minivmm: ", message);
+
     public static void Warning(OptionMessage message) =>
         Write("minivmm: warning: ", message.Spelled(Spelling));
 

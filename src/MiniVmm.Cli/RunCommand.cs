@@ -74,8 +74,9 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string> _console = new("--console")
     {
-        HelpName = "stdio|virtio|none|FILE",
-        Description = "Where the serial port goes; virtio: to stdio as well, and hvc0 beside it, which gets the keys",
+        HelpName = "stdio|virtio|pty|unix:PATH[,server][,wait=off]|tcp:[HOST]:PORT[,server][,wait=off]|none|FILE",
+        Description = "Where the serial port goes; virtio: to stdio as well, and hvc0 beside it, which gets the keys; "
+            + "server: others connect to the socket, and the guest waits for the first",
         DefaultValueFactory = _ => "stdio",
     };
     private readonly Option<string> _debugcon = new("--debugcon")

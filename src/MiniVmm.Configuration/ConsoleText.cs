@@ -6,18 +6,21 @@ namespace MiniVmm.Configuration;
 /// <summary>Where the guest's output goes: a keyword, or otherwise the name of a file.</summary>
 public static class ConsoleText
 {
-    /// <summary><c>stdio|virtio|none|FILE</c>.</summary>
+    /// <summary><c>stdio|virtio|pty|unix:PATH|tcp:HOST:PORT|none|FILE</c>.</summary>
+    /// <exception cref="BadInputException">A socket's address is wrong.</exception>
     public static MachineOptions Console(MachineOptions options, string text)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ConsoleSocket? socket = ConsoleSocketText.TryParse(text);
         ConsoleKind kind = text switch
         {
             "stdio" => ConsoleKind.Stdio,
             "virtio" => ConsoleKind.Virtio,
+            "pty" => ConsoleKind.Pty,
             "none" => ConsoleKind.None,
-            _ => ConsoleKind.File,
+            _ => socket is null ? ConsoleKind.File : ConsoleKind.Socket,
         };
-        return options with { Console = kind, ConsolePath = kind == ConsoleKind.File ? text : null };
+        return options with { Console = kind, ConsolePath = kind == ConsoleKind.File ? text : null, ConsoleSocket = socket };
     }
 
     /// <summary><c>auto|stdio|stderr|none|FILE</c>.</summary>

@@ -1,3 +1,4 @@
+using MiniVmm.Configuration;
 using MiniVmm.Machine;
 using MiniVmm.Terminal;
 
@@ -29,8 +30,12 @@ internal sealed class QemuConsoles
         /// <summary>The terminal, whose keys all go to the guest, those behind Ctrl-A excepted.</summary>
         Mux,
         File,
+        Pty,
+        Socket,
     }
 
+    /// <param name="Kind">Which kind.</param>
+    /// <param name="Path">A file's name, or a socket's address as <c>-serial</c> has it.</param>
     private sealed record Target(Kind Kind, string? Path = null);
 
     /// <summary>Takes a <c>-chardev</c>.</summary>
@@ -43,7 +48,9 @@ internal sealed class QemuConsoles
             "stdio" => new(list.TakeSwitch("mux") || !list.TakeSwitch("signal", otherwise: true) ? Kind.Mux : Kind.Stdio),
             "file" => new(Kind.File, list.Require("path")),
             "null" => new(Kind.Null),
-            _ => throw list.Bad($"there is no {backend}; use stdio, file or null"),
+            "pty" => new(Kind.Pty),
+            "socket" => new(Kind.Socket, Socket(list)),
+            _ => throw list.Bad($"there is no {backend}; use stdio, file, pty, socket or null"),
         };
         _characters[list.Require("id")] = target;
     }
@@ -97,11 +104,14 @@ internal sealed class QemuConsoles
                 _ when _virtio?.Kind is Kind.Mux or Kind.Stdio => ConsoleKind.Virtio,
                 Kind.None or Kind.Null => ConsoleKind.None,
                 Kind.File => ConsoleKind.File,
+                Kind.Pty => ConsoleKind.Pty,
                 _ => ConsoleKind.Stdio,
             },
-            ConsolePath = serial.Path,
+            ConsolePath = serial.Kind == Kind.File ? serial.Path : null,
             ConsoleKeepsSignals = (_virtio ?? serial).Kind == Kind.Stdio,
         };
+        if (serial.Kind == Kind.Socket)
+            options = options.With(OptionName.Console, serial.Path!);
         if (_debug is not { } debug)
             return options;
         return options with
@@ -111,6 +121,7 @@ internal sealed class QemuConsoles
             {
                 Kind.Stdio or Kind.Mux => DebugConsoleKind.Stdio,
                 Kind.File => DebugConsoleKind.File,
+                Kind.Pty or Kind.Socket => throw new BadInputException("-debugcon: use stdio, file:FILE, null or none"),
                 _ => DebugConsoleKind.None,
             },
             DebugConsolePath = debug.Path,
@@ -151,12 +162,23 @@ internal sealed class QemuConsoles
             ["stdio"] => new(Kind.Stdio),
             ["mon", "stdio"] => new(Kind.Mux),
             ["file", { Length: > 0 } path] => new(Kind.File, path.Split(',')[0]),
+            ["pty"] => new(Kind.Pty),
+            ["unix" or "tcp", _] => new(Kind.Socket, text),
             ["chardev", string id] => _characters.TryGetValue(id, out Target? target)
                 ? target
                 : throw new BadInputException($"{word}: no -chardev is called {id}"),
             ["vc", ..] or ["vc"] => new(Kind.Null),
-            _ => throw new BadInputException($"{word}: use stdio, mon:stdio, file:FILE, null, none or chardev:ID"),
+            _ => throw new BadInputException($"{word}: use stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none or chardev:ID"),
         };
+    }
+
+    private static string Socket(QemuList list)
+    {
+        string address = list.Take("path") is { } path
+            ? $"unix:{path.Replace(",", ",,", StringComparison.Ordinal)}"
+            : $"tcp:{list.Take("host")}:{list.Require("port")}";
+        string server = list.TakeSwitch("server") ? ",server" : "";
+        return address + server + (list.TakeSwitch("wait", otherwise: true) ? "" : ",wait=off");
     }
 
     private Target Find(QemuList device, string id) =>

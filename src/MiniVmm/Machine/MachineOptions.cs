@@ -50,6 +50,9 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="ConsoleKind.File"/>.</summary>
     public string? ConsolePath { get; init; }
 
+    /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
+    public ConsoleSocket? ConsoleSocket { get; init; }
+
     /// <summary>Where the text of port 0xe9 goes.</summary>
     public DebugConsoleKind DebugConsole { get; init; }
 
@@ -63,7 +66,7 @@ public sealed record MachineOptions
     public bool ConsoleKeepsSignals { get; init; }
 
     internal ConsoleOptions Consoles =>
-        new(Console, ConsolePath, DebugConsole, DebugConsolePath) { KeepsSignals = ConsoleKeepsSignals };
+        new(Console, ConsolePath, DebugConsole, DebugConsolePath) { KeepsSignals = ConsoleKeepsSignals, Socket = ConsoleSocket };
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }

@@ -306,6 +306,12 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Where a console of <see cref="ConsoleKind.Pty"/> or <see cref="ConsoleKind.Socket"/> can be reached by somebody who is
+    /// still to come; else null.
+    /// </summary>
+    public string? ConsolePlace => _console.Place;
+
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
     public void Start()
@@ -334,6 +340,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _console.AttachInput(_serial);
         }
 
+        _console.WaitForPeer();
         _milestones.Reach("vCPU threads ready");
         lock (_pausing)
         {

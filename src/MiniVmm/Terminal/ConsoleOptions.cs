@@ -19,6 +19,12 @@ public enum ConsoleKind
 
     /// <summary>A stream of the program that runs the machine, both ways.</summary>
     Stream,
+
+    /// <summary>A pseudoterminal of its own, both ways.</summary>
+    Pty,
+
+    /// <summary>A socket, both ways.</summary>
+    Socket,
 }
 
 /// <summary>Where the text of port 0xe9 goes.</summary>
@@ -48,6 +54,9 @@ public enum DebugConsoleKind
 internal sealed record ConsoleOptions(
     ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath)
 {
+    /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
+    public ConsoleSocket? Socket { get; init; }
+
     /// <summary>Whether a terminal's keys for signals keep their meaning, and Ctrl-A has none.</summary>
     public bool KeepsSignals { get; init; }
 }

@@ -12,6 +12,8 @@ namespace MiniVmm.Terminal;
 /// </summary>
 internal sealed unsafe class HostConsole : IDisposable
 {
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(50);
+
     private const int StandardInput = 0;
     private const int StandardOutput = 1;
     private const int StandardError = 2;
@@ -26,6 +28,7 @@ internal sealed unsafe class HostConsole : IDisposable
     private ConsoleInput? _input;
     private TerminalSize? _size;
     private readonly StreamPair? _pair;
+    private readonly ConsoleRelay? _relay;
     private bool _disposed;
 
     /// <param name="options">Where the texts go.</param>
@@ -43,6 +46,8 @@ internal sealed unsafe class HostConsole : IDisposable
                 ConsoleKind.None => null,
                 ConsoleKind.File => Open(options.ConsolePath!, OptionName.Console),
                 ConsoleKind.Stream => new ConsoleOutput((_pair = new StreamPair()).Fd, ownsFd: false, lifecycle),
+                ConsoleKind.Pty => Join(new PtyPeer(), out _pair, out _relay),
+                ConsoleKind.Socket => Join(new SocketPeer(options.Socket!), out _pair, out _relay),
                 _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
             };
             _debugOutput = options.DebugConsole switch
@@ -57,6 +62,7 @@ internal sealed unsafe class HostConsole : IDisposable
         {
             _output?.Dispose();
             _pair?.Dispose();
+            _relay?.Dispose();
             throw;
         }
 
@@ -82,6 +88,9 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <summary>Takes what port 0xe9 prints.</summary>
     public IConsoleSink DebugSink { get; }
 
+    /// <summary>Where the console can be reached, where somebody is still to come; else null.</summary>
+    public string? Place { get; private set; }
+
     /// <summary>
     /// The option whose output could not be written any more; after <see cref="StopKind.OutputClosed"/>.
     /// </summary>
@@ -96,6 +105,14 @@ internal sealed unsafe class HostConsole : IDisposable
 
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
+
+    /// <summary>Returns when the first one has connected, if the guest is to wait for him, or at the machine's end.</summary>
+    public void WaitForPeer()
+    {
+        while (_options.Socket is { Listens: true, Waits: true } && !_lifecycle.IsStopping && !_relay!.WaitForSomebody(LookAgain))
+        {
+        }
+    }
 
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
     public void AttachInput(IConsoleKeys console)
@@ -138,11 +155,21 @@ internal sealed unsafe class HostConsole : IDisposable
         _output?.Dispose();
         _debugOutput?.Dispose();
         _pair?.Dispose();
+        _relay?.Dispose();
         _job?.Dispose();
         _terminal?.Dispose();
     }
 
     private static string Word(Enum kind) => kind.ToString().ToLowerInvariant();
+
+    private ConsoleOutput Join(IConsolePeer peer, out StreamPair pair, out ConsoleRelay relay)
+    {
+        if (peer.Fd < 0)
+            Place = peer.Name;
+        pair = new StreamPair();
+        relay = new ConsoleRelay(pair.TakePeer()!.Value, peer);
+        return new ConsoleOutput(pair.Fd, ownsFd: false, _lifecycle);
+    }
 
     private ConsoleOutput Open(string path, OptionName option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
 

@@ -67,7 +67,8 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -drive if=virtio", "-drive if=virtio: file= is missing")]
     [InlineData("-kernel k -drive file=x,if=virtio,format=vmdk", "-drive file=x,if=virtio,format=vmdk: images of format vmdk are not read")]
     [InlineData("-kernel k -M virt", "-M virt: there is no machine virt; MiniVmm is a pc, q35 or microvm")]
-    [InlineData("-kernel k -serial pty", "-serial pty: use stdio, mon:stdio, file:FILE, null, none or chardev:ID")]
+    [InlineData("-kernel k -serial telnet:x", "-serial telnet:x: use stdio, mon:stdio, file:FILE, pty, unix:PATH")]
+    [InlineData("-kernel k -serial tcp:x", "Console tcp:x: no port from 1 to 65535")]
     [InlineData("-kernel k -serial stdio -serial file:x", "-serial: a second one; MiniVmm has one serial port, COM1")]
     [InlineData("-kernel k -serial chardev:c", "-serial chardev:c: no -chardev is called c")]
     [InlineData("-kernel k -smp 3,cores=2", "Smp 3,cores=2: ")]
@@ -130,6 +131,9 @@ public sealed class QemuTranslationTests
     [InlineData("-debugcon stdio", ConsoleKind.None, false)]
     [InlineData("-serial null", ConsoleKind.None, false)]
     [InlineData("-serial file:out.txt -nographic", ConsoleKind.File, false)]
+    [InlineData("-serial pty", ConsoleKind.Pty, false)]
+    [InlineData("-serial unix:s,server,nowait", ConsoleKind.Socket, false)]
+    [InlineData("-serial chardev:s -chardev socket,id=s,host=localhost,port=4444,server=on", ConsoleKind.Socket, false)]
     [InlineData("-device virtio-serial-pci -device virtconsole,chardev=c -chardev stdio,id=c", ConsoleKind.Virtio, true)]
     public void The_serial_port_goes_where_QEMU_would_show_it(string words, ConsoleKind kind, bool signals)
     {
