@@ -39,8 +39,8 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         using StopSignals? own = Signals is null && options.Nets.Count > 0 ? new StopSignals() : null;
         using VirtualMachine machine = VirtualMachine.Create(plan, milestones, Messages.Warning);
         plan.Dispose(); // the files are in guest memory now
-        if (machine.ConsolePlace is { } place)
-            Messages.Note($"the console is at {place}");
+        foreach ((string port, string place) in machine.ConsolePlaces)
+            Messages.Note($"{port} is at {place}");
         if (StartsPaused)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);

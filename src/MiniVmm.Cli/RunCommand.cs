@@ -79,6 +79,11 @@ internal sealed class RunCommand : DocumentedCommand
             + "server: others connect to the socket, and the guest waits for the first",
         DefaultValueFactory = _ => "stdio",
     };
+    private readonly Option<string?> _com2 = new("--com2")
+    {
+        HelpName = "pty|unix:PATH[,server][,wait=off]|tcp:[HOST]:PORT[,server][,wait=off]|none|FILE",
+        Description = "A second serial port, and where it goes",
+    };
     private readonly Option<string> _debugcon = new("--debugcon")
     {
         HelpName = "auto|stdio|stderr|none|FILE",
@@ -180,7 +185,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
+            _console, _com2, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -244,6 +249,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_memMerge, OptionName.MemMerge),
         (_pin, OptionName.Pin),
         (_console, OptionName.Console),
+        (_com2, OptionName.Com2),
         (_debugcon, OptionName.Debugcon),
         (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),

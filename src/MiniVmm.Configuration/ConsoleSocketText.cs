@@ -15,7 +15,7 @@ internal static class ConsoleSocketText
 
     /// <returns>Null for a text that is no socket.</returns>
     /// <exception cref="BadInputException">It is one, and something is wrong with it.</exception>
-    public static ConsoleSocket? TryParse(string text)
+    public static ConsoleSocket? TryParse(string text, OptionName option = OptionName.Console)
     {
         bool unix = text.StartsWith(Unix, StringComparison.Ordinal);
         if (!unix && !text.StartsWith(Tcp, StringComparison.Ordinal))
@@ -26,7 +26,7 @@ internal static class ConsoleSocketText
         {
             string[] halves = part.Split('=', 2);
             bool on = halves.Length == 1
-                || (SwitchText.TryParse(halves[1], out bool value) ? value : throw Bad(text, $"'{part}': {SwitchText.Problem}"));
+                || (SwitchText.TryParse(halves[1], out bool value) ? value : throw Bad(option, text, $"'{part}': {SwitchText.Problem}"));
             switch (halves[0])
             {
                 case "server":
@@ -41,19 +41,19 @@ internal static class ConsoleSocketText
                 case "nodelay":
                     break; // no byte waits for another here
                 default:
-                    throw Bad(text, $"unknown '{part}'; use {Shape}");
+                    throw Bad(option, text, $"unknown '{part}'; use {Shape}");
             }
         }
 
         string address = parts[0][(unix ? Unix : Tcp).Length..];
         if (unix)
-            return address.Length > 0 ? new(address, "", 0, server, waits) : throw Bad(text, $"no path; use {Shape}");
+            return address.Length > 0 ? new(address, "", 0, server, waits) : throw Bad(option, text, $"no path; use {Shape}");
         int colon = address.LastIndexOf(':');
         return colon >= 0 && ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
             && port > 0
             ? new(null, address[..colon].Trim('[', ']'), port, server, waits)
-            : throw Bad(text, $"no port from 1 to 65535; use {Shape}");
+            : throw Bad(option, text, $"no port from 1 to 65535; use {Shape}");
     }
 
-    private static BadInputException Bad(string text, string complaint) => new($"{OptionName.Console.With(text)}: {complaint}");
+    private static BadInputException Bad(OptionName option, string text, string complaint) => new($"{option.With(text)}: {complaint}");
 }

@@ -38,6 +38,7 @@ public static class OptionTexts
             OptionName.MemMerge => options with { Memory = options.Memory with { Merge = SwitchText.Parse(text, name) } },
             OptionName.Balloon => options with { Balloon = BalloonText.Parse(text) },
             OptionName.Console => ConsoleText.Console(options, text),
+            OptionName.Com2 => ConsoleText.Com2(options, text),
             OptionName.Debugcon => ConsoleText.DebugConsole(options, text),
             OptionName.Disk => options with { Disks = [.. options.Disks, DiskText.Parse(text)] },
             OptionName.Net when DeviceText.IsDevice(text) =>

@@ -20,6 +20,7 @@ public enum OptionName
     MemMerge,
     Balloon,
     Console,
+    Com2,
     Debugcon,
     Disk,
     Net,

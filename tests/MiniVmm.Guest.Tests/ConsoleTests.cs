@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace MiniVmm.Guest.Tests;
 
 /// <summary>The guest's serial port on a pipe, in a file, or nowhere.</summary>
@@ -26,6 +28,37 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
         string text = await File.ReadAllTextAsync(file);
         Assert.StartsWith("Hello from inside the virtual machine", text);
         Assert.EndsWith("hello: ok\n", text);
+    }
+
+    [Fact]
+    public async Task What_is_printed_on_COM2_is_in_its_file_and_only_there()
+    {
+        using TemporaryFolder folder = new();
+        string kernel = folder.Write("second.bin", FlatKernel.Printing("second\n", 0x2f8));
+        string file = folder["log"];
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--com2", file, kernel);
+
+        run.With(ExitStatus.FromDebugExit(0));
+        Assert.Equal(("", "second\n"), (run.Output, await File.ReadAllTextAsync(file)));
+    }
+
+    [Fact]
+    public async Task A_guest_waits_for_the_first_who_connects_and_is_read_to_its_end()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder["console"];
+        using MinivmmProcess process = MinivmmProcess.Start("run", "--console", $"unix:{path},server", Built.Guest("hello.elf"));
+        await process.Errors.WaitForAsync($"minivmm: COM1 is at unix:{path}\n");
+
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        using StreamReader text = new(new NetworkStream(socket));
+
+        Assert.EndsWith("hello: ok", (await text.ReadToEndAsync()).ReplaceLineEndings("\n").TrimEnd(), StringComparison.Ordinal);
+        MinivmmResult run = await process.EndAsync();
+        Assert.Equal("", run.With(ExitStatus.Success).Output);
+        Assert.False(File.Exists(path));
     }
 
     [Theory]

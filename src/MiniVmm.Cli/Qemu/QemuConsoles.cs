@@ -110,6 +110,8 @@ internal sealed class QemuConsoles
             ConsolePath = serial.Kind == Kind.File ? serial.Path : null,
             ConsoleKeepsSignals = (_virtio ?? serial).Kind == Kind.Stdio,
         };
+        if (_serial.Count > 1)
+            options = Second(options);
         if (serial.Kind == Kind.Socket)
             options = options.With(OptionName.Console, serial.Path!);
         if (_debug is not { } debug)
@@ -128,10 +130,23 @@ internal sealed class QemuConsoles
         };
     }
 
+    private MachineOptions Second(MachineOptions options)
+    {
+        if (_serial.Skip(2).Any(target => target.Kind is not (Kind.None or Kind.Null)))
+            throw new BadInputException("-serial: a third one; MiniVmm has two serial ports, COM1 and COM2");
+        return _serial[1].Kind switch
+        {
+            Kind.None => options,
+            Kind.Null => options.With(OptionName.Com2, "none"),
+            Kind.Pty => options.With(OptionName.Com2, "pty"),
+            Kind.Socket => options.With(OptionName.Com2, _serial[1].Path!),
+            Kind.File => options with { Com2 = new(ConsoleKind.File, _serial[1].Path) },
+            _ => throw new BadInputException("-serial: only the first one can have the terminal; use file:FILE, pty or a socket"),
+        };
+    }
+
     private Target Serial()
     {
-        if (_serial.Count > 1 && _serial.Skip(1).FirstOrDefault(target => target.Kind is not (Kind.None or Kind.Null)) is not null)
-            throw new BadInputException("-serial: a second one; MiniVmm has one serial port, COM1");
         if (_serial.Count > 0)
             return _serial[0];
         bool terminal = !_noDefaults && (_noGraphic || !_noDisplay);

@@ -33,7 +33,7 @@ internal static class QemuOptions
 
         // Consoles.
         new("nographic", "", Used, "the first serial port on the terminal, with the keys behind Ctrl-A"),
-        new("serial", "DEVICE", Used, "stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID; one port"),
+        new("serial", "DEVICE", Used, "stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID; two ports"),
         new("debugcon", "DEVICE", Used, "port 0xe9: stdio, file:FILE, null, none, chardev:ID"),
         new("chardev", "BACKEND,id=ID,...", Used, "stdio, file, pty, socket, null"),
         new("monitor", "DEVICE", Ignored, "use --name, here -name, and 'minivmm ctl'"),

@@ -16,7 +16,7 @@ internal static class QemuSpelling
             OptionName.Mem => "-m",
             OptionName.MemPath => "-mem-path",
             OptionName.MemPrealloc => "-mem-prealloc",
-            OptionName.Console => "-serial",
+            OptionName.Console or OptionName.Com2 => "-serial",
             OptionName.Debugcon => "-debugcon",
             OptionName.Disk => "-drive",
             OptionName.Net => "-netdev",

@@ -81,6 +81,9 @@ public sealed record DeviceSetup
     /// <summary>Takes what the guest prints on its serial port.</summary>
     public required IConsoleSink Console { get; init; }
 
+    /// <summary>Takes what it prints on its second serial port.</summary>
+    public IConsoleSink SecondConsole { get; init; } = NoConsole.Instance;
+
     /// <summary>Takes what it prints on its debug console.</summary>
     public required IConsoleSink DebugConsole { get; init; }
 
@@ -94,6 +97,15 @@ public sealed record DeviceSetup
         public bool IsPresent(int index) => true;
 
         public void TakeOut(int index)
+        {
+        }
+    }
+
+    private sealed class NoConsole : IConsoleSink
+    {
+        public static readonly NoConsole Instance = new();
+
+        public void Write(byte value)
         {
         }
     }

@@ -39,6 +39,10 @@ public static class IoPorts
     public const ushort Serial = 0x3f8;
     public const byte SerialIrq = 4;
 
+    /// <summary>First port of the second one, COM2.</summary>
+    public const ushort Serial2 = 0x2f8;
+    public const byte Serial2Irq = 3;
+
     /// <summary>
     /// ACPI fixed hardware: PM1a event block at +0, PM1a control at +4, PM timer at +8. The base, and S5 as
     /// sleep type 0, are those of QEMU's machines, so that the `outw 0x2000, 0x604` of many test kernels works.

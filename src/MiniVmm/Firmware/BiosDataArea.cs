@@ -29,22 +29,25 @@ internal static class BiosDataArea
 
     private const ushort MathCoprocessor = 1 << 1;
     private const ushort Colour80x25 = 2 << 4;
-    private const ushort OneSerialPort = 1 << 9;
+    private const ushort SerialPort = 1 << 9; // their number is there
 
     private const byte ColourText80x25 = 3;
     private const ushort UnderlineCursor = 0x0607; // scan lines 6 and 7
 
     /// <summary>
-    /// The BIOS data area: COM1, 80×25 colour text with the cursor at the top left, no disks, no other ports.
+    /// The BIOS data area: COM1, perhaps COM2, 80×25 colour text with the cursor at the top left, no disks, no other ports.
     /// </summary>
     /// <param name="memory">For the size of base memory.</param>
-    public static LoadSegment Build(GuestMemoryMap memory)
+    /// <param name="hasCom2">Whether there is a second serial port.</param>
+    public static LoadSegment Build(GuestMemoryMap memory, bool hasCom2 = false)
     {
         ArgumentNullException.ThrowIfNull(memory);
         byte[] data = new byte[Size];
         Put(Com1, IoPorts.Serial);
         Put(EbdaSegment, (ushort)(MemoryLayout.Ebda >> 4));
-        Put(Equipment, MathCoprocessor | Colour80x25 | OneSerialPort);
+        if (hasCom2)
+            Put(Com1 + 2, IoPorts.Serial2);
+        Put(Equipment, (ushort)(MathCoprocessor | Colour80x25 | (SerialPort * (hasCom2 ? 2 : 1))));
         Put(BaseMemoryKiB, (ushort)(memory.BaseMemoryEnd / MemoryLayout.KiB));
         data[VideoMode] = ColourText80x25;
         Put(Columns, 80);

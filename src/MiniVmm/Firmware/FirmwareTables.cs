@@ -30,6 +30,9 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
     private static readonly GuestRange Ebda =
         new(MemoryLayout.Ebda, MemoryLayout.LegacyHoleStart - MemoryLayout.Ebda);
 
+    /// <summary>Whether there is a second serial port.</summary>
+    public bool HasCom2 { get; init; }
+
     /// <summary>Places everything; of the MP table only its room, since its text depends on the host's CPUID.</summary>
     /// <exception cref="BadInputException">More processors than ACPI names, or a kernel that leaves no room.</exception>
     internal FirmwarePlaces Place(LoadPlan plan)
@@ -38,7 +41,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
         FirmwarePlaces places = new(PlaceAcpi(plan), PlaceMpTable(plan));
         PlaceVectors(plan);
         // Last: it has the size of base memory, of which the tables may have taken some.
-        plan.AddWhereFree(BiosDataArea.Build(plan.Memory));
+        plan.AddWhereFree(BiosDataArea.Build(plan.Memory, HasCom2));
         return places;
     }
 

@@ -6,6 +6,7 @@ namespace MiniVmm.Machine;
 internal sealed class DeviceSet : IDisposable
 {
     private readonly List<IBusDevice> _devices = [];
+    private readonly List<DeviceWindow> _windows = []; // of each
 
     /// <summary>Makes the devices of a machine.</summary>
     /// <param name="core">Where registers and interrupts go.</param>
@@ -39,6 +40,7 @@ internal sealed class DeviceSet : IDisposable
 
                 IBusDevice device = description.Create(setup);
                 _devices.Add(device);
+                _windows.Add(description.Window);
                 (description.Window.IsPort ? ports : memory).Add(
                     device, description.Name, description.Window.Start, description.Window.Length);
             }
@@ -56,6 +58,14 @@ internal sealed class DeviceSet : IDisposable
     /// <summary>The machine's device of a kind, or null.</summary>
     public T? Find<T>()
         where T : class, IBusDevice => _devices.Find(device => device is T) as T;
+
+    /// <summary>The machine's device of a kind whose ports begin there, or null.</summary>
+    public T? At<T>(ushort port)
+        where T : class, IBusDevice
+    {
+        int index = _windows.FindIndex(window => window.IsPort && window.Start == port);
+        return index >= 0 ? _devices[index] as T : null;
+    }
 
     public void Dispose()
     {

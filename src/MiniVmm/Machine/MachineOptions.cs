@@ -53,6 +53,9 @@ public sealed record MachineOptions
     /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
     public ConsoleSocket? ConsoleSocket { get; init; }
 
+    /// <summary>Where a second serial port, COM2, goes; null for a machine without one.</summary>
+    public SerialTarget? Com2 { get; init; }
+
     /// <summary>Where the text of port 0xe9 goes.</summary>
     public DebugConsoleKind DebugConsole { get; init; }
 
@@ -67,6 +70,10 @@ public sealed record MachineOptions
 
     internal ConsoleOptions Consoles =>
         new(Console, ConsolePath, DebugConsole, DebugConsolePath) { KeepsSignals = ConsoleKeepsSignals, Socket = ConsoleSocket };
+
+    internal ConsoleOptions? SecondConsole => Com2 is not { } com2
+        ? null
+        : new(com2.Kind, com2.Path, DebugConsoleKind.None, null) { Socket = com2.Socket, Option = OptionName.Com2 };
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }

@@ -118,7 +118,7 @@ public sealed partial class MachinePlan : IDisposable
                     Modules = Read(options.Modules, OptionName.Module, files),
                     CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
                     Memory = memory,
-                    Firmware = new(cpus, aml, pciRoot),
+                    Firmware = new(cpus, aml, pciRoot) { HasCom2 = options.Com2 is not null },
                     Framebuffer = new FramebufferOffer(),
                     Decompression = options.Decompression,
                 });

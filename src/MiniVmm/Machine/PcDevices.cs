@@ -47,6 +47,15 @@ internal static class PcPlatform
         Acpi = new("COM1", "PNP0501", 1),
     };
 
+    public static DeviceDescription SecondSerial { get; } = new(
+        "serial port COM2",
+        DeviceWindow.Ports(IoPorts.Serial2, Serial16550.Length),
+        setup => new Serial16550(setup.SecondConsole, setup.Edge))
+    {
+        Interrupt = IoPorts.Serial2Irq,
+        Acpi = new("COM2", "PNP0501", 2),
+    };
+
     /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
     public static DeviceDescription Clock { get; } = new(
         "real-time clock", DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length), setup => new Rtc(setup.Map, setup.Clock))
@@ -99,6 +108,8 @@ internal static class PcPlatform
         List<DeviceDescription> devices = [PowerManagement];
         if (chosen.HasFlag(PcDevices.Serial))
             devices.Add(Serial);
+        if (options.Com2 is not null)
+            devices.Add(SecondSerial);
         if (chosen.HasFlag(PcDevices.Clock))
             devices.Add(Clock);
         if (chosen.HasFlag(PcDevices.DebugConsole))

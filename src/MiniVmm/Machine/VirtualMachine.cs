@@ -35,6 +35,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly bool _hasFirmware;
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
+    private readonly HostConsole? _console2;
     private readonly AcpiPm? _acpi;
     private readonly VideoMemory? _video;
     private readonly GuestScreen _screen;
@@ -94,6 +95,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
             _screenshotAtEnd = options.ScreenshotAtEnd is { } file ? _core.Own(ScreenshotFile.Create(file)) : null;
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
+            if (options.SecondConsole is { } second)
+                _console2 = _core.Own(new HostConsole(second, _core.Lifecycle));
             PciHost pci = new(_core, plan.PciRoot);
             DeviceSetup surroundings = new()
             {
@@ -107,8 +110,10 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 Processors = _core.Vcpus,
                 Line = gsi => _core.ConnectLevel(gsi),
             };
+            if (_console2 is not null)
+                surroundings = surroundings with { SecondConsole = _console2.Sink };
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
-            _serial = _pcDevices.Find<Serial16550>();
+            _serial = _pcDevices.At<Serial16550>(IoPorts.Serial);
             _acpi = _pcDevices.Find<AcpiPm>();
             _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), _video?.Framebuffer);
             ConnectKeyboard(options);
@@ -307,10 +312,13 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// Where a console of <see cref="ConsoleKind.Pty"/> or <see cref="ConsoleKind.Socket"/> can be reached by somebody who is
-    /// still to come; else null.
+    /// Where its serial ports can be reached by somebody who is still to come: those of <see cref="ConsoleKind.Pty"/> and
+    /// <see cref="ConsoleKind.Socket"/>.
     /// </summary>
-    public string? ConsolePlace => _console.Place;
+    public IEnumerable<(string Port, string Place)> ConsolePlaces =>
+        from port in (IEnumerable<(string Name, HostConsole? Console)>)[("COM1", _console), ("COM2", _console2)]
+        where port.Console?.Place is not null
+        select (port.Name, port.Console!.Place!);
 
     /// <summary>Starts the vCPUs' threads, once; they get ready while the caller does, and wait.</summary>
     /// <exception cref="HostLimitException">The host has no thread left.</exception>
@@ -340,7 +348,10 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _console.AttachInput(_serial);
         }
 
+        if (_console2 is not null && _pcDevices.At<Serial16550>(IoPorts.Serial2) is { } com2)
+            _console2.AttachInput(com2);
         _console.WaitForPeer();
+        _console2?.WaitForPeer();
         _milestones.Reach("vCPU threads ready");
         lock (_pausing)
         {
@@ -363,8 +374,10 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _isLive = false;
         _control?.Dispose(); // nobody asks for figures of devices that are going
         _console.DetachInput(); // of keys that a device would get
+        _console2?.DetachInput();
         _devices?.Dispose(); // which may still have something to print
         _console.Dispose();
+        _console2?.Dispose();
         _screenshotAtEnd?.Write(_screen.Capture());
 
         long[] first = [.. Vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
@@ -447,6 +460,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         // Not there where the host could not even make a VM.
         _core?.End();
         _console?.DetachInput(); // it raises interrupts
+        _console2?.DetachInput();
         _core?.Dispose();
         _kvm.Dispose();
     }

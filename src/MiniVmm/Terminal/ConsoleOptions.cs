@@ -46,6 +46,12 @@ public enum DebugConsoleKind
     File,
 }
 
+/// <summary>Where a serial port besides the console goes.</summary>
+/// <param name="Kind">Not <see cref="ConsoleKind.Stdio"/> or <see cref="ConsoleKind.Virtio"/>, which the console may have.</param>
+/// <param name="Path">The file of <see cref="ConsoleKind.File"/>.</param>
+/// <param name="Socket">The socket of <see cref="ConsoleKind.Socket"/>.</param>
+public sealed record SerialTarget(ConsoleKind Kind, string? Path = null, ConsoleSocket? Socket = null);
+
 /// <summary>Where the guest's texts go.</summary>
 /// <param name="Console">Where the console's goes, and where its keys come from.</param>
 /// <param name="ConsolePath">The file of <see cref="ConsoleKind.File"/>.</param>
@@ -54,6 +60,9 @@ public enum DebugConsoleKind
 internal sealed record ConsoleOptions(
     ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath)
 {
+    /// <summary>The option that names it.</summary>
+    public OptionName Option { get; init; } = OptionName.Console;
+
     /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
     public ConsoleSocket? Socket { get; init; }
 

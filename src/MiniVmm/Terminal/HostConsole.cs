@@ -44,10 +44,10 @@ internal sealed unsafe class HostConsole : IDisposable
             _output = options.Console switch
             {
                 ConsoleKind.None => null,
-                ConsoleKind.File => Open(options.ConsolePath!, OptionName.Console),
+                ConsoleKind.File => Open(options.ConsolePath!, options.Option),
                 ConsoleKind.Stream => new ConsoleOutput((_pair = new StreamPair()).Fd, ownsFd: false, lifecycle),
-                ConsoleKind.Pty => Join(new PtyPeer(), out _pair, out _relay),
-                ConsoleKind.Socket => Join(new SocketPeer(options.Socket!), out _pair, out _relay),
+                ConsoleKind.Pty => Join(new PtyPeer(options.Option), out _pair, out _relay),
+                ConsoleKind.Socket => Join(new SocketPeer(options.Socket!, options.Option), out _pair, out _relay),
                 _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
             };
             _debugOutput = options.DebugConsole switch
@@ -96,7 +96,7 @@ internal sealed unsafe class HostConsole : IDisposable
     /// </summary>
     public NamedOption ClosedOption => _debugOutput?.IsClosed == true
         ? new(OptionName.Debugcon, _options.DebugConsolePath ?? Word(_options.DebugConsole))
-        : new(OptionName.Console, _options.ConsolePath ?? Word(_options.Console));
+        : new(_options.Option, _options.ConsolePath ?? Word(_options.Console));
 
     /// <summary>The other end of <see cref="ConsoleKind.Stream"/>, once.</summary>
     /// <exception cref="InvalidOperationException">The console is no stream, or it was taken.</exception>

@@ -15,7 +15,7 @@ internal sealed unsafe class PtyPeer : IConsolePeer
     private bool _connected;
 
     /// <exception cref="HostLimitException">The host has no pseudoterminal left.</exception>
-    public PtyPeer()
+    public PtyPeer(OptionName option)
     {
         fixed (byte* multiplexer = "/dev/ptmx\0"u8)
             _master = open(multiplexer, O_RDWR | O_NOCTTY | O_CLOEXEC | FileCalls.O_NONBLOCK);
@@ -27,7 +27,7 @@ internal sealed unsafe class PtyPeer : IConsolePeer
         {
             string why = Errno.Explain(errno);
             Dispose();
-            throw new HostLimitException($"{OptionName.Console.With("pty")}: no pseudoterminal: {why}");
+            throw new HostLimitException($"{option.With("pty")}: no pseudoterminal: {why}");
         }
 
         Name = $"/dev/pts/{number}";

@@ -11,7 +11,7 @@ internal sealed class SocketPeer : IConsolePeer
     private Socket? _socket;
 
     /// <exception cref="BadInputException">The address is none, is in use, or nobody is there.</exception>
-    public SocketPeer(ConsoleSocket options)
+    public SocketPeer(ConsoleSocket options, OptionName option)
     {
         _options = options;
         Socket? socket = null;
@@ -36,7 +36,7 @@ internal sealed class SocketPeer : IConsolePeer
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             socket?.Dispose();
-            throw new BadInputException($"{OptionName.Console.With(options.ToString())}: {e.Message}", e);
+            throw new BadInputException($"{option.With(options.ToString())}: {e.Message}", e);
         }
     }
 

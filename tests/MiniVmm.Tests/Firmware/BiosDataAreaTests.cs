@@ -28,6 +28,15 @@ public sealed class BiosDataAreaTests
     }
 
     [Fact]
+    public void A_second_serial_port_is_listed_and_counted()
+    {
+        GuestView guest = new(BiosDataArea.Build(Memory, hasCom2: true));
+
+        Assert.Equal((0x3f8, 0x2f8), (guest.U16(0x400), guest.U16(0x402)));
+        Assert.Equal(2, guest.U16(0x410) >> 9 & 7);
+    }
+
+    [Fact]
     public void Base_memory_ends_where_the_firmware_map_has_it_end() =>
         Assert.Equal(
             638, new GuestView(BiosDataArea.Build(Memory.WithReserved(new(0x9f800, 0x400)))).U16(0x413));

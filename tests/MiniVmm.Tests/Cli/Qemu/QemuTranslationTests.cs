@@ -69,7 +69,8 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -M virt", "-M virt: there is no machine virt; MiniVmm is a pc, q35 or microvm")]
     [InlineData("-kernel k -serial telnet:x", "-serial telnet:x: use stdio, mon:stdio, file:FILE, pty, unix:PATH")]
     [InlineData("-kernel k -serial tcp:x", "Console tcp:x: no port from 1 to 65535")]
-    [InlineData("-kernel k -serial stdio -serial file:x", "-serial: a second one; MiniVmm has one serial port, COM1")]
+    [InlineData("-kernel k -serial file:x -serial stdio", "-serial: only the first one can have the terminal")]
+    [InlineData("-kernel k -serial stdio -serial null -serial file:x", "-serial: a third one; MiniVmm has two serial ports")]
     [InlineData("-kernel k -serial chardev:c", "-serial chardev:c: no -chardev is called c")]
     [InlineData("-kernel k -smp 3,cores=2", "Smp 3,cores=2: ")]
     [InlineData("-kernel k -m lots", "Mem lots: ")]
@@ -147,6 +148,15 @@ public sealed class QemuTranslationTests
     [Fact]
     public void Without_a_serial_port_there_is_none() =>
         Assert.False(Translate("-kernel k -serial none").Options.PcDevices.HasFlag(PcDevices.Serial));
+
+    [Fact]
+    public void The_second_serial_port_is_COM2()
+    {
+        Assert.Equal(new SerialTarget(ConsoleKind.File, "a,b"), Translate("-kernel k -serial stdio -chardev file,id=f,path=a,,b -serial chardev:f").Options.Com2);
+        Assert.Equal(new SerialTarget(ConsoleKind.Pty), Translate("-kernel k -serial stdio -serial pty").Options.Com2);
+        Assert.Equal(new SerialTarget(ConsoleKind.None), Translate("-kernel k -serial stdio -serial null").Options.Com2);
+        Assert.Null(Translate("-kernel k -serial stdio -serial none").Options.Com2);
+    }
 
     [Fact]
     public void The_ports_of_tests_are_there_when_asked_for()
