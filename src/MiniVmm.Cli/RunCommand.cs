@@ -148,6 +148,22 @@ internal sealed class RunCommand : DocumentedCommand
         Description = "Who unpacks a bzImage: MiniVmm where it can, or the kernel's own stub",
         DefaultValueFactory = _ => "auto",
     };
+    private readonly Option<string> _format = new("--format")
+    {
+        HelpName = "auto|flat16|flat32|flat64",
+        Description = "What the kernel is; flat: bytes without a header, entered in real, protected or long mode",
+        DefaultValueFactory = _ => "auto",
+    };
+    private readonly Option<string?> _loadAddr = new("--load-addr")
+    {
+        HelpName = "ADDRESS",
+        Description = "Where a flat kernel goes; 0x7c00 for flat16, else 0x100000",
+    };
+    private readonly Option<string?> _entry = new("--entry")
+    {
+        HelpName = "ADDRESS",
+        Description = "Where a flat kernel is entered; its first byte",
+    };
     private readonly Option<string?> _timeout = new("--timeout")
     {
         HelpName = "SECONDS",
@@ -173,7 +189,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Boot",
             "minivmm run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 root=/dev/vda\"",
-            _kernel, _initrd, _module, _append, _decompress, _firmware);
+            _kernel, _initrd, _module, _append, _decompress, _format, _loadAddr, _entry, _firmware);
         Group(
             "Processors",
             "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
@@ -242,6 +258,9 @@ internal sealed class RunCommand : DocumentedCommand
         (_module, OptionName.Module),
         (_append, OptionName.Append),
         (_decompress, OptionName.Decompress),
+        (_format, OptionName.Format),
+        (_loadAddr, OptionName.LoadAddr),
+        (_entry, OptionName.Entry),
         (_cpu, OptionName.Cpu),
         (_mem, OptionName.Mem),
         (_memPath, OptionName.MemPath),

@@ -64,6 +64,22 @@ public sealed class BootTests : IClassFixture<UsableKvm>
     }
 
     [Theory]
+    [InlineData("bare32.elf", 32)]
+    [InlineData("bare64.elf", 64)]
+    [InlineData("flat16.bin", 16, "--format", "flat16")]
+    [InlineData("flat16.bin", 16, "--format", "flat16", "--load-addr", "0x20000")]
+    [InlineData("flat32.bin", 32, "--format", "flat32")]
+    [InlineData("flat64.bin", 64, "--format", "flat64", "--load-addr", "0x400000")]
+    public async Task A_kernel_without_a_protocol_is_entered_in_the_mode_of_its_class_or_as_told(
+        string kernel, int bits, params string[] options)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(["run", .. options, Built.Guest(kernel)]);
+
+        run.With(ExitStatus.Success);
+        Assert.Equal($"bare: entered in {bits}-bit mode\nbare: ok\n", run.Output);
+    }
+
+    [Theory]
     [InlineData("hello.elf")]
     [InlineData("hello-mb2.elf")]
     [InlineData("hello-pvh.elf")]

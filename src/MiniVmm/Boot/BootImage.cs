@@ -6,6 +6,9 @@ namespace MiniVmm.Boot;
 /// <summary>The processor mode that a boot protocol enters its kernel in.</summary>
 internal enum EntryMode
 {
+    /// <summary>Real mode; data segments are the code segment.</summary>
+    Real16,
+
     /// <summary>32-bit protected mode, flat segments, paging off.</summary>
     Protected32,
 
@@ -23,13 +26,14 @@ internal sealed record EntryState(EntryMode Mode, ulong Rip)
 {
     public ulong Rax { get; init; }
     public ulong Rbx { get; init; }
+    public ulong Rdx { get; init; }
     public ulong Rsi { get; init; }
     public ulong Rsp { get; init; } = MemoryLayout.BootStackTop;
 
-    /// <summary>Where the GDT lies, all of it.</summary>
+    /// <summary>Where the GDT lies, all of it; real mode has none.</summary>
     public GuestRange Gdt { get; init; } = new(MemoryLayout.BootGdt, FlatGdt.Size);
 
-    /// <summary>Guest-physical address of the PML4; 0 in <see cref="EntryMode.Protected32"/>.</summary>
+    /// <summary>Guest-physical address of the PML4; 0 without paging.</summary>
     public ulong PageTable { get; init; }
 
     /// <summary>Selector of the flat code segment in the GDT.</summary>

@@ -7,8 +7,8 @@ internal static class BootLoader
 {
     /// <summary>
     /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order
-    /// is QEMU's, which knows no multiboot 2: Linux bzImage, multiboot 1, multiboot 2, PVH, uncompressed Linux kernel. A file
-    /// that one protocol cannot use is left to the next.
+    /// is QEMU's, which knows no multiboot 2: Linux bzImage, multiboot 1, multiboot 2, PVH, uncompressed Linux kernel, and last
+    /// an ELF file that needs no protocol. A file that one protocol cannot use is left to the next.
     /// </summary>
     /// <exception cref="BadInputException">
     /// Not a kernel that MiniVmm knows, a broken one, or one that does not fit.
@@ -16,6 +16,20 @@ internal static class BootLoader
     public static BootImage Load(BootRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if (request.Format != BinaryFormat.Auto)
+            return FlatBinaryLoader.Load(request);
+        if (request.LoadAddress is { } address)
+        {
+            throw new BadInputException($"{OptionName.LoadAddr.With($"0x{address:x}")}: {request.KernelName} says itself where it " +
+                $"goes; an address is for {OptionName.Format.With("flat16|flat32|flat64")}");
+        }
+
+        if (request.Entry is { } entry)
+        {
+            throw new BadInputException($"{OptionName.Entry.With(entry.Text)}: {request.KernelName} says itself where it is " +
+                $"entered; an address is for {OptionName.Format.With("flat16|flat32|flat64")}");
+        }
+
         // First of all: some codecs leave parts of a file unchanged, such as a multiboot header.
         PayloadCodec codec = PayloadCodecs.Recognise(request.Kernel.Span);
         return codec == PayloadCodec.Unknown ? LoadUnpacked(request, codec: null) : PackedKernel.Load(request, codec);
@@ -48,9 +62,15 @@ internal static class BootLoader
             return PvhLoader.Load(request, elf, entry);
         if (LinuxVmlinuxLoader.Recognises(elf, out string linuxRefusal))
             return LinuxVmlinuxLoader.Load(request, elf);
+        // A kernel that asks for a protocol is not entered without one, which would crash where it looks for what it gets.
+        bool isMarked = (multibootRefusal, multiboot2Refusal, pvhRefusal)
+            is not (MultibootHeader.NoHeader, Multiboot2Header.NoHeader, ElfNotes.NoNote);
+        string bareRefusal = "it asks for one";
+        if (!isMarked && BareElfLoader.Recognises(elf, out bareRefusal))
+            return BareElfLoader.Load(request, elf);
         throw new BadInputException($"{name}: an ELF file that MiniVmm cannot enter (multiboot 1: {multibootRefusal}; " +
-            $"multiboot 2: {multiboot2Refusal}; PVH: {pvhRefusal}; Linux: {linuxRefusal}); a kernel needs a multiboot " +
-            "header or a PVH note");
+            $"multiboot 2: {multiboot2Refusal}; PVH: {pvhRefusal}; Linux: {linuxRefusal}; without a protocol: " +
+            $"{bareRefusal}); a kernel needs a multiboot header or a PVH note, or is linked to where it is loaded");
     }
 
     private static BootImage LoadFlat(BootRequest request, string? codec)

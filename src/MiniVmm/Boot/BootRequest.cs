@@ -39,4 +39,24 @@ internal sealed record BootRequest
 
     /// <summary>The framebuffer that the machine can have; null for none.</summary>
     public FramebufferOffer? Framebuffer { get; init; }
+
+    /// <summary>What the kernel file is.</summary>
+    public BinaryFormat Format { get; init; }
+
+    /// <summary>Guest-physical address of a flat binary; null for the usual one.</summary>
+    public ulong? LoadAddress { get; init; }
+
+    /// <summary>Where a flat binary is entered; null for its first byte.</summary>
+    public EntryChoice? Entry { get; init; }
+
+    /// <summary>Refuses files and words for a kernel that is entered by no protocol, and so never learns of them.</summary>
+    /// <param name="kernel">What the message begins with.</param>
+    /// <exception cref="BadInputException">There are some.</exception>
+    public void RefuseWhatNoProtocolCarries(OptionMessage kernel)
+    {
+        if (Initrds.Concat(Modules).FirstOrDefault() is { } file)
+            throw new BadInputException($"{kernel} cannot be told of {file.File.Path}: leave out {OptionName.Initrd} and {OptionName.Module}");
+        if (CommandLine.Length > 0)
+            throw new BadInputException($"{kernel} cannot be told \"{CommandLine}\": leave out {OptionName.Append}");
+    }
 }

@@ -6,6 +6,7 @@ namespace MiniVmm.Boot;
 internal enum ElfSegmentType : uint
 {
     Load = 1,
+    Interpreter = 3,
     Note = 4,
 }
 
@@ -67,6 +68,9 @@ internal sealed class ElfFile
 
     /// <summary>Linked for no address in particular (ET_DYN).</summary>
     public bool IsPositionIndependent { get; }
+
+    /// <summary>Marked as a program for GNU/Linux (EI_OSABI), which the C library's static programs are.</summary>
+    public bool IsForLinux => File.Span[7] == 3;
 
     /// <summary>e_entry as in the file: virtual or physical, depending on the linker script.</summary>
     public ulong Entry { get; }
@@ -131,7 +135,7 @@ internal sealed class ElfFile
         {
             ReadOnlySpan<byte> raw = bytes.Slice((int)tableOffset + i * wantedSize, wantedSize);
             ElfProgramHeader header = is64 ? Read64(i, raw) : Read32(i, raw);
-            if (header.Type is not (ElfSegmentType.Load or ElfSegmentType.Note))
+            if (header.Type is not (ElfSegmentType.Load or ElfSegmentType.Interpreter or ElfSegmentType.Note))
                 continue;
             if (!InFile(bytes, header.Offset, header.FileSize))
             {

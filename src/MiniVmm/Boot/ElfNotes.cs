@@ -7,6 +7,9 @@ namespace MiniVmm.Boot;
 /// </summary>
 internal static class ElfNotes
 {
+    /// <summary>The refusal of a file without such a note.</summary>
+    public const string NoNote = "no PHYS32_ENTRY note";
+
     private const uint Phys32Entry = 18;
     private const int HeaderSize = 12;
     private const ulong Packed = 4;
@@ -36,7 +39,7 @@ internal static class ElfNotes
             unreadable ??= fault;
         }
 
-        refusal = unreadable ?? "no PHYS32_ENTRY note";
+        refusal = unreadable ?? NoNote;
         return null;
     }
 

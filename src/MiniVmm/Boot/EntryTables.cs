@@ -23,6 +23,14 @@ internal sealed record EntryTables(EntryState Entry, FirmwarePlaces Firmware)
         return new(entry, firmware);
     }
 
+    /// <summary>Places a stack alone for a program in real mode, which brings its own GDT.</summary>
+    /// <inheritdoc cref="Place" path="/exception"/>
+    public static EntryTables PlaceForRealMode(LoadPlan plan, BootRequest request, ulong rip, ulong rdx)
+    {
+        FirmwarePlaces firmware = request.Firmware.Place(plan);
+        return new(new(EntryMode.Real16, rip) { Gdt = default, Rsp = PlaceStack(plan), Rdx = rdx }, firmware);
+    }
+
     /// <summary>Places them for a multiboot kernel, which has QEMU's selectors.</summary>
     /// <inheritdoc cref="Place" path="/exception"/>
     public static EntryTables PlaceForMultiboot(LoadPlan plan, BootRequest request, ulong rip)

@@ -26,6 +26,9 @@ internal sealed record Multiboot2Header
 {
     public const uint Magic = 0xe852_50d6;
 
+    /// <summary>The refusal of a file without a header.</summary>
+    public const string NoHeader = "no header in the first 32 KiB";
+
     private const uint ArchitectureI386 = 0;
     private const int SearchLimit = 32768;
     private const int FixedSize = 16;
@@ -57,7 +60,7 @@ internal sealed record Multiboot2Header
     /// <param name="refusal">Why none was found.</param>
     public static Multiboot2Header? Find(ReadOnlySpan<byte> file, out string refusal)
     {
-        refusal = "no header in the first 32 KiB";
+        refusal = NoHeader;
         ReadOnlySpan<byte> head = file[..Math.Min(file.Length, SearchLimit)];
         for (int offset = 0; offset <= head.Length - FixedSize; offset += 8)
         {

@@ -38,6 +38,9 @@ internal readonly record struct MultibootHeader(
 
     public const uint HasAddresses = 1 << 16;
 
+    /// <summary>The refusal of a file without a header.</summary>
+    public const string NoHeader = "no header in the first 8 KiB";
+
     private const int SearchLimit = 8192;
     private const int MinimumSize = 12;
     private const int AddressesEnd = 32;
@@ -64,7 +67,7 @@ internal readonly record struct MultibootHeader(
     /// <param name="refusal">Why none was found.</param>
     public static MultibootHeader? Find(ReadOnlySpan<byte> file, out string refusal)
     {
-        refusal = "no header in the first 8 KiB";
+        refusal = NoHeader;
         int end = Math.Min(file.Length, SearchLimit);
         for (int offset = 0; offset <= end - MinimumSize; offset += 4)
         {

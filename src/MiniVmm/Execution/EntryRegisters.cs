@@ -16,16 +16,20 @@ public static class EntryRegisters
     /// <summary>Bit 1 of RFLAGS is always set; interrupts are off, as every boot protocol here wants.</summary>
     private const ulong Rflags = 1 << 1;
 
-    /// <summary>General registers at entry.</summary>
+    /// <summary>General registers at entry; those of real mode count from their segments.</summary>
     internal static kvm_regs General(EntryState entry) => new()
     {
         rax = entry.Rax,
         rbx = entry.Rbx,
+        rdx = entry.Rdx,
         rsi = entry.Rsi,
-        rsp = entry.Rsp,
-        rip = entry.Rip,
+        rsp = entry.Mode == EntryMode.Real16 ? entry.Rsp - RealBase(entry.Rsp) : entry.Rsp,
+        rip = entry.Mode == EntryMode.Real16 ? entry.Rip - RealBase(entry.Rip) : entry.Rip,
         rflags = Rflags,
     };
+
+    /// <summary>Base of the real-mode segment for an address: the 64 KiB that it is in.</summary>
+    private static ulong RealBase(ulong address) => address & ~0xfffful;
 
     /// <summary>
     /// Real mode with all segments at 0, so that RIP is the address of the first instruction, below 64 KiB. A processor
@@ -43,8 +47,17 @@ public static class EntryRegisters
     /// <summary>Segment and control registers at entry; what the mode does not say keeps its reset value.</summary>
     internal static kvm_sregs Special(EntryState entry, kvm_sregs reset)
     {
-        bool longMode = entry.Mode == EntryMode.Long64;
         kvm_sregs sregs = reset;
+        if (entry.Mode == EntryMode.Real16)
+        {
+            SetRealBase(ref sregs.cs, entry.Rip);
+            SetRealBase(ref sregs.ds, entry.Rip);
+            SetRealBase(ref sregs.es, entry.Rip);
+            SetRealBase(ref sregs.ss, entry.Rsp);
+            return sregs;
+        }
+
+        bool longMode = entry.Mode == EntryMode.Long64;
         sregs.cs = Flat(entry.CodeSelector, type: 0xb);
         sregs.cs.l = longMode ? (byte)1 : (byte)0;
         sregs.cs.db = longMode ? (byte)0 : (byte)1;
@@ -68,6 +81,12 @@ public static class EntryRegisters
         }
 
         return sregs;
+    }
+
+    private static void SetRealBase(ref kvm_segment segment, ulong address)
+    {
+        segment.@base = RealBase(address);
+        segment.selector = (ushort)(RealBase(address) >> 4);
     }
 
     private static kvm_segment Flat(ushort selector, byte type) => new()

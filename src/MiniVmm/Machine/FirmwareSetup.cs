@@ -1,3 +1,4 @@
+using MiniVmm.Boot;
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
 using MiniVmm.Terminal;
@@ -22,11 +23,15 @@ internal static class FirmwareSetup
                 $"{OptionName.Firmware.With(options.Firmware)}: boots from a disk, and not the kernel {options.Kernel}; leave out one");
         }
 
-        if (options.Initrds.Count > 0 || options.Modules.Count > 0 || options.CommandLine.Length > 0)
+        OptionName? ofKernel = options.Initrds.Count > 0 ? OptionName.Initrd
+            : options.Modules.Count > 0 ? OptionName.Module
+            : options.CommandLine.Length > 0 ? OptionName.Append
+            : options.Format != BinaryFormat.Auto ? OptionName.Format
+            : options.LoadAddress is not null ? OptionName.LoadAddr
+            : options.Entry is not null ? OptionName.Entry
+            : null;
+        if (ofKernel is { } option)
         {
-            OptionName option = options.Initrds.Count > 0 ? OptionName.Initrd
-                : options.Modules.Count > 0 ? OptionName.Module
-                : OptionName.Append;
             throw new BadInputException($"{option}: is for a kernel, and {OptionName.Firmware.With(options.Firmware)} boots none");
         }
     }

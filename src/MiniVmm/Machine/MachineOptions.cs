@@ -35,6 +35,15 @@ public sealed record MachineOptions
 
     public Decompression Decompression { get; init; }
 
+    /// <summary>What the kernel file is, where it does not say so itself.</summary>
+    public BinaryFormat Format { get; init; }
+
+    /// <summary>Guest-physical address of a flat binary; null for 0x7c00 in real mode, 1 MiB in others.</summary>
+    public ulong? LoadAddress { get; init; }
+
+    /// <summary>Where a flat binary is entered; null for its first byte.</summary>
+    public EntryChoice? Entry { get; init; }
+
     public CpuTopology Topology { get; init; } = CpuTopology.Single;
 
     /// <summary>The CPU model and its changes.</summary>

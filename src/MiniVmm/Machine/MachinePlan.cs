@@ -121,6 +121,9 @@ public sealed partial class MachinePlan : IDisposable
                     Firmware = new(cpus, aml, pciRoot) { HasCom2 = options.Com2 is not null },
                     Framebuffer = new FramebufferOffer(),
                     Decompression = options.Decompression,
+                    Format = options.Format,
+                    LoadAddress = options.LoadAddress,
+                    Entry = options.Entry,
                 });
             }
 

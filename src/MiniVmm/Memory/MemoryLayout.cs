@@ -31,6 +31,9 @@ public static class MemoryLayout
     /// <summary>Linux boot_params, the "zero page" (4 KiB).</summary>
     public const ulong ZeroPage = 0x7000;
 
+    /// <summary>Where a BIOS loads a boot sector.</summary>
+    public const ulong BootSector = 0x7c00;
+
     /// <summary>A small stack below the page tables, for kernels that push before they set their own.</summary>
     public const ulong BootStack = 0x8000;
 

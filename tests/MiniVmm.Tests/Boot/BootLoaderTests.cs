@@ -17,6 +17,8 @@ public sealed class BootLoaderTests
         "multiboot 2, flat" => Multiboot2Files.Flat(),
         "multiboot 2, relocatable" => Multiboot2Files.Elf(
             tags: Multiboot2Files.Tag(10, 0x200000, 0x3ffffff, 0x200000, 2)).Build(),
+        "ELF32" => new ElfBuilder(false).With(0x100000, [0xf4], memorySize: 0x1000).Build(),
+        "ELF64" => new ElfBuilder(true).With(0x100000, [0xf4], memorySize: 0x1000).Build(),
         "PVH, ELF32" => new ElfBuilder(false).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000).Build(),
         "PVH, ELF64" => new ElfBuilder(true).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000, 8).Build(),
         "vmlinux" => new ElfBuilder(true) { Entry = 0x100_0000 }
@@ -30,10 +32,13 @@ public sealed class BootLoaderTests
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 
+    /// <summary>Whether a kernel learns of files: one without a protocol does not.</summary>
+    private static bool IsTold(string kind) => !kind.StartsWith("ELF", StringComparison.Ordinal);
+
     public static TheoryData<string> Kinds =>
     [
         "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "multiboot 2, ELF32", "multiboot 2, ELF64",
-        "multiboot 2, flat", "multiboot 2, relocatable", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
+        "multiboot 2, flat", "multiboot 2, relocatable", "ELF32", "ELF64", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
         "bzImage, stub", "bzImage, 32-bit", "bzImage, protocol 2.02", "multiboot, gzip",
     ];
 
@@ -41,7 +46,7 @@ public sealed class BootLoaderTests
     [MemberData(nameof(Kinds))]
     public void Each_kind_is_recognised_and_sound(string kind)
     {
-        BootRequest request = Requests.For(Sample(kind), initrd: new byte[4097]);
+        BootRequest request = Requests.For(Sample(kind), initrd: IsTold(kind) ? new byte[4097] : null);
         using BootImage image = BootLoader.Load(request);
 
         Requests.AssertSound(image);
@@ -91,16 +96,17 @@ public sealed class BootLoaderTests
             Requests.Refusal("some text\n"u8.ToArray()));
 
     [Fact]
-    public void An_elf_file_without_a_protocol_is_refused_with_the_reason_for_each() =>
+    public void An_elf_file_that_cannot_be_entered_is_refused_with_the_reason_for_each() =>
         Assert.Equal(
             "kernel.bin: an ELF file that MiniVmm cannot enter (multiboot 1: no header in the first 8 KiB; " +
-            "multiboot 2: no header in the first 32 KiB; PVH: no PHYS32_ENTRY note; Linux: 32-bit); a kernel needs a " +
-            "multiboot header or a PVH note",
-            Requests.Refusal(new ElfBuilder(false).With(0x100000, [0xf4]).Build()));
+            "multiboot 2: no header in the first 32 KiB; PVH: no PHYS32_ENTRY note; Linux: 32-bit; without a protocol: " +
+            "linked to 0xc0100000 but loaded at 0x100000, and nobody would map it); a kernel needs a multiboot header or a " +
+            "PVH note, or is linked to where it is loaded",
+            Requests.Refusal(new ElfBuilder(false).With(0x100000, [0xf4], virtualAddress: 0xc010_0000).Build()));
 
     [Theory]
     [InlineData(3, 0x100000ul, "Linux version 6.1", "Linux: position-independent")]
-    [InlineData(2, 0x100000ul, "Linux version %s", "Linux: no text \"Linux version N\" in what is loaded")]
+    [InlineData(3, 0x100000ul, "my kernel", "without a protocol: position-independent, and nobody would relocate it")]
     [InlineData(2, 0xffff_ffff_8000_0000ul, "my kernel", "Linux: no text")]
     public void A_64_bit_elf_file_that_is_no_linux_kernel_is_not_entered_as_one(
         int type, ulong address, string text, string reason)
@@ -109,7 +115,7 @@ public sealed class BootLoaderTests
         string message = Requests.Refusal(elf.With(address, [0xf4, .. Encoding.UTF8.GetBytes(text)]).Build());
 
         Assert.Contains(reason, message, StringComparison.Ordinal);
-        Assert.EndsWith("a kernel needs a multiboot header or a PVH note", message, StringComparison.Ordinal);
+        Assert.EndsWith("a kernel needs a multiboot header or a PVH note, or is linked to where it is loaded", message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -118,7 +124,12 @@ public sealed class BootLoaderTests
     {
         BootRequest request = Requests.For(
             Sample(kind), initrd: [1, 2, 3], modules: [Requests.Module("module.img words", [4, 5])]);
-        if (kind.StartsWith("multiboot", StringComparison.Ordinal) || kind.StartsWith("PVH", StringComparison.Ordinal))
+        if (!IsTold(kind))
+        {
+            Assert.StartsWith("kernel.bin, an ELF file without a header for a boot loader, cannot be told of initrd.img",
+                Requests.Refusal(request), StringComparison.Ordinal);
+        }
+        else if (kind.StartsWith("multiboot", StringComparison.Ordinal) || kind.StartsWith("PVH", StringComparison.Ordinal))
         {
             using BootImage image = BootLoader.Load(request);
             Requests.AssertSound(image);

@@ -21,6 +21,9 @@ public sealed class OptionTextsTests
             (OptionName.Initrd, "a.img,b.img words"),
             (OptionName.Append, "quiet"),
             (OptionName.Decompress, "guest"),
+            (OptionName.Format, "flat16"),
+            (OptionName.LoadAddr, "0x8000"),
+            (OptionName.Entry, "32772"),
             (OptionName.Smp, "2,maxcpus=4"),
             (OptionName.Cpu, "qemu64,+avx"),
             (OptionName.Pin, "3,1"),
@@ -39,6 +42,8 @@ public sealed class OptionTextsTests
         Assert.Equal("other", options.Kernel);
         Assert.Equal([new BootFile("a.img"), new BootFile("b.img", "words")], options.Initrds);
         Assert.Equal(("quiet", Decompression.Guest), (options.CommandLine, options.Decompression));
+        Assert.Equal((BinaryFormat.Flat16, 0x8000ul), (options.Format, options.LoadAddress));
+        Assert.Equal(new EntryChoice("32772", 0x8004), options.Entry);
         Assert.Equal((2, 4), (options.Topology.Count, options.Topology.MaxCpus));
         Assert.Equal("qemu64,+avx", options.Cpu.Text);
         Assert.Equal([3, 1], options.Pin);
@@ -91,6 +96,10 @@ public sealed class OptionTextsTests
 
     [Theory]
     [InlineData(OptionName.Decompress, "never", "--decompress never: use auto or guest")]
+    [InlineData(OptionName.Format, "flat", "--format flat: use auto, flat16, flat32 or flat64")]
+    [InlineData(OptionName.LoadAddr, "0x", "--load-addr 0x: not an address; use a number, as in 0x7c00")]
+    [InlineData(OptionName.LoadAddr, "1M", "--load-addr 1M: not an address; use a number, as in 0x7c00")]
+    [InlineData(OptionName.Entry, "", "--entry: name an address")]
     [InlineData(OptionName.Rng, "perhaps", "--rng perhaps: use on or off")]
     [InlineData(OptionName.Mem, "much", "--mem much: not a size; use a number with K, M, G or T, as in 256M or 5G")]
     [InlineData(OptionName.Name, "-web", "--name -web: not a valid name; use up to 64 letters, digits, '.', '_' or '-', a letter or digit first")]
@@ -146,18 +155,19 @@ public sealed class OptionTextsTests
             (OptionName.Console, "stdio"),
             (OptionName.Debugcon, "auto"),
             (OptionName.Decompress, "auto"),
+            (OptionName.Format, "auto"),
             (OptionName.Virtio, "mmio"));
         Command run = CommandLines.Root.Subcommands.Single(command => command.Name == "run");
         string[] texts = [.. run.Options.OfType<Option<string>>().Where(option => option.HasDefaultValue)
             .Select(option => (string)option.GetDefaultValue()!).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["1", "128M", "auto", "auto", "host", "mmio", "stdio"], texts);
+        Assert.Equal(["1", "128M", "auto", "auto", "auto", "host", "mmio", "stdio"], texts);
         Assert.Equal(Defaults.Topology, shown.Topology);
         Assert.Equal(Defaults.Memory, shown.Memory);
         Assert.True(shown.Cpu.Model.IsHost && Defaults.Cpu.Model.IsHost);
         Assert.Equal(
-            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression, Defaults.Virtio),
-            (shown.Console, shown.DebugConsole, shown.Decompression, shown.Virtio));
+            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression, Defaults.Format, Defaults.Virtio),
+            (shown.Console, shown.DebugConsole, shown.Decompression, shown.Format, shown.Virtio));
     }
 
     private static MachineOptions With(params (OptionName Name, string Text)[] texts) =>

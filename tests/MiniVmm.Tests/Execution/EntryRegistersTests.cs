@@ -85,6 +85,23 @@ public sealed class EntryRegistersTests
     }
 
     [Theory]
+    [InlineData(0x7c00ul, 0x8ff0ul, 0, 0x7c00ul, 0, 0x8ff0ul)]
+    [InlineData(0x2_1234ul, 0x9_fbf0ul, 0x2000, 0x1234ul, 0x9000, 0xfbf0ul)]
+    public void Real_mode_has_the_addresses_in_segments_and_the_rest_is_as_after_reset(
+        ulong rip, ulong rsp, int codeSelector, ulong ip, int stackSelector, ulong sp)
+    {
+        EntryState entry = new(EntryMode.Real16, rip) { Rsp = rsp, Rdx = 0x80, Gdt = default };
+        kvm_sregs sregs = EntryRegisters.Special(entry, Reset);
+        kvm_regs regs = EntryRegisters.General(entry);
+
+        Assert.Equal((ip, sp, 0x80ul), (regs.rip, regs.rsp, regs.rdx));
+        Assert.Equal((codeSelector, codeSelector, codeSelector, stackSelector),
+            (sregs.cs.selector, sregs.ds.selector, sregs.es.selector, sregs.ss.selector));
+        Assert.Equal(((ulong)codeSelector << 4, (ulong)stackSelector << 4), (sregs.cs.@base, sregs.ss.@base));
+        Assert.Equal((Reset.cr0, Reset.cr4, Reset.efer), (sregs.cr0, sregs.cr4, sregs.efer));
+    }
+
+    [Theory]
     [InlineData(EntryMode.Protected32)]
     [InlineData(EntryMode.Long64)]
     public void Segments_pass_the_checks_of_an_entry(Enum mode)
