@@ -5,6 +5,7 @@
 #include "fw_cfg.h"
 #include "interrupts.h"
 #include "kernel.h"
+#include "pci.h"
 #include "pit.h"
 
 #define ECHO		0xe0
@@ -75,6 +76,43 @@ static void try_lines(void)
 	print("  interrupt line %u         %u interrupts\n", LINE, interrupts);
 }
 
+/* Each test of a BAR in turn: what it says is to be written there, and is counted. */
+static unsigned count_tests(uintptr_t base, bool ports)
+{
+	unsigned test = 0;
+	for (;; test++) {
+		if (ports)
+			outb((uint16_t)base, (uint8_t)test);
+		else
+			*(volatile uint8_t *)base = (uint8_t)test;
+		uint32_t header[4];
+		for (unsigned i = 0; i < 4; i++)
+			header[i] = ports ? inl((uint16_t)(base + 4 * i)) : ((volatile uint32_t *)base)[i];
+		if (!(header[0] & 0xff00))	/* no width: no such test */
+			return test;
+		for (unsigned i = 0; i < 5; i++)
+			if (ports)
+				outb((uint16_t)(base + header[1]), (uint8_t)header[2]);
+			else
+				*(volatile uint8_t *)(base + header[1]) = (uint8_t)header[2];
+		uint32_t count = ports ? inl((uint16_t)(base + 12)) : ((volatile uint32_t *)base)[3];
+		if (header[3] != 0 || count != 5)
+			fail("the PCI test device does not count");
+	}
+}
+
+static void try_pci(void)
+{
+	for (unsigned function = 0; function < PCI_FUNCTIONS; function++) {
+		if (pci_port_read((uint8_t)function, PCI_VENDOR, 4) != 0x00051b36)
+			continue;
+		uint32_t memory = pci_port_read((uint8_t)function, PCI_BAR, 4) & ~0xfu;
+		uint32_t ports = pci_port_read((uint8_t)function, PCI_BAR + 4, 4) & ~3u;
+		unsigned in_memory = count_tests(memory, false), in_ports = count_tests(ports, true);
+		print("  PCI test device          %u tests of memory, %u of ports\n", in_memory, in_ports);
+	}
+}
+
 static unsigned exit_value(const char *arguments)
 {
 	static const char key[] = "exit=";
@@ -112,6 +150,7 @@ void kernel_main(const struct boot *boot)
 	try_memory();
 	try_flush();
 	try_lines();
+	try_pci();
 	print("testdev: ok\n");
 	outl(DEBUG_EXIT, exit_value(boot->arguments));
 	fail("the debug exit did nothing");

@@ -6,7 +6,7 @@ namespace MiniVmm.Configuration;
 
 /// <summary>
 /// QEMU's devices for kernel tests, by its names and properties: <c>isa-debug-exit[,iobase=PORT][,iosize=N]</c>,
-/// <c>isa-debugcon[,iobase=PORT]</c>, <c>pc-testdev</c>. A port that is left out is QEMU's default.
+/// <c>isa-debugcon[,iobase=PORT]</c>, <c>pc-testdev</c>, <c>pci-testdev</c>. A port that is left out is QEMU's default.
 /// </summary>
 internal static class TestDeviceText
 {
@@ -33,8 +33,10 @@ internal static class TestDeviceText
                 PcDevices = options.PcDevices | PcDevices.DebugConsole,
                 DebugConsolePort = (ushort)Ports(text, parts, IoPorts.DebugConsole, 1, takesCount: false).Start,
             },
-            "pc-testdev" when parts.Length > 1 => throw Bad(text, $"unknown '{parts[1]}'; pc-testdev has no properties"),
+            "pc-testdev" or "pci-testdev" when parts.Length > 1 =>
+                throw Bad(text, $"unknown '{parts[1]}'; {parts[0]} has no properties"),
             "pc-testdev" => options with { TestDevices = true },
+            "pci-testdev" => options with { PciTestDevice = true },
             _ => null,
         };
     }

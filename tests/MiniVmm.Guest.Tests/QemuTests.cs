@@ -27,7 +27,7 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
         File.WriteAllText(environment, "CPU=2\nMODE=long\n");
 
         MinivmmResult run = await QemuAsync(
-            "-nodefaults", "-device", "pc-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-display", "none",
+            "-nodefaults", "-device", "pc-testdev", "-device", "pci-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-display", "none",
             "-serial", "stdio", "-machine", "accel=kvm", "-kernel", Built.Guest("testdev.elf"), "-smp", "2", "-m", "64",
             "-initrd", environment, "-append", append);
 
@@ -36,6 +36,7 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
         Assert.Contains("fw_cfg                   2 CPUs, 64 MiB\n", run.Output, StringComparison.Ordinal);
         Assert.Contains("environment              CPU=2\n  environment              MODE=long\n", run.Output, StringComparison.Ordinal);
         Assert.Contains("interrupt line 3         5 interrupts\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("PCI test device          3 tests of memory, 3 of ports\n", run.Output, StringComparison.Ordinal);
         Assert.EndsWith("testdev: ok\n", run.Output, StringComparison.Ordinal);
     }
 

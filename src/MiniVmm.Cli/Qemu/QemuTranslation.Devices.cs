@@ -20,7 +20,7 @@ internal sealed partial class QemuTranslation
             throw new BadInputException($"{word.Spelling}: JSON is not read; write driver,property=value");
         QemuList list = new(word, "driver");
         string driver = list.Require("driver");
-        if (driver is "isa-debug-exit" or "pc-testdev" or "vfio-pci")
+        if (driver is "isa-debug-exit" or "pc-testdev" or "pci-testdev" or "vfio-pci")
         {
             _options = _options.With(OptionName.Device, Without(word.Value, "id", "bus", "addr", "x-no-mmap"));
             return;

@@ -126,6 +126,9 @@ public sealed record MachineOptions
     /// <summary>Have QEMU's pc-testdev, for kernel tests.</summary>
     public bool TestDevices { get; init; }
 
+    /// <summary>Have QEMU's pci-testdev.</summary>
+    public bool PciTestDevice { get; init; }
+
     /// <summary>Devices of one's own.</summary>
     public IReadOnlyList<DeviceDescription> Devices { get; init; } = [];
 
@@ -151,7 +154,7 @@ public sealed record MachineOptions
     internal VirtioBus VirtioPlace => Firmware is null ? Virtio : VirtioBus.Pci;
 
     /// <summary>Whether the guest is shown a PCI bus.</summary>
-    internal bool HasPci => Pci || Firmware is not null || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+    internal bool HasPci => Pci || PciTestDevice || Firmware is not null || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
 
     /// <summary>The first device of the PCI bus that is not the chipset's.</summary>
     internal int FirstPciDevice => Firmware is null ? 1 : I440Fx.FirstFreeDevice;

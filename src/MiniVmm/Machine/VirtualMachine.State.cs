@@ -63,7 +63,7 @@ public sealed partial class VirtualMachine
         foreach (VcpuThread vcpu in _processors.Present)
             yield return new VcpuRegisters(_kvm, _core.Vm, vcpu);
         yield return _time;
-        foreach (ISuspendable device in _pcDevices.Suspendable.Concat(_devices?.Suspendable ?? []))
+        foreach (ISuspendable device in _pcDevices.Suspendable.Concat(_devices?.Suspendable ?? []).Concat(_pciTestDevice))
             yield return device;
     }
 

@@ -10,6 +10,7 @@ using MiniVmm.Firmware;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
+using MiniVmm.Pci;
 using MiniVmm.Terminal;
 using MiniVmm.Virtio.Mem;
 
@@ -43,6 +44,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly MemoryBlocks? _blocks;
     private readonly VirtioDevices? _devices;
     private readonly PassthroughDevices? _passthrough;
+    private readonly IReadOnlyList<ISuspendable> _pciTestDevice = [];
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
     private readonly Processors _processors;
@@ -124,6 +126,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
             if (plan.Passthrough.Count > 0)
                 _passthrough = _core.Own(new PassthroughDevices(_core, pci, plan.Passthrough, warn));
+            if (options.PciTestDevice)
+                _pciTestDevice = AddTestDevice(pci, PciSlot.Of(plan.Virtio.Count + plan.Passthrough.Count, options.FirstPciDevice));
             pci.Assign();
 
             _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());
@@ -463,6 +467,14 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _console2?.DetachInput();
         _core?.Dispose();
         _kvm.Dispose();
+    }
+
+    private IReadOnlyList<ISuspendable> AddTestDevice(PciHost pci, PciSlot slot)
+    {
+        (PciEndpoint endpoint, IReadOnlyList<ISuspendable> tests) =
+            PciTestDevice.Create(pci.Bus.Decoding, _core.Mmio, _core.Ports);
+        pci.Add(slot, endpoint, endpoint);
+        return [endpoint, .. tests];
     }
 
     private void Freeze()

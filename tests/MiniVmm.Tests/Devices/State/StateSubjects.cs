@@ -31,6 +31,7 @@ internal static class StateSubjects
             () => new BusSubject(at => new Rtc(new GuestMemoryMap(64 * MemoryLayout.MiB), at.Clock), Rtc.Length),
         [typeof(I8042)] = () => new BusSubject(
             at => new I8042(at.Power) { KeyboardLine = at.Line, MouseLine = at.Line }, I8042.Length, Press),
+        [typeof(PciTestRegisters)] = () => new BusSubject(_ => new PciTestRegisters("mmio", 16), 32),
         [typeof(EchoRegisters)] = () => new BusSubject(_ => new EchoRegisters("test-ports", 4), 4),
         [typeof(VgaCrtc)] = () => new BusSubject(_ => new VgaCrtc(), VgaCrtc.Length),
         [typeof(AcpiPm)] =
