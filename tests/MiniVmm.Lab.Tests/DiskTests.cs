@@ -11,7 +11,7 @@ public sealed class DiskBoots : IAsyncLifetime
     /// <summary>What the guest mounts as its root.</summary>
     public string RootMount { get; private set; } = "";
 
-    /// <summary>Checksum and name of the 200 MiB, as written and as found by the second boot.</summary>
+    /// <summary>Checksum and name of the 64 MiB, as written and as found by the second boot.</summary>
     public string Written { get; private set; } = "";
 
     public string ReadBack { get; private set; } = "";
@@ -85,7 +85,7 @@ public sealed class DiskBoots : IAsyncLifetime
             ErrorsOfSecondUser = second.Errors;
         }
 
-        await guest.RunAsync("dd if=/dev/urandom of=/root/large bs=1M count=200 conv=fsync");
+        await guest.RunAsync("dd if=/dev/urandom of=/root/large bs=1M count=64 conv=fsync");
         Written = await guest.RunAsync("md5sum /root/large");
 
         ReadOnlyFlag = await guest.RunAsync("cat /sys/block/vdb/ro");
