@@ -92,7 +92,7 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _disk = new("--disk")
     {
-        HelpName = "FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
+        HelpName = "FILE[,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
         Description = "A virtio disk; may be repeated",
         DefaultValueFactory = _ => [],
     };

@@ -4,7 +4,7 @@ using MiniVmm.Storage;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A disk: <c>FILE[,ro][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
+/// A disk: <c>FILE[,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
 /// the name is doubled, as in QEMU; <c>file=FILE</c> means the same as FILE.
 /// </summary>
 public static class DiskText
@@ -43,7 +43,7 @@ public static class DiskText
             : options with { File = file };
     }
 
-    private static bool IsKey(string key) => key is "file" or "ro" or "serial" or "cache" or "format" or "iops" or "bw";
+    private static bool IsKey(string key) => key is "file" or "ro" or "snapshot" or "serial" or "cache" or "format" or "iops" or "bw";
 
     private static BadInputException Wrong(string text, string what) => new($"{OptionName.Disk.With(text)}: {what}");
 
@@ -71,7 +71,8 @@ public static class DiskText
     private static DiskOptions With(DiskOptions options, string text, string key, string? value) => key switch
     {
         "ro" when value == null => options with { ReadOnly = true },
-        "ro" => throw Wrong(text, $"ro takes no value, but was given {value}"),
+        "snapshot" when value == null => options with { Snapshot = true },
+        "ro" or "snapshot" => throw Wrong(text, $"{key} takes no value, but was given {value}"),
         "serial" => options with { Serial = CheckSerial(text, value) },
         "cache" => options with
         {
@@ -95,6 +96,6 @@ public static class DiskText
         "iops" => options with { Iops = Number(text, value) },
         "bw" => options with { BytesPerSecond = Rate(text, value) },
         "" => throw Wrong(text, "an empty part; remove a comma, or double it if it belongs to the name"),
-        _ => throw Wrong(text, $"unknown key {key}; use ro, serial, cache, format, iops or bw, and double a comma in the name"),
+        _ => throw Wrong(text, $"unknown key {key}; use ro, snapshot, serial, cache, format, iops or bw, and double a comma in the name"),
     };
 }

@@ -30,8 +30,6 @@ internal sealed class QemuDrives
             throw list.Bad($"there is no {(bus == "ide" ? "IDE" : bus)}; use if=virtio");
         if (list.Take("media") is "cdrom")
             throw list.Bad("there is no CD drive; leave media=cdrom out, and the guest has a disk that it can only read with readonly=on");
-        if (list.TakeSwitch("snapshot"))
-            throw list.Bad("there are no snapshots; make an overlay: qemu-img create -f qcow2 -b FILE -F FORMAT OVERLAY");
         DiskOptions disk = Disk(list, list.Require("file"));
         string? id = list.Take("id");
         PassOverTheUnseen(list);
@@ -76,6 +74,7 @@ internal sealed class QemuDrives
         File = file,
         Format = list.Take("format") is { } format ? Format(list, format) : null,
         ReadOnly = list.TakeSwitch("readonly") | list.TakeSwitch("read-only"),
+        Snapshot = list.TakeSwitch("snapshot"),
         Serial = list.Take("serial"),
         Cache = list.Take("cache") switch
         {

@@ -52,7 +52,7 @@ internal static class QemuOptions
         // Disks.
         new("drive", "file=FILE,...", Used, "if=virtio or none; format, readonly, cache, serial, throttling.iops-total and bps-total"),
         new("blockdev", "DRIVER,node-name=ID,...", Used, "file, host_device, raw and qcow2"),
-        new("snapshot", "", Missing, "make an overlay instead: qemu-img create -f qcow2 -b FILE -F FORMAT OVERLAY"),
+        new("snapshot", "", Used, "what guests write to disks is forgotten at the end"),
 
         // Networks.
         new("netdev", "TYPE,id=ID,...", Used, "user, tap,ifname=, bridge,br="),

@@ -63,6 +63,8 @@ internal sealed partial class QemuTranslation
             AddDevice(word);
 
         _options = _drives.AddTo(_options);
+        if (_words.Any(word => word.Option.Name == "snapshot"))
+            _options = _options with { Disks = [.. _options.Disks.Select(disk => disk with { Snapshot = true })] };
         _options = _networks.AddTo(_options, _notes);
         _options = _consoles.AddTo(_options);
         if (_memoryBackend is { } id)

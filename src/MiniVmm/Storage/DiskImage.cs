@@ -11,9 +11,26 @@ internal static class DiskImage
     /// <param name="warn">Receives a line for the user if an image turns out to be damaged.</param>
     /// <exception cref="BadInputException">It cannot be used: missing, empty, locked, not permitted,
     /// corrupt.</exception>
+    /// <exception cref="HostLimitException">There is no room for a snapshot.</exception>
     public static IDiskImage Open(DiskOptions options, Action<OptionMessage> warn)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (!options.Snapshot || options.ReadOnly)
+            return OpenItself(options, warn);
+        IDiskImage below = OpenItself(options with { ReadOnly = true }, warn);
+        try
+        {
+            return new SnapshotImage(below, options.Subject);
+        }
+        catch
+        {
+            below.Dispose();
+            throw;
+        }
+    }
+
+    private static IDiskImage OpenItself(DiskOptions options, Action<OptionMessage> warn)
+    {
         DiskFile file = DiskFile.Open(options.File, options.ReadOnly, options.Cache);
         try
         {

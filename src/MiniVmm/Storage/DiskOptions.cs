@@ -28,6 +28,9 @@ public sealed record DiskOptions
     /// <summary>Whether the guest can only read it.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Whether what the guest writes is forgotten at the end, and the image stays as it is.</summary>
+    public bool Snapshot { get; init; }
+
     /// <summary>
     /// What the guest sees as the disk's serial number: up to 20 printable ASCII characters; null for none.
     /// </summary>

@@ -194,6 +194,13 @@ public sealed class QemuTranslationTests
             options.Disks);
     }
 
+    [Fact]
+    public void Snapshots_are_of_all_disks_or_of_one()
+    {
+        Assert.Equal([true, true], Translate("-kernel k -snapshot -drive file=a,if=virtio -drive file=b,if=virtio").Options.Disks.Select(disk => disk.Snapshot));
+        Assert.Equal([false, true], Translate("-kernel k -drive file=a,if=virtio -drive file=b,if=virtio,snapshot=on").Options.Disks.Select(disk => disk.Snapshot));
+    }
+
     [Theory]
     [InlineData("-netdev user,id=n0,hostfwd=tcp::2222-:22 -device virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01")]
     [InlineData("-nic user,model=virtio-net-pci,hostfwd=tcp::2222-:22,mac=52:54:00:00:00:01")]
