@@ -92,9 +92,20 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _disk = new("--disk")
     {
-        HelpName = "FILE[,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
-        Description = "A virtio disk; may be repeated",
+        HelpName = "FILE[,if=virtio|ide|cdrom][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
+        Description = "A disk, virtio unless if= says otherwise; may be repeated",
         DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string[]> _cdrom = new("--cdrom")
+    {
+        HelpName = "FILE",
+        Description = "A CD-ROM drive with that disc",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string?> _boot = new("--boot")
+    {
+        HelpName = "[order=]DRIVES[,menu=on|off]",
+        Description = "What firmware boots from: c for disks, d for CD-ROM, n for networks, in that order",
     };
     private readonly Option<string[]> _net = new("--net")
     {
@@ -189,7 +200,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Boot",
             "minivmm run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 root=/dev/vda\"",
-            _kernel, _initrd, _module, _append, _decompress, _format, _loadAddr, _entry, _firmware);
+            _kernel, _initrd, _module, _append, _decompress, _format, _loadAddr, _entry, _firmware, _boot);
         Group(
             "Processors",
             "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
@@ -201,7 +212,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _disk, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
+            _console, _com2, _debugcon, _disk, _cdrom, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -274,6 +285,8 @@ internal sealed class RunCommand : DocumentedCommand
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),
         (_disk, OptionName.Disk),
+        (_cdrom, OptionName.Cdrom),
+        (_boot, OptionName.Boot),
         (_net, OptionName.Net),
         (_device, OptionName.Device),
         (_balloon, OptionName.Balloon),

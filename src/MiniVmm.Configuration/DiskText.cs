@@ -4,7 +4,7 @@ using MiniVmm.Storage;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A disk: <c>FILE[,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
+/// A disk: <c>FILE[,if=virtio|ide|cdrom][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
 /// the name is doubled, as in QEMU; <c>file=FILE</c> means the same as FILE.
 /// </summary>
 public static class DiskText
@@ -40,10 +40,15 @@ public static class DiskText
             throw Wrong(text, "no file given; put it first, as in disk.img,ro");
         return file.Contains('\0', StringComparison.Ordinal)
             ? throw Wrong(text, "a file name cannot contain NUL")
-            : options with { File = file };
+            : CheckLimits(text, options with { File = file });
     }
 
-    private static bool IsKey(string key) => key is "file" or "ro" or "snapshot" or "serial" or "cache" or "format" or "iops" or "bw";
+    private static DiskOptions CheckLimits(string text, DiskOptions options) =>
+        options.Interface != DiskInterface.Virtio && (options.Iops != 0 || options.BytesPerSecond != 0)
+            ? throw Wrong(text, "iops and bw are for virtio disks; leave them out, or if=")
+            : options;
+
+    private static bool IsKey(string key) => key is "file" or "if" or "ro" or "snapshot" or "serial" or "cache" or "format" or "iops" or "bw";
 
     private static BadInputException Wrong(string text, string what) => new($"{OptionName.Disk.With(text)}: {what}");
 
@@ -70,6 +75,16 @@ public static class DiskText
 
     private static DiskOptions With(DiskOptions options, string text, string key, string? value) => key switch
     {
+        "if" => options with
+        {
+            Interface = value switch
+            {
+                "virtio" => DiskInterface.Virtio,
+                "ide" => DiskInterface.Ide,
+                "cdrom" => DiskInterface.Cdrom,
+                _ => throw Wrong(text, $"if={value}: use virtio, ide or cdrom"),
+            },
+        },
         "ro" when value == null => options with { ReadOnly = true },
         "snapshot" when value == null => options with { Snapshot = true },
         "ro" or "snapshot" => throw Wrong(text, $"{key} takes no value, but was given {value}"),
@@ -96,6 +111,6 @@ public static class DiskText
         "iops" => options with { Iops = Number(text, value) },
         "bw" => options with { BytesPerSecond = Rate(text, value) },
         "" => throw Wrong(text, "an empty part; remove a comma, or double it if it belongs to the name"),
-        _ => throw Wrong(text, $"unknown key {key}; use ro, snapshot, serial, cache, format, iops or bw, and double a comma in the name"),
+        _ => throw Wrong(text, $"unknown key {key}; use if, ro, snapshot, serial, cache, format, iops or bw, and double a comma in the name"),
     };
 }

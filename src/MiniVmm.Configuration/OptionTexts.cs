@@ -1,6 +1,7 @@
 using MiniVmm.Control;
 using MiniVmm.Machine;
 using MiniVmm.Network;
+using MiniVmm.Storage;
 
 namespace MiniVmm.Configuration;
 
@@ -44,6 +45,11 @@ public static class OptionTexts
             OptionName.Com2 => ConsoleText.Com2(options, text),
             OptionName.Debugcon => ConsoleText.DebugConsole(options, text),
             OptionName.Disk => options with { Disks = [.. options.Disks, DiskText.Parse(text)] },
+            OptionName.Cdrom => options with
+            {
+                Disks = [.. options.Disks, new DiskOptions { File = text, Interface = DiskInterface.Cdrom, ReadOnly = true }],
+            },
+            OptionName.Boot => options with { BootOrder = BootText.Parse(text) },
             OptionName.Net when DeviceText.IsDevice(text) =>
                 options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text, name)] },
             OptionName.Device => DeviceText.AddTo(options, text),

@@ -19,4 +19,34 @@ public sealed class FirmwareTests
         Assert.Contains("Found 2 cpu(s) max supported 2 cpu(s)", vmm.Errors);
         Assert.Contains("(via xsdt)", vmm.Errors); // the ACPI tables
     }
+
+    [Theory]
+    [InlineData("boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n", "--disk", "boot-disk.img", ",if=ide")]
+    [InlineData("boot: drive 80\nboot: second sector\nboot: not written\nboot: ok\n", "--disk", "boot-disk.img", ",if=ide,ro")]
+    [InlineData("boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n", "--disk", "boot-disk.img", "")] // SeaBIOS' own virtio
+    [InlineData("boot: drive e0\nCD001\nboot: ok\n", "--cdrom", "boot-cd.iso", "")]
+    public async Task SeaBIOS_boots(string text, string option, string image, string more)
+    {
+        string copy = Path.Combine(Path.GetTempPath(), image);
+        File.Copy(Lab.Guest(image), copy, overwrite: true);
+        await using VmmProcess vmm = VmmProcess.Run($"seabios{option}{more}", "--firmware", SeaBios, option, copy + more);
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains(text, vmm.Output);
+    }
+
+    [Fact]
+    public async Task What_is_booted_first_is_what_the_user_says()
+    {
+        await using VmmProcess vmm = VmmProcess.Run(
+            "seabios-order", "--firmware", SeaBios, "--disk", $"{Lab.Guest("boot-disk.img")},if=ide,ro", "--cdrom", Lab.Guest("boot-cd.iso"),
+            "--boot", "d");
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains("boot: drive e0", vmm.Output);
+    }
 }

@@ -38,6 +38,7 @@ public sealed partial class ArchitectureTests
         ["Pci"] = ["Memory", "Devices"],
         ["Passthrough"] = ["Memory", "Devices", "Pci"],
         ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network"],
+        ["Ide"] = ["Memory", "Devices", "Pci", "Storage"],
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
@@ -47,7 +48,7 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Firmware", "Boot", "Execution",
+            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Firmware", "Boot", "Execution",
             "Display", "Diagnostics", "Control", "Terminal",
         ],
     };

@@ -58,6 +58,14 @@ public static class IoPorts
     /// <summary>The interrupt of ACPI events, as on every PC: IRQ 9, level, active high.</summary>
     public const byte AcpiSciIrq = 9;
 
+    /// <summary>Command blocks and control ports of the two IDE channels, and their interrupts.</summary>
+    public const ushort IdePrimary = 0x1f0;
+    public const ushort IdePrimaryControl = 0x3f6;
+    public const byte IdePrimaryIrq = 14;
+    public const ushort IdeSecondary = 0x170;
+    public const ushort IdeSecondaryControl = 0x376;
+    public const byte IdeSecondaryIrq = 15;
+
     /// <summary>Where SeaBIOS and OVMF write what they do; a read gives 0xe9 where somebody listens.</summary>
     public const ushort FirmwareDebug = 0x402;
 

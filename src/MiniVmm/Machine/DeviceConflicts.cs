@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
+using MiniVmm.Ide;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
 
@@ -32,12 +33,14 @@ internal static class DeviceConflicts
     /// <param name="memory">Where RAM is.</param>
     /// <param name="virtio">The slots of virtio devices.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
+    /// <param name="hasIde">Whether there are IDE channels.</param>
     public static void Check(
         IReadOnlyList<DeviceDescription> pc,
         IReadOnlyList<DeviceDescription> own,
         GuestMemoryMap memory,
         IReadOnlyList<VirtioSlot> virtio,
-        PciRoot? pci = null)
+        PciRoot? pci = null,
+        bool hasIde = false)
     {
         if (own.Count == 0)
             return;
@@ -52,6 +55,8 @@ internal static class DeviceConflicts
             lines[slot.Gsi] = slot.Name;
         if (pci is not null)
             AddPci(pci, windows, lines);
+        if (hasIde)
+            AddIde(windows, lines);
         foreach (DeviceDescription device in pc)
         {
             if (device.Interrupt is { } line)
@@ -79,6 +84,16 @@ internal static class DeviceConflicts
             windows.Add((DeviceWindow.Memory(range.Start, range.Length), Name));
         foreach (byte line in (byte[])[.. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines])
             lines[line] = Name;
+    }
+
+    private static void AddIde(List<(DeviceWindow Window, string Name)> windows, Dictionary<byte, string> lines)
+    {
+        const string Name = "the IDE channels";
+        windows.Add((DeviceWindow.Ports(IoPorts.IdePrimary, IdeChannel.CommandLength), Name));
+        windows.Add((DeviceWindow.Ports(IoPorts.IdePrimaryControl, 1), Name));
+        windows.Add((DeviceWindow.Ports(IoPorts.IdeSecondary, IdeChannel.CommandLength), Name));
+        windows.Add((DeviceWindow.Ports(IoPorts.IdeSecondaryControl, 1), Name));
+        lines[IoPorts.IdePrimaryIrq] = lines[IoPorts.IdeSecondaryIrq] = Name;
     }
 
     private static void CheckFits(DeviceDescription device)

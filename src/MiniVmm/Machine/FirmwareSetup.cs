@@ -11,6 +11,9 @@ internal static class FirmwareSetup
     /// <summary>CMOS memory: how many processors there are besides the first.</summary>
     private const byte MoreCpus = 0x5f;
 
+    /// <summary>CMOS memory: what is tried first and second, and third, by SeaBIOS' numbers; bit 0 of the latter as a BIOS of Bochs' has it.</summary>
+    private const byte BootFirst = 0x3d, BootThird = 0x38;
+
     private const string SerialConsole = "etc/sercon-port";
     private const string FailWait = "etc/boot-fail-wait";
 
@@ -41,6 +44,7 @@ internal static class FirmwareSetup
         FwCfgItems items, MachineOptions options, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci)
     {
         TableLoader.AddTo(items, cpus, devices, pci);
+        items.Set16(FwCfgItems.Key.BootMenu, options.BootOrder.HasMenu ? (ushort)1 : (ushort)0);
 
         // SeaBIOS: its screen on COM1 too; and it waits, instead of trying for ever, where nothing boots.
         if (options.PcDevices.HasFlag(PcDevices.Serial) && !options.FwCfg.Any(file => file.Name == SerialConsole))
@@ -54,7 +58,13 @@ internal static class FirmwareSetup
         MachineCore core, PciHost pci, DeviceSet devices, MachineOptions options, IConsoleSink debugConsole)
     {
         _ = new FirmwareChipset(core.Ports, pci.Bus, core.Interrupts.RoutePci, devices.Find<AcpiPm>()!);
-        devices.Find<Rtc>()?.Preset(MoreCpus, (byte)Math.Min(options.Topology.Count - 1, byte.MaxValue));
+        if (devices.Find<Rtc>() is { } cmos)
+        {
+            cmos.Preset(MoreCpus, (byte)Math.Min(options.Topology.Count - 1, byte.MaxValue));
+            BootOrder order = options.BootOrder;
+            cmos.Preset(BootFirst, (byte)(order.Nibble(0) | (order.Nibble(1) << 4)));
+            cmos.Preset(BootThird, (byte)(order.Nibble(2) << 4));
+        }
 
         // An exit for each letter that nobody asked for would be a waste: firmware looks whether the port is there.
         if (options.DebugConsole is not (DebugConsoleKind.Auto or DebugConsoleKind.None))

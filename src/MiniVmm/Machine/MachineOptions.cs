@@ -99,7 +99,10 @@ public sealed record MachineOptions
     /// <summary>The name where it is the same at each start: what is made of it then is, too.</summary>
     public string? LastingName => Name == MachineName.Default ? null : Name;
 
-    /// <summary>The disks, in the order that the guest numbers them.</summary>
+    /// <summary>What firmware is to boot from.</summary>
+    public BootOrder BootOrder { get; init; } = new("cad");
+
+    /// <summary>The disks, in the order that the guest numbers those of a kind.</summary>
     public IReadOnlyList<DiskOptions> Disks { get; init; } = [];
 
     /// <summary>The networks, in the order of the guest's cards.</summary>
@@ -147,6 +150,11 @@ public sealed record MachineOptions
     /// <summary>Have the firmware configuration device even without files of one's own.</summary>
     public bool FwCfgDevice { get; init; }
 
+    internal IEnumerable<DiskOptions> VirtioDisks => Disks.Where(disk => disk.Interface == DiskInterface.Virtio);
+
+    /// <summary>Whether the machine has IDE channels: where firmware looks for them, and where there is a drive.</summary>
+    internal bool HasIde => Firmware is not null || Disks.Any(disk => disk.Interface is DiskInterface.Ide or DiskInterface.Cdrom);
+
     /// <summary>Whether the machine has QEMU's firmware configuration device.</summary>
     internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0 || Firmware is not null;
 
@@ -162,7 +170,7 @@ public sealed record MachineOptions
     /// <summary>Names of the virtio devices, in the order of their slots.</summary>
     public IEnumerable<string> VirtioDevices =>
     [
-        .. Disks.Select((_, i) => $"disk{i}"),
+        .. VirtioDisks.Select((_, i) => $"disk{i}"),
         .. Nets.Select((_, i) => $"net{i}"),
         .. Console == ConsoleKind.Virtio ? ["console"] : Array.Empty<string>(),
         .. Balloon is not null ? ["balloon"] : Array.Empty<string>(),

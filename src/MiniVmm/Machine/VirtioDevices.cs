@@ -38,7 +38,7 @@ internal sealed class VirtioDevices : IDisposable
         try
         {
             // In the order of MachineOptions.VirtioDevices.
-            foreach (DiskOptions disk in options.Disks)
+            foreach (DiskOptions disk in options.VirtioDisks)
                 Add(new VirtioBlock(DiskImage.Open(disk, warn), disk, options.Topology.Count, warn));
             for (int i = 0; i < options.Nets.Count; i++)
                 Add(OpenCard(options.Nets[i], options.LastingName, i));

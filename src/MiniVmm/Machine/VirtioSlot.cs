@@ -65,6 +65,8 @@ internal sealed record VirtioMmioSlot(int Index, string Name, byte Gsi) : Virtio
         IEnumerable<byte> taken = options.Devices.Select(device => device.Interrupt).OfType<byte>();
         if (options.HasPci)
             taken = [.. taken, .. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines];
+        if (options.HasIde)
+            taken = [.. taken, IoPorts.IdePrimaryIrq, IoPorts.IdeSecondaryIrq];
         if (options.Topology.CanChange)
             taken = [.. taken, IoPorts.CpuHotPlugIrq];
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]

@@ -53,8 +53,8 @@ internal sealed class PciBar(int index, PciBarKind kind, ulong size, IPciBarTarg
     /// <summary>Bytes of its registers.</summary>
     public int RegisterLength => Is64Bit ? sizeof(ulong) : sizeof(uint);
 
-    /// <summary>The bits of an address that a guest can write.</summary>
-    public ulong AddressMask => ~(size - 1) & (Is64Bit ? ulong.MaxValue : IsPort ? ushort.MaxValue : uint.MaxValue);
+    /// <summary>The bits of an address that a guest can write; of ports 32 too, since SeaBIOS takes no fewer when it asks for the size.</summary>
+    public ulong AddressMask => ~(size - 1) & (Is64Bit ? ulong.MaxValue : uint.MaxValue);
 
     /// <summary>Where it is decoded now, or null.</summary>
     public ulong? MappedAt { get; set; }

@@ -31,7 +31,7 @@ internal static class DiskImage
 
     private static IDiskImage OpenItself(DiskOptions options, Action<OptionMessage> warn)
     {
-        DiskFile file = DiskFile.Open(options.File, options.ReadOnly, options.Cache);
+        DiskFile file = DiskFile.Open(options.File, options.ReadOnly || options.Interface == DiskInterface.Cdrom, options.Cache);
         try
         {
             if (file.Length == 0)

@@ -10,6 +10,19 @@ public enum DiskFormat
     Qcow2,
 }
 
+/// <summary>What kind of drive the guest finds a disk in.</summary>
+public enum DiskInterface
+{
+    /// <summary>A virtio device.</summary>
+    Virtio,
+
+    /// <summary>A hard disk on an IDE channel.</summary>
+    Ide,
+
+    /// <summary>A CD-ROM drive on an IDE channel, with the disc in it.</summary>
+    Cdrom,
+}
+
 /// <summary>A disk: its image, and how the guest sees and uses it.</summary>
 /// <remarks>
 /// Without a format the file's first bytes say it. A guest could then make its raw disk another kind, and with a
@@ -24,6 +37,9 @@ public sealed record DiskOptions
 
     /// <summary>The image or block device.</summary>
     public required string File { get; init; }
+
+    /// <summary>The drive; a disc in a CD-ROM drive is only read.</summary>
+    public DiskInterface Interface { get; init; }
 
     /// <summary>Whether the guest can only read it.</summary>
     public bool ReadOnly { get; init; }
@@ -48,5 +64,5 @@ public sealed record DiskOptions
     public ulong BytesPerSecond { get; init; }
 
     /// <summary>What every error about this disk starts with.</summary>
-    public NamedOption Subject => OptionName.Disk.With(File);
+    public NamedOption Subject => (Interface == DiskInterface.Cdrom ? OptionName.Cdrom : OptionName.Disk).With(File);
 }

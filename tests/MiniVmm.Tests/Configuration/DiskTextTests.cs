@@ -59,7 +59,7 @@ public sealed class DiskTextTests
     [InlineData("x,ro,ro", "ro is given twice")]
     [InlineData("x,file=y", "file is given twice")]
     [InlineData("x,ro=1", "ro takes no value")]
-    [InlineData("x,rw", "unknown key rw; use ro,")]
+    [InlineData("x,rw", "unknown key rw; use if, ro,")]
     [InlineData("x,cache=writethrough", "cache=writethrough: use writeback,")]
     [InlineData("x,cache", "cache=: use writeback,")]
     [InlineData("x,format=vmdk", "format=vmdk: only raw and qcow2")]

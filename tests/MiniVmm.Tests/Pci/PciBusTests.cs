@@ -104,13 +104,13 @@ public sealed class PciBusTests
     }
 
     [Fact]
-    public void A_BAR_of_ports_has_sixteen_bits()
+    public void A_BAR_of_ports_tells_its_size_in_32_bits_as_SeaBIOS_asks_for()
     {
         FakeTarget target = new();
         _bus.Add(new(1, 0), new PciEndpoint("device", default, _decoding, new PciBar(0, PciBarKind.Ports, 0x20, target)));
         PciSpace space = Of(1, 0);
         space.Write32(0x10, uint.MaxValue);
-        Assert.Equal(0xffe1u, space.Read32(0x10));
+        Assert.Equal(0xffff_ffe1u, space.Read32(0x10));
 
         space.Write32(0x10, 0xc020);
         space.Write16(4, MemoryOn); // of which it has none
