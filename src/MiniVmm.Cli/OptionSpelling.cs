@@ -12,7 +12,7 @@ internal static class OptionSpelling
 {
     /// <summary>QEMU's options with a meaning here; no aliases, since help would show them.</summary>
     private static readonly string[] Qemu =
-        ["-smp", "-cpu", "-mem-path", "-mem-prealloc", "-kernel", "-initrd", "-append", "-device", "-fw_cfg", "-bios", "-cdrom", "-boot"];
+        ["-smp", "-cpu", "-mem-path", "-mem-prealloc", "-kernel", "-initrd", "-append", "-device", "-fw_cfg", "-bios", "-cdrom", "-fda", "-boot"];
 
     /// <summary>How QEMU spells an option; nothing where it has no such option.</summary>
     public static IEnumerable<string> QemuNames(Option option) => Qemu.Where(name => ToOwn(name) == option.Name);

@@ -92,7 +92,7 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _disk = new("--disk")
     {
-        HelpName = "FILE[,if=virtio|ide|cdrom][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
+        HelpName = "FILE[,if=virtio|ide|cdrom|floppy][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
         Description = "A disk, virtio unless if= says otherwise; may be repeated",
         DefaultValueFactory = _ => [],
     };
@@ -102,10 +102,16 @@ internal sealed class RunCommand : DocumentedCommand
         Description = "A CD-ROM drive with that disc",
         DefaultValueFactory = _ => [],
     };
+    private readonly Option<string[]> _fda = new("--fda")
+    {
+        HelpName = "FILE",
+        Description = "A floppy drive with that disk, for firmware",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<string?> _boot = new("--boot")
     {
         HelpName = "[order=]DRIVES[,menu=on|off]",
-        Description = "What firmware boots from: c for disks, d for CD-ROM, n for networks, in that order",
+        Description = "What firmware boots from: a for floppies, c for disks, d for CD-ROM, n for networks, in that order",
     };
     private readonly Option<string[]> _net = new("--net")
     {
@@ -212,7 +218,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _disk, _cdrom, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
+            _console, _com2, _debugcon, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -286,6 +292,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_name, OptionName.Name),
         (_disk, OptionName.Disk),
         (_cdrom, OptionName.Cdrom),
+        (_fda, OptionName.Fda),
         (_boot, OptionName.Boot),
         (_net, OptionName.Net),
         (_device, OptionName.Device),

@@ -4,7 +4,7 @@ using MiniVmm.Storage;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// A disk: <c>FILE[,if=virtio|ide|cdrom][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
+/// A disk: <c>FILE[,if=virtio|ide|cdrom|floppy][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]</c>. A comma in
 /// the name is doubled, as in QEMU; <c>file=FILE</c> means the same as FILE.
 /// </summary>
 public static class DiskText
@@ -82,7 +82,8 @@ public static class DiskText
                 "virtio" => DiskInterface.Virtio,
                 "ide" => DiskInterface.Ide,
                 "cdrom" => DiskInterface.Cdrom,
-                _ => throw Wrong(text, $"if={value}: use virtio, ide or cdrom"),
+                "floppy" => DiskInterface.Floppy,
+                _ => throw Wrong(text, $"if={value}: use virtio, ide, cdrom or floppy"),
             },
         },
         "ro" when value == null => options with { ReadOnly = true },

@@ -49,6 +49,10 @@ public static class OptionTexts
             {
                 Disks = [.. options.Disks, new DiskOptions { File = text, Interface = DiskInterface.Cdrom, ReadOnly = true }],
             },
+            OptionName.Fda => options with
+            {
+                Disks = [.. options.Disks, new DiskOptions { File = text, Interface = DiskInterface.Floppy }],
+            },
             OptionName.Boot => options with { BootOrder = BootText.Parse(text) },
             OptionName.Net when DeviceText.IsDevice(text) =>
                 options with { Passthrough = [.. options.Passthrough, DeviceText.Parse(text, name)] },

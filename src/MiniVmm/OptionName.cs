@@ -27,6 +27,7 @@ public enum OptionName
     Debugcon,
     Disk,
     Cdrom,
+    Fda,
     Net,
     Device,
     Rng,

@@ -24,6 +24,7 @@ public sealed class FirmwareTests
     [InlineData("boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n", "--disk", "boot-disk.img", ",if=ide")]
     [InlineData("boot: drive 80\nboot: second sector\nboot: not written\nboot: ok\n", "--disk", "boot-disk.img", ",if=ide,ro")]
     [InlineData("boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n", "--disk", "boot-disk.img", "")] // SeaBIOS' own virtio
+    [InlineData("boot: drive 00\nboot: second sector\nboot: written\nboot: ok\n", "--fda", "boot-disk.img", "")]
     [InlineData("boot: drive e0\nCD001\nboot: ok\n", "--cdrom", "boot-cd.iso", "")]
     public async Task SeaBIOS_boots(string text, string option, string image, string more)
     {

@@ -39,6 +39,7 @@ public sealed partial class ArchitectureTests
         ["Passthrough"] = ["Memory", "Devices", "Pci"],
         ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network"],
         ["Ide"] = ["Memory", "Devices", "Pci", "Storage"],
+        ["Floppy"] = ["Memory", "Devices", "Storage"],
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
@@ -48,7 +49,7 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Firmware", "Boot", "Execution",
+            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot", "Execution",
             "Display", "Diagnostics", "Control", "Terminal",
         ],
     };

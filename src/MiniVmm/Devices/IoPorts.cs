@@ -66,6 +66,15 @@ public static class IoPorts
     public const ushort IdeSecondaryControl = 0x376;
     public const byte IdeSecondaryIrq = 15;
 
+    /// <summary>Floppy controller; its change line and data rate are at 0x3f7.</summary>
+    public const ushort Floppy = 0x3f0;
+    public const ushort FloppyChange = 0x3f7;
+    public const byte FloppyIrq = 6;
+
+    /// <summary>The first DMA controller, and the pages of its channels 2, 3 and 1.</summary>
+    public const ushort Dma = 0x00;
+    public const ushort DmaPages = 0x81;
+
     /// <summary>Where SeaBIOS and OVMF write what they do; a read gives 0xe9 where somebody listens.</summary>
     public const ushort FirmwareDebug = 0x402;
 

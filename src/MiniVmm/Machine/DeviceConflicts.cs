@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
+using MiniVmm.Floppy;
 using MiniVmm.Ide;
 using MiniVmm.Memory;
 using MiniVmm.Virtio;
@@ -34,13 +35,15 @@ internal static class DeviceConflicts
     /// <param name="virtio">The slots of virtio devices.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
     /// <param name="hasIde">Whether there are IDE channels.</param>
+    /// <param name="hasFloppy">Whether there is a floppy controller.</param>
     public static void Check(
         IReadOnlyList<DeviceDescription> pc,
         IReadOnlyList<DeviceDescription> own,
         GuestMemoryMap memory,
         IReadOnlyList<VirtioSlot> virtio,
         PciRoot? pci = null,
-        bool hasIde = false)
+        bool hasIde = false,
+        bool hasFloppy = false)
     {
         if (own.Count == 0)
             return;
@@ -57,6 +60,8 @@ internal static class DeviceConflicts
             AddPci(pci, windows, lines);
         if (hasIde)
             AddIde(windows, lines);
+        if (hasFloppy)
+            AddFloppy(windows, lines);
         foreach (DeviceDescription device in pc)
         {
             if (device.Interrupt is { } line)
@@ -94,6 +99,16 @@ internal static class DeviceConflicts
         windows.Add((DeviceWindow.Ports(IoPorts.IdeSecondary, IdeChannel.CommandLength), Name));
         windows.Add((DeviceWindow.Ports(IoPorts.IdeSecondaryControl, 1), Name));
         lines[IoPorts.IdePrimaryIrq] = lines[IoPorts.IdeSecondaryIrq] = Name;
+    }
+
+    private static void AddFloppy(List<(DeviceWindow Window, string Name)> windows, Dictionary<byte, string> lines)
+    {
+        const string Name = "the floppy controller";
+        windows.Add((DeviceWindow.Ports(IoPorts.Floppy, FloppyController.Length), Name));
+        windows.Add((DeviceWindow.Ports(IoPorts.FloppyChange, 1), Name));
+        windows.Add((DeviceWindow.Ports(IoPorts.Dma, 16), "the DMA controller"));
+        windows.Add((DeviceWindow.Ports(IoPorts.DmaPages, 3), "the DMA controller"));
+        lines[IoPorts.FloppyIrq] = Name;
     }
 
     private static void CheckFits(DeviceDescription device)

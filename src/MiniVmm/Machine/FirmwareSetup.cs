@@ -61,6 +61,8 @@ internal static class FirmwareSetup
         if (devices.Find<Rtc>() is { } cmos)
         {
             cmos.Preset(MoreCpus, (byte)Math.Min(options.Topology.Count - 1, byte.MaxValue));
+            if (options.Floppies.Any())
+                FloppyDrives.Tell(cmos, options);
             BootOrder order = options.BootOrder;
             cmos.Preset(BootFirst, (byte)(order.Nibble(0) | (order.Nibble(1) << 4)));
             cmos.Preset(BootThird, (byte)(order.Nibble(2) << 4));

@@ -155,6 +155,9 @@ public sealed record MachineOptions
     /// <summary>Whether the machine has IDE channels: where firmware looks for them, and where there is a drive.</summary>
     internal bool HasIde => Firmware is not null || Disks.Any(disk => disk.Interface is DiskInterface.Ide or DiskInterface.Cdrom);
 
+    /// <summary>The floppy disks: the first is in drive A.</summary>
+    internal IEnumerable<DiskOptions> Floppies => Disks.Where(disk => disk.Interface == DiskInterface.Floppy);
+
     /// <summary>Whether the machine has QEMU's firmware configuration device.</summary>
     internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0 || Firmware is not null;
 

@@ -74,8 +74,9 @@ public sealed partial class MachinePlan : IDisposable
         FwCfgItems? fwCfg = options.HasFwCfg ? new() : null;
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options, fwCfg);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough, options.Firmware is not null) : null;
-        DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot, options.HasIde);
+        DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot, options.HasIde, options.Floppies.Any());
         IdeDrives.Check(options);
+        FloppyDrives.Check(options);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
         VirtioMmioSlot[] mmio = [.. virtio.OfType<VirtioMmioSlot>()];
         IReadOnlyList<AmlDevice> aml =

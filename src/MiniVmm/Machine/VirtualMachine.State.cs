@@ -18,7 +18,7 @@ public sealed partial class VirtualMachine
             CheckPaused();
             if (_passthrough is not null)
                 throw new HostLimitException("the state of a device of the host's cannot be saved");
-            if (_ide is not null)
+            if (_drives is not null)
                 throw new HostLimitException("the state of a machine with IDE drives or firmware cannot be saved: its drives give none");
             if (_hasFirmware)
                 throw new HostLimitException("the state of a machine with firmware cannot be saved: its chipset gives none");

@@ -43,7 +43,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly DeviceSet _pcDevices;
     private readonly MemoryBlocks? _blocks;
     private readonly VirtioDevices? _devices;
-    private readonly IdeDrives? _ide;
+    private readonly PcDrives? _drives;
     private readonly PassthroughDevices? _passthrough;
     private readonly IReadOnlyList<ISuspendable> _pciTestDevice = [];
     private readonly ControlServer? _control;
@@ -123,7 +123,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             if (_hasFirmware)
                 FirmwareSetup.Install(_core, pci, _pcDevices, options, _console.DebugSink);
             if (options.HasIde)
-                _ide = _core.Own(new IdeDrives(_core, _hasFirmware ? pci.Bus : null, options, warn));
+                _drives = _core.Own(new PcDrives(_core, _hasFirmware ? pci.Bus : null, options, warn));
             if (plan.Virtio.Count > 0)
                 _devices = _core.Own(new VirtioDevices(
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
@@ -332,7 +332,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     public void Start()
     {
         _devices?.Start();
-        _ide?.Start();
+        _drives?.Start();
         _core.Vcpus.Start();
     }
 
@@ -485,7 +485,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     {
         _core.Vcpus.Pause(LongestExit);
         _devices?.Park();
-        _ide?.Park();
+        _drives?.Park();
         try
         {
             _time.Stop();
@@ -493,7 +493,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         catch
         {
             _devices?.Resume();
-            _ide?.Resume();
+            _drives?.Resume();
             _core.Vcpus.Resume();
             throw;
         }
@@ -503,7 +503,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     {
         _time.GoOn(_core.Vcpus);
         _devices?.Resume();
-        _ide?.Resume();
+        _drives?.Resume();
         _core.Vcpus.Resume();
     }
 

@@ -21,6 +21,9 @@ public enum DiskInterface
 
     /// <summary>A CD-ROM drive on an IDE channel, with the disc in it.</summary>
     Cdrom,
+
+    /// <summary>A floppy drive, with the disk in it.</summary>
+    Floppy,
 }
 
 /// <summary>A disk: its image, and how the guest sees and uses it.</summary>
@@ -64,5 +67,10 @@ public sealed record DiskOptions
     public ulong BytesPerSecond { get; init; }
 
     /// <summary>What every error about this disk starts with.</summary>
-    public NamedOption Subject => (Interface == DiskInterface.Cdrom ? OptionName.Cdrom : OptionName.Disk).With(File);
+    public NamedOption Subject => (Interface switch
+    {
+        DiskInterface.Cdrom => OptionName.Cdrom,
+        DiskInterface.Floppy => OptionName.Fda,
+        _ => OptionName.Disk,
+    }).With(File);
 }

@@ -28,12 +28,13 @@ public sealed class BootTextTests
     [Theory]
     [InlineData("a.img,if=ide", DiskInterface.Ide)]
     [InlineData("a.img,if=cdrom", DiskInterface.Cdrom)]
+    [InlineData("a.img,if=floppy", DiskInterface.Floppy)]
     [InlineData("a.img,if=virtio", DiskInterface.Virtio)]
     [InlineData("a.img", DiskInterface.Virtio)]
     public void A_disk_says_its_drive(string text, DiskInterface drive) => Assert.Equal(drive, DiskText.Parse(text).Interface);
 
     [Theory]
-    [InlineData("a.img,if=scsi", "if=scsi: use virtio, ide or cdrom")]
+    [InlineData("a.img,if=scsi", "if=scsi: use virtio, ide, cdrom or floppy")]
     [InlineData("a.img,if=ide,iops=5", "iops and bw are for virtio disks; leave them out, or if=")]
     public void A_drive_that_there_is_not_is_refused(string text, string complaint) => Assert.Equal(
         $"Disk {text}: {complaint}", Assert.Throws<BadInputException>(() => DiskText.Parse(text)).Message);
