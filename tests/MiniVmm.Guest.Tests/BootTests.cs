@@ -64,6 +64,26 @@ public sealed class BootTests : IClassFixture<UsableKvm>
     }
 
     [Theory]
+    [InlineData("limine.elf", 6, "64M")]
+    [InlineData("limine-pie.elf", 6, "64M")]
+    [InlineData("limine-4.elf", 4, "5G")]
+    public async Task A_Limine_executable_finds_what_the_protocol_promises(string kernel, int revision, string memory)
+    {
+        using TemporaryFolder folder = new();
+        string module = folder.Write("module", "letters"u8.ToArray());
+
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--smp", "3", "--mem", memory, "--module", $"{module} some words", "--append", "a  b", Built.Guest(kernel));
+
+        run.With(ExitStatus.Success);
+        Assert.Contains($"  booted by     Limine base revision {revision}, loader \"MiniVmm\"", run.Output);
+        Assert.Contains("  command line  \"a  b\"\n", run.Output);
+        Assert.Contains($"{module} \"some words\", 7 bytes, l...\n", run.Output);
+        Assert.Contains("  processors    3, all here\n", run.Output);
+        Assert.EndsWith("limine: ok\n", run.Output);
+    }
+
+    [Theory]
     [InlineData("bare32.elf", 32)]
     [InlineData("bare64.elf", 64)]
     [InlineData("flat16.bin", 16, "--format", "flat16")]

@@ -28,9 +28,13 @@ internal sealed record EntryState(EntryMode Mode, ulong Rip)
     public ulong Rbx { get; init; }
     public ulong Rdx { get; init; }
     public ulong Rsi { get; init; }
+    public ulong Rdi { get; init; }
     public ulong Rsp { get; init; } = MemoryLayout.BootStackTop;
 
-    /// <summary>Where the GDT lies, all of it; real mode has none.</summary>
+    /// <summary>Whether pages are read-only to the kernel too, and may forbid execution (CR0.WP, EFER.NXE).</summary>
+    public bool ProtectsPages { get; init; }
+
+    /// <summary>Where the GDT lies, all of it, as a linear address; real mode has none.</summary>
     public GuestRange Gdt { get; init; } = new(MemoryLayout.BootGdt, FlatGdt.Size);
 
     /// <summary>Guest-physical address of the PML4; 0 without paging.</summary>
@@ -67,6 +71,16 @@ internal sealed record BootImage : IDisposable
 
     /// <summary>The framebuffer that the kernel is told of; null for none.</summary>
     public FramebufferInfo? Framebuffer { get; init; }
+
+    /// <summary>
+    /// How the processors after the first start, in their order; empty where they wait for INIT and SIPI.
+    /// </summary>
+    public IReadOnlyList<EntryState> OtherEntries { get; init; } = [];
+
+    /// <summary>
+    /// Whether the 8259s are all masked and the local APICs on with their lines masked, instead of as a BIOS leaves them.
+    /// </summary>
+    public bool MasksInterrupts { get; init; }
 
     /// <summary>What was decided and why, one sentence a line, for <c>--dry-run</c>.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -1,3 +1,4 @@
+using MiniVmm.Boot.Limine;
 using MiniVmm.Boot.Payload;
 
 namespace MiniVmm.Boot;
@@ -7,7 +8,7 @@ internal static class BootLoader
 {
     /// <summary>
     /// Loads a kernel, unpacked first if the file is compressed as a whole. If a file fits several protocols, the order
-    /// is QEMU's, which knows no multiboot 2: Linux bzImage, multiboot 1, multiboot 2, PVH, uncompressed Linux kernel, and last
+    /// is QEMU's, which knows no multiboot 2: Linux bzImage, multiboot 1, multiboot 2, PVH, Limine, uncompressed Linux kernel, and last
     /// an ELF file that needs no protocol. A file that one protocol cannot use is left to the next.
     /// </summary>
     /// <exception cref="BadInputException">
@@ -60,6 +61,8 @@ internal static class BootLoader
         ElfFile elf = ElfFile.Parse(name, request.Kernel);
         if (ElfNotes.FindPvhEntry(elf, out string pvhRefusal) is { } entry)
             return PvhLoader.Load(request, elf, entry);
+        if (LimineRequests.Find(name, elf) is { } requests)
+            return LimineLoader.Load(request, elf, requests);
         if (LinuxVmlinuxLoader.Recognises(elf, out string linuxRefusal))
             return LinuxVmlinuxLoader.Load(request, elf);
         // A kernel that asks for a protocol is not entered without one, which would crash where it looks for what it gets.

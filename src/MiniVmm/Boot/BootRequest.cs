@@ -40,6 +40,9 @@ internal sealed record BootRequest
     /// <summary>The framebuffer that the machine can have; null for none.</summary>
     public FramebufferOffer? Framebuffer { get; init; }
 
+    /// <summary>When the machine starts, for a protocol that tells.</summary>
+    public DateTimeOffset Started { get; init; }
+
     /// <summary>What the kernel file is.</summary>
     public BinaryFormat Format { get; init; }
 

@@ -6,6 +6,7 @@ namespace MiniVmm.Boot;
 internal enum ElfSegmentType : uint
 {
     Load = 1,
+    Dynamic = 2,
     Interpreter = 3,
     Note = 4,
 }
@@ -23,8 +24,11 @@ internal readonly record struct ElfProgramHeader(
     ulong Alignment)
 {
     private const uint Executable = 1;
+    private const uint Writable = 2;
 
     public bool IsExecutable => (Flags & Executable) != 0;
+
+    public bool IsWritable => (Flags & Writable) != 0;
 }
 
 /// <summary>
@@ -135,7 +139,8 @@ internal sealed class ElfFile
         {
             ReadOnlySpan<byte> raw = bytes.Slice((int)tableOffset + i * wantedSize, wantedSize);
             ElfProgramHeader header = is64 ? Read64(i, raw) : Read32(i, raw);
-            if (header.Type is not (ElfSegmentType.Load or ElfSegmentType.Interpreter or ElfSegmentType.Note))
+            if (header.Type is not (
+                ElfSegmentType.Load or ElfSegmentType.Dynamic or ElfSegmentType.Interpreter or ElfSegmentType.Note))
                 continue;
             if (!InFile(bytes, header.Offset, header.FileSize))
             {

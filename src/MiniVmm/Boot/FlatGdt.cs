@@ -36,6 +36,18 @@ internal static class FlatGdt
 
     private const string Name = "boot GDT";
 
+    /// <summary>A Limine executable's selector of the 64-bit code segment.</summary>
+    public const ushort LimineCodeSelector = 0x28;
+
+    /// <summary>A Limine executable's selector of the data segment.</summary>
+    public const ushort LimineDataSelector = 0x30;
+
+    /// <summary>Bytes of a Limine executable's table: none, then code and data of 16, 32 and 64 bits.</summary>
+    public const int LimineSize = 7 * sizeof(ulong);
+
+    /// <summary>What the plan calls it.</summary>
+    public const string LimineName = "Limine GDT";
+
     // G, D/B or L, limit 0xfffff; present, DPL 0, accessed. The accessed bit is set as loading a selector would.
     private const ulong Code32 = 0x00cf_9b00_0000_ffff;
     private const ulong Code64 = 0x00af_9b00_0000_ffff;
@@ -60,6 +72,17 @@ internal static class FlatGdt
         Put(table, Multiboot16BitCodeSelector, Code16);
         Put(table, Multiboot16BitDataSelector, Data16);
         return new(Name, address, table);
+    }
+
+    /// <summary>The table for Limine executables (Limine boot protocol, "Machine State at Entry").</summary>
+    public static LoadSegment BuildLimine(ulong address)
+    {
+        const ulong code16 = 0x0000_9b00_0000_ffff;
+        byte[] table = new byte[LimineSize];
+        ulong[] descriptors = [0, code16, Data16, Code32, Data, Code64, Data];
+        for (int i = 0; i < descriptors.Length; i++)
+            Put(table, (ushort)(i * sizeof(ulong)), descriptors[i]);
+        return new(LimineName, address, table);
     }
 
     private static void Put(byte[] table, ushort selector, ulong descriptor) =>

@@ -8,10 +8,12 @@ public static class EntryRegisters
 {
     private const ulong Cr0ProtectedMode = 1 << 0;
     private const ulong Cr0ExtensionType = 1 << 4;
+    private const ulong Cr0WriteProtect = 1 << 16;
     private const ulong Cr0Paging = 1UL << 31;
     private const ulong Cr4PhysicalAddressExtension = 1 << 5;
     private const ulong EferLongModeEnable = 1 << 8;
     private const ulong EferLongModeActive = 1 << 10;
+    private const ulong EferNoExecuteEnable = 1 << 11;
 
     /// <summary>Bit 1 of RFLAGS is always set; interrupts are off, as every boot protocol here wants.</summary>
     private const ulong Rflags = 1 << 1;
@@ -23,6 +25,7 @@ public static class EntryRegisters
         rbx = entry.Rbx,
         rdx = entry.Rdx,
         rsi = entry.Rsi,
+        rdi = entry.Rdi,
         rsp = entry.Mode == EntryMode.Real16 ? entry.Rsp - RealBase(entry.Rsp) : entry.Rsp,
         rip = entry.Mode == EntryMode.Real16 ? entry.Rip - RealBase(entry.Rip) : entry.Rip,
         rflags = Rflags,
@@ -78,6 +81,11 @@ public static class EntryRegisters
             sregs.cr0 |= Cr0Paging;
             sregs.cr4 |= Cr4PhysicalAddressExtension;
             sregs.efer |= EferLongModeEnable | EferLongModeActive;
+            if (entry.ProtectsPages)
+            {
+                sregs.cr0 |= Cr0WriteProtect;
+                sregs.efer |= EferNoExecuteEnable;
+            }
         }
 
         return sregs;

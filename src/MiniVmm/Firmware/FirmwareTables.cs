@@ -33,6 +33,9 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
     /// <summary>Whether there is a second serial port.</summary>
     public bool HasCom2 { get; init; }
 
+    /// <summary>All processors, present or only possible.</summary>
+    public FirmwareCpus Cpus => cpus;
+
     /// <summary>Places everything; of the MP table only its room, since its text depends on the host's CPUID.</summary>
     /// <exception cref="BadInputException">More processors than ACPI names, or a kernel that leaves no room.</exception>
     internal FirmwarePlaces Place(LoadPlan plan)

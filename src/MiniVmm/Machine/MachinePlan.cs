@@ -123,6 +123,7 @@ public sealed partial class MachinePlan : IDisposable
                     Firmware = new(cpus, aml, pciRoot) { HasCom2 = options.Com2 is not null },
                     Framebuffer = new FramebufferOffer(),
                     Decompression = options.Decompression,
+                    Started = TimeProvider.System.GetUtcNow(),
                     Format = options.Format,
                     LoadAddress = options.LoadAddress,
                     Entry = options.Entry,

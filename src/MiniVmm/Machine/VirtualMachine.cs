@@ -134,7 +134,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             pci.Assign();
 
             _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());
-            Enter(_core.Vcpus[0].Vcpu, plan.Boot.Entry);
+            Enter(plan.Boot);
             milestones.Reach("vCPUs created");
 
             // Last, so that whoever asks finds a whole machine.
@@ -525,7 +525,26 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         Memory.Load(segment);
     }
 
-    /// <summary>Where the boot processor begins; the others wait for INIT and SIPI, which KVM's own APIC delivers.</summary>
+    /// <summary>
+    /// Where the processors begin; those for which the protocol has no place wait for INIT and SIPI, which KVM's own APIC
+    /// delivers.
+    /// </summary>
+    private void Enter(BootImage boot)
+    {
+        Enter(_core.Vcpus[0].Vcpu, boot.Entry);
+        for (int i = 0; i < boot.OtherEntries.Count; i++)
+        {
+            Enter(_core.Vcpus[i + 1].Vcpu, boot.OtherEntries[i]);
+            _core.Vcpus[i + 1].Vcpu.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE);
+        }
+
+        if (!boot.MasksInterrupts)
+            return;
+        MaskedInterrupts.SetUp(_core.Vm);
+        foreach (VcpuThread vcpu in _core.Vcpus)
+            MaskedInterrupts.SetUp(vcpu.Vcpu);
+    }
+
     private static void Enter(KvmVcpu boot, EntryState entry)
     {
         if (entry.Mode == EntryMode.Reset)

@@ -55,6 +55,16 @@ internal sealed class LoadPlan(string file, GuestMemoryMap memory)
     /// <inheritdoc cref="Add(string, ulong, ReadOnlyMemory{byte}, ulong)"/>
     public void Add(in LoadSegment segment) => Add(segment.Name, segment.Address, segment.Data, segment.MemorySize);
 
+    /// <summary>Gives the bytes of a segment that was placed without them.</summary>
+    /// <param name="address">The segment's.</param>
+    /// <param name="data">Not more than it takes.</param>
+    public void Fill(ulong address, ReadOnlyMemory<byte> data)
+    {
+        int index = _segments.FindIndex(segment => segment.Address == address && segment.Data.IsEmpty);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)data.Length, _segments[index].MemorySize);
+        _segments[index] = _segments[index] with { Data = data };
+    }
+
     /// <summary>Places the bytes of a segment whose addresses are still free.</summary>
     public void AddWhereFree(in LoadSegment segment)
     {

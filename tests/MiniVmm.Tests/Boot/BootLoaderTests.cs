@@ -17,6 +17,10 @@ public sealed class BootLoaderTests
         "multiboot 2, flat" => Multiboot2Files.Flat(),
         "multiboot 2, relocatable" => Multiboot2Files.Elf(
             tags: Multiboot2Files.Tag(10, 0x200000, 0x3ffffff, 0x200000, 2)).Build(),
+        "Limine" => LimineFiles.Elf(
+            LimineFiles.Request(LimineFiles.Map), LimineFiles.Request(LimineFiles.Processors),
+            LimineFiles.Request(LimineFiles.Modules), LimineFiles.Request(LimineFiles.Stack, 0, 0x20000),
+            LimineFiles.Request(LimineFiles.Entry, 0, LimineFiles.Base), LimineFiles.Revision(6)).Build(),
         "ELF32" => new ElfBuilder(false).With(0x100000, [0xf4], memorySize: 0x1000).Build(),
         "ELF64" => new ElfBuilder(true).With(0x100000, [0xf4], memorySize: 0x1000).Build(),
         "PVH, ELF32" => new ElfBuilder(false).With(0x100000, [0xf4, 0, 0, 0]).WithPvhNote(0x100000).Build(),
@@ -38,7 +42,7 @@ public sealed class BootLoaderTests
     public static TheoryData<string> Kinds =>
     [
         "multiboot, ELF32", "multiboot, ELF64", "multiboot, flat", "multiboot 2, ELF32", "multiboot 2, ELF64",
-        "multiboot 2, flat", "multiboot 2, relocatable", "ELF32", "ELF64", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
+        "multiboot 2, flat", "multiboot 2, relocatable", "Limine", "ELF32", "ELF64", "PVH, ELF32", "PVH, ELF64", "vmlinux", "bzImage",
         "bzImage, stub", "bzImage, 32-bit", "bzImage, protocol 2.02", "multiboot, gzip",
     ];
 
@@ -129,7 +133,7 @@ public sealed class BootLoaderTests
             Assert.StartsWith("kernel.bin, an ELF file without a header for a boot loader, cannot be told of initrd.img",
                 Requests.Refusal(request), StringComparison.Ordinal);
         }
-        else if (kind.StartsWith("multiboot", StringComparison.Ordinal) || kind.StartsWith("PVH", StringComparison.Ordinal))
+        else if (kind == "Limine" || kind.StartsWith("multiboot", StringComparison.Ordinal) || kind.StartsWith("PVH", StringComparison.Ordinal))
         {
             using BootImage image = BootLoader.Load(request);
             Requests.AssertSound(image);
