@@ -57,6 +57,8 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     public MachinePlan Plan()
     {
         MachinePlan plan = MachinePlan.Create(options);
+        if (plan.Remark is { } remark)
+            Messages.Report(remark);
         if (plan.Memory.Size != options.Memory.Size)
         {
             Messages.Warning(

@@ -38,6 +38,22 @@ public sealed class FirmwareTests
         Assert.Contains(text, vmm.Output);
     }
 
+    [Theory]
+    [InlineData("boot-disk.img", "boot: drive 00", "--fda")]
+    [InlineData("boot-cd.iso", "boot: drive e0", "--cdrom")]
+    public async Task A_boot_sector_or_a_CD_needs_no_option_but_its_file(string image, string text, string option)
+    {
+        string copy = Path.Combine(Path.GetTempPath(), image);
+        File.Copy(Lab.Guest(image), copy, overwrite: true);
+        await using VmmProcess vmm = VmmProcess.Run($"alone{image}", copy);
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains(text, vmm.Output);
+        Assert.Contains($"started as by --firmware {SeaBios} {option} {copy}", Assert.Single(vmm.ErrorLines));
+    }
+
     [Fact]
     public async Task What_is_booted_first_is_what_the_user_says()
     {

@@ -52,6 +52,31 @@ internal static unsafe class InputFile
         }
     }
 
+    /// <summary>Reads the start of a file that may be larger than what is loaded as a whole.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="most">Bytes at most.</param>
+    /// <param name="length">The file's.</param>
+    /// <returns>Null where it is not a regular file that can be read.</returns>
+    public static byte[]? TryReadStart(string path, int most, out long length)
+    {
+        length = 0;
+        try
+        {
+            RefuseOtherKinds(path, OptionName.Kernel);
+            using SafeFileHandle file = File.OpenHandle(path);
+            length = RandomAccess.GetLength(file);
+            byte[] start = new byte[Math.Min(most, length)];
+            int filled = 0;
+            while (filled < start.Length && RandomAccess.Read(file, start.AsSpan(filled), filled) is > 0 and int got)
+                filled += got;
+            return start[..filled];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or BadInputException)
+        {
+            return null;
+        }
+    }
+
     private static NativeBuffer ReadWhole(SafeFileHandle file, int length, string path, OptionName option)
     {
         NativeBuffer buffer = new(length);

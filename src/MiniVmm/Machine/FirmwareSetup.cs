@@ -14,6 +14,8 @@ internal static class FirmwareSetup
     /// <summary>CMOS memory: what is tried first and second, and third, by SeaBIOS' numbers; bit 0 of the latter as a BIOS of Bochs' has it.</summary>
     private const byte BootFirst = 0x3d, BootThird = 0x38;
 
+    private const long MostVgaBios = 128 * 1024;
+
     private const string SerialConsole = "etc/sercon-port";
     private const string FailWait = "etc/boot-fail-wait";
 
@@ -46,11 +48,38 @@ internal static class FirmwareSetup
         TableLoader.AddTo(items, cpus, devices, pci);
         items.Set16(FwCfgItems.Key.BootMenu, options.BootOrder.HasMenu ? (ushort)1 : (ushort)0);
 
+        if (VgaBios(options.Firmware!) is { } vga)
+            items.TryAddFile("vgaroms/vgabios-isavga.bin", vga);
+
         // SeaBIOS: its screen on COM1 too; and it waits, instead of trying for ever, where nothing boots.
         if (options.PcDevices.HasFlag(PcDevices.Serial) && !options.FwCfg.Any(file => file.Name == SerialConsole))
             items.TryAddFile(SerialConsole, FwCfgItems.Bytes64(IoPorts.Serial));
         if (!options.FwCfg.Any(file => file.Name == FailWait))
             items.TryAddFile(FailWait, [0xff, 0xff, 0xff, 0xff]);
+    }
+
+    /// <summary>
+    /// SeaBIOS' own BIOS of a plain VGA, from beside the firmware or where Debian has it: with it int 10h writes to the
+    /// text screen's memory too. Null where there is none.
+    /// </summary>
+    private static byte[]? VgaBios(string firmware)
+    {
+        const string name = "vgabios-isavga.bin";
+        foreach (string folder in (string[])[Path.GetDirectoryName(firmware) ?? "", "/usr/share/seabios", "/usr/share/qemu"])
+        {
+            string path = Path.Combine(folder, name);
+            try
+            {
+                if (new FileInfo(path) is { Exists: true, Length: <= MostVgaBios })
+                    return File.ReadAllBytes(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // One that cannot be read is as good as none.
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Puts the chipset and firmware's debug port into a machine.</summary>

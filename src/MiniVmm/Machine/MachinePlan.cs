@@ -37,7 +37,11 @@ public sealed partial class MachinePlan : IDisposable
         _files = files;
     }
 
+    /// <summary>What the plan is of; not what was asked for, where <see cref="Remark"/> says so.</summary>
     public MachineOptions Options { get; }
+
+    /// <summary>A line for the user where the machine is another than was asked for; null where it is not.</summary>
+    public OptionMessage? Remark { get; private set; }
 
     /// <summary>The memory map as the guest is told it.</summary>
     public GuestMemoryMap Memory => Boot.Memory;
@@ -67,6 +71,22 @@ public sealed partial class MachinePlan : IDisposable
     public static MachinePlan Create(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            return Build(options);
+        }
+        catch (BadInputException refusal) when (options is { Firmware: null, Kernel.Length: > 0 })
+        {
+            if (FirmwareFallback.For(options, refusal) is not { } instead)
+                throw;
+            MachinePlan plan = Build(instead);
+            plan.Remark = FirmwareFallback.Remark(options, instead);
+            return plan;
+        }
+    }
+
+    private static MachinePlan Build(MachineOptions options)
+    {
         PinList.RequireOneFor(options.Topology.MaxCpus, options.Pin);
         GuestMemoryMap memory = GuestMemoryMap.Of(options.Memory);
         IReadOnlyList<VirtioSlot> virtio = VirtioSlot.For(options);
