@@ -1,6 +1,7 @@
 /*
  * Reads the keyboard as the kernels of tutorials do, scan codes of set 1 from port 0x60, and echoes letters on the text screen:
- * by IRQ 1, or with --append poll by looking at the status port. Each code goes to the serial port too. Escape powers off.
+ * by IRQ 1, or with --append poll by looking at the status port. With log each code goes to the serial port too. Escape powers
+ * off.
  */
 #include "interrupts.h"
 #include "kernel.h"
@@ -22,13 +23,15 @@ const char kernel_name[] = "keyboard";
 static const char letters[] = "\0\0" "1234567890-=\b\tqwertyuiop[]\n\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
 static const char shifted[] = "\0\0" "!@#$%^&*()_+\b\tQWERTYUIOP{}\n\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0*\0 ";
 
-static bool shift;
+static bool shift, logs;
 
 static void take(uint8_t code)
 {
-	print("%02x ", code);
+	if (logs)
+		print("%02x ", code);
 	if (code == ESCAPE) {
-		print("\n%s: ok\n", kernel_name);
+		if (logs)
+			print("\n%s: ok\n", kernel_name);
 		screen_print(0x0a, "\nkeyboard: ok");
 		power_off();
 	}
@@ -48,7 +51,11 @@ static void on_key(void)
 
 void kernel_main(const struct boot *boot)
 {
-	bool poll = word_is(boot->arguments, "poll");
+	bool poll = false;
+	for (const char *word = boot->arguments; *word; word = after_word(word)) {
+		poll |= word_is(word, "poll");
+		logs |= word_is(word, "log");
+	}
 	screen_clear();
 	screen_print(SCREEN_COLOURS, poll ? "polls its keyboard\n" : "waits for its keyboard\n");
 	if (!poll) {
@@ -56,7 +63,8 @@ void kernel_main(const struct boot *boot)
 		load_interrupt_table();
 		pic_start(PIC_VECTOR, 1 << KEYBOARD_IRQ);
 	}
-	print("%s: ready\n", kernel_name);
+	if (logs)
+		print("%s: ready\n", kernel_name);
 	while (true) {
 		if (!poll)
 			wait_for_interrupt();

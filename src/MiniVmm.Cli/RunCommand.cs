@@ -90,6 +90,12 @@ internal sealed class RunCommand : DocumentedCommand
         Description = "Where port 0xe9's text goes; auto: to the console, without the lines that COM1 prints too",
         DefaultValueFactory = _ => "auto",
     };
+    private readonly Option<string> _display = new("--display")
+    {
+        HelpName = "auto|none|tty",
+        Description = "Where the screen is shown; auto: on the terminal, if the guest writes there and prints nothing",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<string[]> _disk = new("--disk")
     {
         HelpName = "FILE[,if=virtio|ide|cdrom|floppy][,ro][,snapshot][,serial=TEXT][,cache=writeback|none|unsafe][,format=raw|qcow2][,iops=N][,bw=SIZE]",
@@ -218,7 +224,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
+            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -287,6 +293,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_console, OptionName.Console),
         (_com2, OptionName.Com2),
         (_debugcon, OptionName.Debugcon),
+        (_display, OptionName.Display),
         (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),

@@ -38,6 +38,7 @@ public enum OptionName
     Firmware,
     Boot,
     Name,
+    Display,
     ScreenshotAtEnd,
     Timeout,
     Stats,

@@ -46,7 +46,7 @@ public sealed partial class ArchitectureTests
         ["Display"] = ["Memory", "Devices"],
         ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display"],
         ["Control"] = ["Virtio"],
-        ["Terminal"] = ["Devices", "Execution"],
+        ["Terminal"] = ["Devices", "Execution", "Display"],
         ["Machine"] =
         [
             "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot", "Execution",

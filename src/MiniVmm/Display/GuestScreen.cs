@@ -15,4 +15,12 @@ internal sealed class GuestScreen(GuestMemory memory, VgaCrtc? crtc, LinearFrame
 
     /// <summary>What is shown now.</summary>
     public ScreenImage Capture() => framebuffer?.Capture() ?? ScreenImage.Of(Text);
+
+    /// <summary>The same for a terminal of so many columns and rows.</summary>
+    public TerminalFrame Frame(int columns, int rows) => framebuffer?.Capture() is { } picture
+        ? TerminalFrame.Of(picture, columns, rows)
+        : TerminalFrame.Of(Text, columns, rows);
+
+    /// <summary>Whether there is anything to see.</summary>
+    public bool HasContent => framebuffer is { Mode: not null } ? !framebuffer.IsBlack : Text.HasText;
 }

@@ -30,6 +30,9 @@ internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
         set => Volatile.Write(ref _mode, value is not null && value.FitsIn(length) ? value : null);
     }
 
+    /// <summary>Whether all of its memory is 0.</summary>
+    public bool IsBlack => !new ReadOnlySpan<byte>((void*)host, (int)length).ContainsAnyExcept((byte)0);
+
     /// <summary>The picture now; null while it shows nothing.</summary>
     public ScreenImage? Capture()
     {

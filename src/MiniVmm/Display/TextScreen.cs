@@ -87,6 +87,21 @@ internal sealed class TextScreen
     /// <summary>Whether all cells are 0, as in a screen that nobody has written to.</summary>
     public bool IsUntouched => !Cells.ContainsAnyExcept((ushort)0);
 
+    /// <summary>Whether a letter is on it.</summary>
+    public bool HasText
+    {
+        get
+        {
+            foreach (ushort cell in Cells)
+            {
+                if ((byte)cell is not (0 or 0x20 or 0xff))
+                    return true;
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>A row as text, without the blanks behind it.</summary>
     public string Line(int row)
     {

@@ -100,7 +100,8 @@ public sealed class Lifecycle : IPowerControl, IDisposable
 
     /// <summary>Waits for the end; stops the machine itself when <paramref name="timeout"/> runs out.</summary>
     /// <param name="timeout">Longest wait, or null for none.</param>
-    public unsafe StopReason Wait(TimeSpan? timeout)
+    /// <param name="look">Called now and again meanwhile: it says how many milliseconds until the next time, or -1 for no more.</param>
+    public unsafe StopReason Wait(TimeSpan? timeout, Func<int>? look = null)
     {
         long deadline = timeout is { } limit ? Environment.TickCount64 + (long)limit.TotalMilliseconds : long.MaxValue;
         while (!IsStopping)
@@ -112,8 +113,14 @@ public sealed class Lifecycle : IPowerControl, IDisposable
                 break;
             }
 
+            int wait = timeout is null ? -1 : (int)Math.Min(left, int.MaxValue);
+            int next = look?.Invoke() ?? -1;
+            if (next < 0)
+                look = null;
+            else
+                wait = wait < 0 ? next : Math.Min(wait, next);
             pollfd ended = new() { fd = _ended.Fd, events = POLLIN };
-            _ = poll(&ended, 1, timeout is null ? -1 : (int)Math.Min(left, int.MaxValue));
+            _ = poll(&ended, 1, wait);
         }
 
         return Reason;

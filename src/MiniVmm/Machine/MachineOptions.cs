@@ -2,6 +2,7 @@ using MiniVmm.Boot;
 using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
@@ -78,11 +79,14 @@ public sealed record MachineOptions
     public bool ConsoleKeepsSignals { get; init; }
 
     internal ConsoleOptions Consoles =>
-        new(Console, ConsolePath, DebugConsole, DebugConsolePath) { KeepsSignals = ConsoleKeepsSignals, Socket = ConsoleSocket };
+        new(Console, ConsolePath, DebugConsole, DebugConsolePath, Display) { KeepsSignals = ConsoleKeepsSignals, Socket = ConsoleSocket };
 
     internal ConsoleOptions? SecondConsole => Com2 is not { } com2
         ? null
         : new(com2.Kind, com2.Path, DebugConsoleKind.None, null) { Socket = com2.Socket, Option = OptionName.Com2 };
+
+    /// <summary>Where the guest's screen is shown.</summary>
+    public DisplayKind Display { get; init; }
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }

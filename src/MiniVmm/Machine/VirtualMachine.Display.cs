@@ -33,10 +33,20 @@ public sealed partial class VirtualMachine
     /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
     private string UnseenScreen() => EndReport.OfScreen(_screen, _console.Recent());
 
+    /// <summary>Joins the user's terminal with the guest's console, and its screen and keyboard.</summary>
+    private void AttachTerminal()
+    {
+        if (_console.CanShowScreen && _pcDevices.Find<I8042>() is { } keyboard)
+            _console.AttachScreen(_screen, new TerminalKeys(keyboard));
+        if (_devices?.Console is { } virtio)
+            _console.FollowSize(virtio.Resize);
+        _console.AttachInput(_devices?.Console ?? (IConsoleKeys?)_serial);
+    }
+
     /// <summary>Interrupt lines for those who can type; no other machine has use for them.</summary>
     private void ConnectKeyboard(MachineOptions options)
     {
-        if (options.Name is not null && _pcDevices.Find<I8042>() is { } keyboard)
+        if ((options.Name is not null || _console.CanShowScreen) && _pcDevices.Find<I8042>() is { } keyboard)
             keyboard.KeyboardLine = _core.ConnectEdge(IoPorts.KeyboardIrq);
     }
 }

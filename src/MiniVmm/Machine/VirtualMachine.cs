@@ -346,16 +346,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     public StopReason WaitForEnd(TimeSpan? timeout, Action? begun = null)
     {
         _core.Vcpus.WaitUntilOut();
-        if (_devices?.Console is { } console)
-        {
-            _console.FollowSize(console.Resize);
-            _console.AttachInput(console);
-        }
-        else if (_serial is not null)
-        {
-            _console.AttachInput(_serial);
-        }
-
+        AttachTerminal();
         if (_console2 is not null && _pcDevices.At<Serial16550>(IoPorts.Serial2) is { } com2)
             _console2.AttachInput(com2);
         _console.WaitForPeer();
@@ -376,7 +367,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         }
 
         begun?.Invoke();
-        Lifecycle.Wait(timeout);
+        Lifecycle.Wait(timeout, _console.CanShowScreen ? _console.LookAtScreen : null);
         _core.Vcpus.Join();
         lock (_pausing)
             _isLive = false;

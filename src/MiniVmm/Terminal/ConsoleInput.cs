@@ -32,6 +32,7 @@ internal sealed unsafe class ConsoleInput : IDisposable
     private readonly IConsoleKeys _console;
     private readonly EscapeKeys? _keys;
     private readonly TerminalMode? _mode;
+    private readonly ScreenView? _view;
     private readonly EventFd _stop = new();
     private readonly Thread _thread;
     private readonly byte[] _waiting = new byte[MostAtOnce];
@@ -43,8 +44,11 @@ internal sealed unsafe class ConsoleInput : IDisposable
     /// <param name="lifecycle">Told of Ctrl-A x.</param>
     /// <param name="terminal">Whether escape keys are looked for.</param>
     /// <param name="mode">The terminal's, if it is one: nothing is read while it is not ours.</param>
-    public ConsoleInput(int fd, IConsoleKeys console, Lifecycle lifecycle, bool terminal, TerminalMode? mode = null)
+    /// <param name="view">The guest's screen, if the terminal can show it.</param>
+    public ConsoleInput(
+        int fd, IConsoleKeys console, Lifecycle lifecycle, bool terminal, TerminalMode? mode = null, ScreenView? view = null)
     {
+        _view = view;
         _mode = mode;
         _fd = fd;
         _console = console;
@@ -111,7 +115,15 @@ internal sealed unsafe class ConsoleInput : IDisposable
                 _ = Flush();
                 _console.SendBreak();
                 return true;
+            case EscapeAction.Switch:
+                _ = Flush();
+                if (_view is { IsShown: true })
+                    _view.Hide();
+                else
+                    _view?.Show();
+                return true;
             case EscapeAction.Help:
+                _view?.Hide();
                 byte[] help = Encoding.UTF8.GetBytes(EscapeKeys.Help);
                 fixed (byte* text = help)
                     _ = write(2, text, help.Length);

@@ -1,3 +1,5 @@
+using MiniVmm.Display;
+
 namespace MiniVmm.Terminal;
 
 /// <summary>Where the guest's console goes.</summary>
@@ -57,8 +59,13 @@ public sealed record SerialTarget(ConsoleKind Kind, string? Path = null, Console
 /// <param name="ConsolePath">The file of <see cref="ConsoleKind.File"/>.</param>
 /// <param name="DebugConsole">Where port 0xe9's goes.</param>
 /// <param name="DebugConsolePath">The file of <see cref="DebugConsoleKind.File"/>.</param>
+/// <param name="Display">Where its screen is shown.</param>
 internal sealed record ConsoleOptions(
-    ConsoleKind Console, string? ConsolePath, DebugConsoleKind DebugConsole, string? DebugConsolePath)
+    ConsoleKind Console,
+    string? ConsolePath,
+    DebugConsoleKind DebugConsole,
+    string? DebugConsolePath,
+    DisplayKind Display = DisplayKind.None)
 {
     /// <summary>The option that names it.</summary>
     public OptionName Option { get; init; } = OptionName.Console;

@@ -35,6 +35,8 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     private long _written; // by the vCPUs, ever
     private long _read; // by the thread, ever
     private int _idle;
+    private bool _held; // changes under both locks
+    private readonly Lock _sending = new();
     private volatile bool _ending;
     private volatile bool _closed;
 
@@ -52,6 +54,9 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
 
     /// <summary>Whether it can no longer be written.</summary>
     public bool IsClosed => _closed;
+
+    /// <summary>Whether the guest has printed anything yet.</summary>
+    public bool IsUsed => Volatile.Read(ref _written) > 0;
 
     /// <summary>The last of what was written, oldest first; up to 64 KiB. Not while anybody writes.</summary>
     public byte[] Recent()
@@ -89,6 +94,26 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
         return _closed || _lifecycle.IsStopping ? text.Length : taken;
     }
 
+    /// <summary>
+    /// Keeps the text from now on, its last 64 KiB: somebody else has the terminal. Guests are not held up by that.
+    /// </summary>
+    public void Hold()
+    {
+        lock (_sending)
+        {
+            using (_producers.Hold())
+                _held = true;
+        }
+    }
+
+    /// <summary>Writes out what was kept, and goes on.</summary>
+    public void Release()
+    {
+        using (_producers.Hold())
+            _held = false;
+        _wake.Signal();
+    }
+
     /// <summary>Writes out what is left, and ends the thread; a second time does nothing.</summary>
     public void Dispose()
     {
@@ -113,7 +138,7 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     {
         using (_producers.Hold())
         {
-            if (_written - Volatile.Read(ref _read) >= Size)
+            if (_written - Volatile.Read(ref _read) >= Size && !TryDrop())
                 return false;
             _ring[_written & Mask] = value;
             Volatile.Write(ref _written, _written + 1);
@@ -126,6 +151,8 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     {
         using (_producers.Hold())
         {
+            if (_written - Volatile.Read(ref _read) >= Size)
+                _ = TryDrop();
             int start = (int)(_written & Mask);
             long room = Size - (_written - Volatile.Read(ref _read));
             int count = (int)Math.Min(Math.Min(text.Length, MostAtOnce), Math.Min(room, Size - start));
@@ -135,24 +162,42 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
         }
     }
 
+    /// <summary>Makes room for text that is held: the oldest of it goes. Under the producers' lock.</summary>
+    private bool TryDrop()
+    {
+        if (_held)
+            Volatile.Write(ref _read, _read + (Size / 4));
+        return _held;
+    }
+
+    /// <returns>What there is to send now; 0 while it is held.</returns>
+    private long Available()
+    {
+        using (_producers.Hold())
+            return _held ? 0 : _written - _read;
+    }
+
     private void Drain()
     {
         while (true)
         {
-            long available = Volatile.Read(ref _written) - _read;
-            if (available > 0)
+            lock (_sending)
             {
-                int start = (int)(_read & Mask);
-                int sent = Send(start, (int)Math.Min(available, Size - start));
-                if (sent < 0)
+                long available = Available();
+                if (available > 0)
                 {
-                    _closed = true;
-                    _lifecycle.Stop(new(StopKind.OutputClosed, (uint)-sent));
-                    return;
-                }
+                    int start = (int)(_read & Mask);
+                    int sent = Send(start, (int)Math.Min(available, Size - start));
+                    if (sent < 0)
+                    {
+                        _closed = true;
+                        _lifecycle.Stop(new(StopKind.OutputClosed, (uint)-sent));
+                        return;
+                    }
 
-                Volatile.Write(ref _read, _read + sent);
-                continue;
+                    Volatile.Write(ref _read, _read + sent);
+                    continue;
+                }
             }
 
             if (_ending)
@@ -160,7 +205,7 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
 
             // Announce the sleep, then look once more: a byte added in between is either seen here or wakes us.
             Interlocked.Exchange(ref _idle, 1);
-            if (Volatile.Read(ref _written) == _read && !_ending)
+            if (Available() == 0 && !_ending)
             {
                 pollfd woken = new() { fd = _wake.Fd, events = POLLIN };
                 _ = poll(&woken, 1, -1);

@@ -9,6 +9,7 @@ internal enum EscapeAction
     /// <summary>It was the start of a command, or no command: it goes nowhere.</summary>
     Swallow,
     Help,
+    Switch,
     Break,
     Suspend,
     End,
@@ -23,6 +24,7 @@ internal sealed class EscapeKeys
         Ctrl-A h       this help
         Ctrl-A x       end the virtual machine
         Ctrl-A z       suspend it, as Ctrl-Z does elsewhere
+        Ctrl-A c       switch between the guest's console and its screen
         Ctrl-A b       send a break (SysRq on a Linux console)
         Ctrl-A Ctrl-A  send Ctrl-A itself
 
@@ -45,6 +47,7 @@ internal sealed class EscapeKeys
         {
             (byte)'x' or (byte)'X' => EscapeAction.End,
             (byte)'h' or (byte)'H' or (byte)'?' => EscapeAction.Help,
+            (byte)'c' or (byte)'C' => EscapeAction.Switch,
             (byte)'z' or (byte)'Z' => EscapeAction.Suspend,
             (byte)'b' or (byte)'B' => EscapeAction.Break,
             CtrlA => EscapeAction.Send,

@@ -1,5 +1,6 @@
 using System.Text;
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using static Tmds.Linux.LibC;
@@ -17,6 +18,10 @@ internal sealed unsafe class HostConsole : IDisposable
     private const int StandardInput = 0;
     private const int StandardOutput = 1;
     private const int StandardError = 2;
+
+    /// <summary>How often a screen is looked at that shows nothing yet, in milliseconds.</summary>
+    private const int BetweenLooks = 100;
+
     private readonly Lifecycle _lifecycle;
     private readonly ConsoleOptions _options;
     private readonly ConsoleOutput? _output;
@@ -26,7 +31,12 @@ internal sealed unsafe class HostConsole : IDisposable
     private TerminalMode? _terminal;
     private JobControl? _job;
     private ConsoleInput? _input;
+    private ConsoleInput? _pairInput;
     private TerminalSize? _size;
+    private ScreenView? _view;
+    private GuestScreen? _screen;
+    private IConsoleKeys? _keyboard;
+    private bool _foundText;
     private readonly StreamPair? _pair;
     private readonly ConsoleRelay? _relay;
     private bool _disposed;
@@ -38,7 +48,17 @@ internal sealed unsafe class HostConsole : IDisposable
     {
         _lifecycle = lifecycle;
         _options = options;
-        _takesInput = options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio;
+        _takesInput = options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio || options.Display == DisplayKind.Tty;
+        CanShowScreen = options.Display switch
+        {
+            DisplayKind.Tty => IsTerminal(StandardOutput)
+                ? true
+                : throw new BadInputException(
+                    $"{OptionName.Display.With("tty")}: standard output is not a terminal; a picture of the screen is made by "
+                    + $"{OptionName.ScreenshotAtEnd}"),
+            DisplayKind.Auto => _takesInput && IsTerminal(StandardInput) && IsTerminal(StandardOutput),
+            _ => false,
+        };
         try
         {
             _output = options.Console switch
@@ -52,7 +72,7 @@ internal sealed unsafe class HostConsole : IDisposable
             };
             _debugOutput = options.DebugConsole switch
             {
-                DebugConsoleKind.Stdio when !_takesInput => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
+                DebugConsoleKind.Stdio when options.Console is not (ConsoleKind.Stdio or ConsoleKind.Virtio) => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
                 DebugConsoleKind.Stderr => new ConsoleOutput(StandardError, ownsFd: false, lifecycle),
                 DebugConsoleKind.File => Open(options.DebugConsolePath!, OptionName.Debugcon),
                 _ => null,
@@ -78,6 +98,9 @@ internal sealed unsafe class HostConsole : IDisposable
             (SerialSink, DebugSink) = (_merged.Serial, _merged.Debug);
         }
     }
+
+    /// <summary>Whether the guest's screen can be shown on the terminal.</summary>
+    public bool CanShowScreen { get; }
 
     /// <summary>Takes the guest's text as it is.</summary>
     public IConsoleSink Sink { get; }
@@ -114,21 +137,66 @@ internal sealed unsafe class HostConsole : IDisposable
         }
     }
 
-    /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
-    public void AttachInput(IConsoleKeys console)
+    /// <summary>Lets the user see the guest's screen, and type at it; only where the terminal can show it.</summary>
+    /// <param name="screen">The screen.</param>
+    /// <param name="keyboard">What is typed while it is shown.</param>
+    public void AttachScreen(GuestScreen screen, IConsoleKeys keyboard)
     {
-        if (_pair is not null)
-            _input = new ConsoleInput(_pair.Fd, console, _lifecycle, terminal: false);
-        if (!_takesInput)
+        _screen = screen;
+        _keyboard = keyboard;
+        ConsoleOutput? onTerminal = _options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio ? _output : null;
+        _view = new ScreenView(screen, StandardOutput, onTerminal ?? _debugOutput);
+    }
+
+    /// <summary>
+    /// Shows the screen, if that was asked for, or if the guest has written there and has printed nothing: then it has no console.
+    /// </summary>
+    /// <returns>Milliseconds until the next look; -1 if there is nothing more to look for.</returns>
+    public int LookAtScreen()
+    {
+        if (_view is not { IsShown: false } view || _screen is null)
+            return -1;
+        if (_options.Display == DisplayKind.Auto)
+        {
+            if (_output is { IsUsed: true })
+                return -1;
+            bool found = _screen.HasContent;
+            if (!found || !_foundText) // it may be about to print the same
+            {
+                _foundText = found;
+                return BetweenLooks;
+            }
+        }
+
+        view.Show();
+        return -1;
+    }
+
+    /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
+    /// <param name="console">Its console; null for none.</param>
+    public void AttachInput(IConsoleKeys? console)
+    {
+        if (_pair is not null && console is not null)
+            _pairInput = new ConsoleInput(_pair.Fd, console, _lifecycle, terminal: false);
+        if (_view is not null)
+            console = new SwitchedKeys(console, _keyboard!, _view, () => _output is { IsUsed: true });
+        if (!_takesInput || console is null)
             return;
         if (TerminalMode.Of(StandardInput, _options.KeepsSignals) is { } terminal)
         {
             _terminal = terminal;
             _ = terminal.TryEnterRaw(); // in the background it waits until it is brought to the front
-            _job = new JobControl(terminal, () => _size?.Refresh());
+            _job = new JobControl(terminal, () => _view?.Suspend(), Continue);
         }
 
-        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null && !_options.KeepsSignals, _terminal);
+        _input = new ConsoleInput(StandardInput, console, _lifecycle, _terminal is not null && !_options.KeepsSignals, _terminal, _view);
+
+        void Continue()
+        {
+            _size?.Refresh();
+            if (_terminal is { IsForeground: true })
+                _view?.Resume();
+        }
     }
 
     /// <summary>Reports the terminal's size, now and at each change, if text goes to a terminal.</summary>
@@ -142,7 +210,8 @@ internal sealed unsafe class HostConsole : IDisposable
         _size?.Dispose();
         _size = null;
         _input?.Dispose();
-        _input = null;
+        _pairInput?.Dispose();
+        (_input, _pairInput) = (null, null);
     }
 
     public void Dispose()
@@ -151,6 +220,7 @@ internal sealed unsafe class HostConsole : IDisposable
             return;
         _disposed = true;
         DetachInput();
+        _view?.Dispose();
         _merged?.Flush();
         _output?.Dispose();
         _debugOutput?.Dispose();
@@ -159,6 +229,8 @@ internal sealed unsafe class HostConsole : IDisposable
         _job?.Dispose();
         _terminal?.Dispose();
     }
+
+    private static bool IsTerminal(int fd) => isatty(fd) != 0;
 
     private static string Word(Enum kind) => kind.ToString().ToLowerInvariant();
 

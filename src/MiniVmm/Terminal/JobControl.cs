@@ -14,15 +14,18 @@ internal sealed unsafe class JobControl : IDisposable
 {
     private const int SIGCONT = 18, SIGTSTP = 20, SIGTTIN = 21; // signal(7); the runtime's names are not for Windows
     private readonly TerminalMode _terminal;
+    private readonly Action _stopping;
     private readonly Action _continued;
     private readonly PosixSignalRegistration _stop;
     private readonly PosixSignalRegistration _continue;
 
     /// <param name="terminal">Where the job's keys come from.</param>
+    /// <param name="stopping">Called before the process stops, from any thread.</param>
     /// <param name="continued">Called when the process goes on, from any thread.</param>
-    public JobControl(TerminalMode terminal, Action continued)
+    public JobControl(TerminalMode terminal, Action stopping, Action continued)
     {
         _terminal = terminal;
+        _stopping = stopping;
         _continued = continued;
         _stop = PosixSignalRegistration.Create((PosixSignal)SIGTSTP, Stop);
         _continue = PosixSignalRegistration.Create((PosixSignal)SIGCONT, context =>
@@ -54,6 +57,7 @@ internal sealed unsafe class JobControl : IDisposable
     private void Stop(PosixSignalContext context)
     {
         context.Cancel = true;
+        _stopping();
         _terminal.Restore(Stop);
         Continue();
     }

@@ -154,6 +154,7 @@ public sealed class OptionTextsTests
             (OptionName.Cpu, "host"),
             (OptionName.Console, "stdio"),
             (OptionName.Debugcon, "auto"),
+            (OptionName.Display, "auto"),
             (OptionName.Decompress, "auto"),
             (OptionName.Format, "auto"),
             (OptionName.Virtio, "mmio"));
@@ -161,13 +162,13 @@ public sealed class OptionTextsTests
         string[] texts = [.. run.Options.OfType<Option<string>>().Where(option => option.HasDefaultValue)
             .Select(option => (string)option.GetDefaultValue()!).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["1", "128M", "auto", "auto", "auto", "host", "mmio", "stdio"], texts);
+        Assert.Equal(["1", "128M", "auto", "auto", "auto", "auto", "host", "mmio", "stdio"], texts);
         Assert.Equal(Defaults.Topology, shown.Topology);
         Assert.Equal(Defaults.Memory, shown.Memory);
         Assert.True(shown.Cpu.Model.IsHost && Defaults.Cpu.Model.IsHost);
         Assert.Equal(
-            (Defaults.Console, Defaults.DebugConsole, Defaults.Decompression, Defaults.Format, Defaults.Virtio),
-            (shown.Console, shown.DebugConsole, shown.Decompression, shown.Format, shown.Virtio));
+            (Defaults.Console, Defaults.DebugConsole, Defaults.Display, Defaults.Decompression, Defaults.Format, Defaults.Virtio),
+            (shown.Console, shown.DebugConsole, shown.Display, shown.Decompression, shown.Format, shown.Virtio));
     }
 
     private static MachineOptions With(params (OptionName Name, string Text)[] texts) =>

@@ -109,6 +109,27 @@ public sealed class ConsoleOutputTests : IDisposable
     }
 
     [Fact]
+    public async Task Text_that_is_held_is_kept_the_last_of_it_and_holds_nobody_up()
+    {
+        using Pipe pipe = new();
+        ConsoleOutput output = new(pipe.GiveWriter(), ownsFd: true, _lifecycle);
+        output.Hold();
+        byte[] text = [.. Enumerable.Range(0, 300_000).Select(i => (byte)(i % 251))];
+
+        foreach (byte value in text.AsSpan(0, 100_000))
+            output.Write(value);
+        for (int taken = 100_000; taken < text.Length;)
+            taken += output.TryWrite(text.AsSpan(taken));
+        output.Release();
+        Task<byte[]> reader = Task.Run(() => pipe.Read());
+        output.Dispose();
+
+        byte[] read = await reader;
+        Assert.InRange(read.Length, 3 * 65536 / 4, 65536);
+        Assert.True(text.AsSpan(text.Length - read.Length).SequenceEqual(read));
+    }
+
+    [Fact]
     public void A_descriptor_that_is_not_its_own_stays_open()
     {
         using Pipe pipe = new();
