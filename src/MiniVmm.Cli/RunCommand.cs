@@ -92,7 +92,7 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string> _display = new("--display")
     {
-        HelpName = "auto|none|tty",
+        HelpName = "auto|none|tty|vnc=[HOST:]PORT|vnc=unix:PATH",
         Description = "Where the screen is shown; auto: on the terminal, if the guest writes there and prints nothing",
         DefaultValueFactory = _ => "auto",
     };

@@ -67,7 +67,7 @@ public static class OptionTexts
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Name => options with { Name = MachineName.Check(text) },
-            OptionName.Display => options with { Display = DisplayText.Parse(text) },
+            OptionName.Display => DisplayText.Parse(options, text),
             OptionName.ScreenshotAtEnd => options with { ScreenshotAtEnd = text },
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),

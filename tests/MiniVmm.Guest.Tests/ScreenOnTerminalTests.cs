@@ -73,7 +73,7 @@ public sealed class ScreenOnTerminalTests : IClassFixture<UsableKvm>
 
     [Theory]
     [InlineData("tty", "minivmm: --display tty: standard output is not a terminal; ")]
-    [InlineData("sdl", "minivmm: --display sdl: is not auto, none or tty")]
+    [InlineData("sdl", "minivmm: --display sdl: is not auto, none, tty or vnc=[HOST:]PORT")]
     public async Task A_display_that_cannot_be_is_an_error(string display, string message)
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", "--display", display, Built.Guest("hello.elf"));

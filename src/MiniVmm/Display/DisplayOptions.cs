@@ -14,4 +14,7 @@ public enum DisplayKind
 
     /// <summary>On the terminal, from the start.</summary>
     Tty,
+
+    /// <summary>To VNC clients.</summary>
+    Vnc,
 }

@@ -16,6 +16,11 @@ internal sealed class GuestScreen(GuestMemory memory, VgaCrtc? crtc, LinearFrame
     /// <summary>What is shown now.</summary>
     public ScreenImage Capture() => framebuffer?.Capture() ?? ScreenImage.Of(Text);
 
+    /// <summary>Width and height of <see cref="Capture"/>, at the moment.</summary>
+    public (int Width, int Height) Size => framebuffer?.Mode is { } mode
+        ? (mode.Width, mode.Height)
+        : (Text.Columns * ConsoleFont.Width, Text.Rows * ConsoleFont.Height);
+
     /// <summary>The same for a terminal of so many columns and rows.</summary>
     public TerminalFrame Frame(int columns, int rows) => framebuffer?.Capture() is { } picture
         ? TerminalFrame.Of(picture, columns, rows)

@@ -3,6 +3,7 @@ using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Display;
+using MiniVmm.Display.Rfb;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
@@ -87,6 +88,9 @@ public sealed record MachineOptions
 
     /// <summary>Where the guest's screen is shown.</summary>
     public DisplayKind Display { get; init; }
+
+    /// <summary>Where VNC clients connect; of <see cref="DisplayKind.Vnc"/>.</summary>
+    public VncAddress? Vnc { get; init; }
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }

@@ -67,6 +67,8 @@ internal sealed record VirtioMmioSlot(int Index, string Name, byte Gsi) : Virtio
             taken = [.. taken, .. InterruptWiring.PciLines, .. InterruptWiring.PciIsaLines];
         if (options.HasIde)
             taken = [.. taken, IoPorts.IdePrimaryIrq, IoPorts.IdeSecondaryIrq];
+        if (options.Vnc is not null)
+            taken = [.. taken, IoPorts.MouseIrq];
         if (options.Topology.CanChange)
             taken = [.. taken, IoPorts.CpuHotPlugIrq];
         byte[] lines = only8259 ? [.. InterruptWiring.FreeIsaLines]

@@ -1,12 +1,15 @@
 using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Display;
+using MiniVmm.Display.Rfb;
 
 namespace MiniVmm.Machine;
 
 /// <summary>What a machine shows, and what is typed on its keyboard.</summary>
 public sealed partial class VirtualMachine
 {
+    private VncServer? _vnc;
+
     /// <summary>What the guest's screen shows now, as a PNG file; at any time before disposal.</summary>
     public byte[] Screenshot() => PngFile.Encode(_screen.Capture());
 
@@ -43,10 +46,16 @@ public sealed partial class VirtualMachine
         _console.AttachInput(_devices?.Console ?? (IConsoleKeys?)_serial);
     }
 
-    /// <summary>Interrupt lines for those who can type; no other machine has use for them.</summary>
-    private void ConnectKeyboard(MachineOptions options)
+    /// <summary>Interrupt lines for those who can type, and VNC; no other machine has use for them.</summary>
+    private void ConnectDisplay(MachineOptions options)
     {
-        if ((options.Name is not null || _console.CanShowScreen) && _pcDevices.Find<I8042>() is { } keyboard)
-            keyboard.KeyboardLine = _core.ConnectEdge(IoPorts.KeyboardIrq);
+        I8042? controller = _pcDevices.Find<I8042>();
+        if (controller is not null && (options.Name is not null || options.Vnc is not null || _console.CanShowScreen))
+            controller.KeyboardLine = _core.ConnectEdge(IoPorts.KeyboardIrq);
+        if (options.Vnc is not { } address)
+            return;
+        if (controller is not null)
+            controller.MouseLine = _core.ConnectEdge(IoPorts.MouseIrq);
+        _vnc = new VncServer(options.Name ?? "MiniVmm", address, _screen, controller);
     }
 }

@@ -119,7 +119,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _serial = _pcDevices.At<Serial16550>(IoPorts.Serial);
             _acpi = _pcDevices.Find<AcpiPm>();
             _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), _video?.Framebuffer);
-            ConnectKeyboard(options);
+            ConnectDisplay(options);
             if (_hasFirmware)
                 FirmwareSetup.Install(_core, pci, _pcDevices, options, _console.DebugSink);
             if (options.HasIde)
@@ -458,6 +458,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     {
         // Not there where the host could not even make a VM.
         _core?.End();
+        _vnc?.Dispose(); // it looks at guest RAM, and raises interrupts
         _console?.DetachInput(); // it raises interrupts
         _console2?.DetachInput();
         _core?.Dispose();
