@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MiniVmm.Lab.Tests;
 
 /// <summary>Debian's own firmware in a machine.</summary>
@@ -52,6 +54,24 @@ public sealed class FirmwareTests
 
         Assert.Contains(text, vmm.Output);
         Assert.Contains($"started as by --firmware {SeaBios} {option} {copy}", Assert.Single(vmm.ErrorLines));
+    }
+
+    /// <summary>As runners of boot images and of rescue discs have it; the firmware is the one that is installed.</summary>
+    [Theory]
+    [InlineData("boot-disk.img", "-drive format=raw,file={0} -serial stdio -display none -no-reboot", "boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n")]
+    [InlineData("boot-disk.img", "{0} -snapshot -nographic -no-reboot", "boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n")]
+    [InlineData("boot-cd.iso", "-cdrom {0} -serial mon:stdio -m 128M -monitor none -no-reboot -boot d", "boot: drive e0\nCD001\nboot: ok\n")]
+    public async Task QEMUs_command_lines_boot(string image, string words, string text)
+    {
+        string copy = Path.Combine(Path.GetTempPath(), $"qemu-{image}");
+        File.Copy(Lab.Guest(image), copy, overwrite: true);
+        byte[] before = File.ReadAllBytes(copy);
+
+        string output = await LabHost.ShellAsync($"'{Lab.MiniVmm}' qemu {string.Format(CultureInfo.InvariantCulture, words, copy)} </dev/null");
+
+        Assert.Contains(text, output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        if (!words.StartsWith("-drive", StringComparison.Ordinal))
+            Assert.Equal(before, File.ReadAllBytes(copy));
     }
 
     [Fact]

@@ -35,6 +35,15 @@ public sealed class GuestShell : IAsyncDisposable
         return guest;
     }
 
+    /// <summary>As <see cref="StartAsync"/>, with <c>minivmm</c> called as QEMU, and its options.</summary>
+    public static async Task<GuestShell> StartAsQemuAsync(string name, string kernelLine, params IEnumerable<string> options)
+    {
+        GuestShell guest = new(VmmProcess.RunAsQemu(
+            name, Arguments(kernelLine, options).Select(word => word.StartsWith("--", StringComparison.Ordinal) ? word[1..] : word)));
+        await guest.ReadyAsync();
+        return guest;
+    }
+
     public async Task ReadyAsync() => await Vmm.WaitForAsync("lab: ready to obey\n");
 
     /// <summary>What a command printed, on either output; it must end with status 0.</summary>

@@ -55,6 +55,10 @@ public sealed partial class VmmProcess : IAsyncDisposable
     public static VmmProcess Run(string name, params IEnumerable<string> arguments) =>
         new(name, Lab.MiniVmm, ["run", .. arguments]);
 
+    /// <summary>Starts <c>minivmm qemu</c>, likewise.</summary>
+    public static VmmProcess RunAsQemu(string name, params IEnumerable<string> arguments) =>
+        new(name, Lab.MiniVmm, ["qemu", .. arguments]);
+
     /// <summary>
     /// The same on a terminal of its own, which has no size yet, by script(1): both outputs are one, and
     /// <see cref="Id"/> is script's.

@@ -10,8 +10,32 @@ internal sealed class QemuDrives
     private readonly Dictionary<string, QemuList> _nodes = new(StringComparer.Ordinal);
     private readonly List<DiskOptions> _attached = [];
 
-    /// <summary>A drive, and whether a disk of the guest is it.</summary>
-    private sealed record Drive(string? Id, bool IsVirtio, DiskOptions Disk);
+    /// <summary>A drive, and where the guest has it.</summary>
+    /// <param name="Id">What -device calls it.</param>
+    /// <param name="Index">Its place among those of its kind; null for the next.</param>
+    /// <param name="IsAttached">Whether it is the guest's without a -device.</param>
+    /// <param name="Disk">What is in it.</param>
+    private sealed record Drive(string? Id, ulong? Index, bool IsAttached, DiskOptions Disk);
+
+    /// <summary>Whether the guest has any.</summary>
+    public bool AreThere => _attached.Count > 0 || _drives.Exists(drive => drive.IsAttached);
+
+    /// <summary>Takes -hda to -hdd, and -cdrom.</summary>
+    public void DefineShort(QemuWord word)
+    {
+        (DiskInterface kind, ulong index) = word.Option.Name switch
+        {
+            "cdrom" => (DiskInterface.Cdrom, 2ul),
+            "fda" => (DiskInterface.Floppy, 0ul),
+            string name => (DiskInterface.Ide, (ulong)(name[^1] - 'a')),
+        };
+        _drives.Add(new(null, index, IsAttached: true, new()
+        {
+            File = word.Value,
+            Interface = kind,
+            ReadOnly = kind == DiskInterface.Cdrom,
+        }));
+    }
 
     public void Define(QemuWord word, List<string> notes)
     {
@@ -26,32 +50,53 @@ internal sealed class QemuDrives
 
         QemuList list = new(word, "file");
         string bus = list.Take("if") ?? "ide";
-        if (bus is not ("virtio" or "none"))
-            throw list.Bad($"there is no {(bus == "ide" ? "IDE" : bus)}; use if=virtio");
-        if (list.Take("media") is "cdrom")
-            throw list.Bad("there is no CD drive; leave media=cdrom out, and the guest has a disk that it can only read with readonly=on");
-        DiskOptions disk = Disk(list, list.Require("file"));
+        if (bus is not ("virtio" or "ide" or "floppy" or "none"))
+            throw list.Bad($"there is no {bus}; use if=virtio or if=ide");
+        bool cdrom = list.Take("media") is "cdrom";
+        DiskOptions disk = Disk(list, list.Require("file")) with
+        {
+            Interface = bus switch
+            {
+                _ when cdrom => DiskInterface.Cdrom,
+                "ide" => DiskInterface.Ide,
+                "floppy" => DiskInterface.Floppy,
+                _ => DiskInterface.Virtio,
+            },
+        };
+        if (cdrom)
+            disk = disk with { ReadOnly = true };
+        ulong? index = list.TakeNumber("index");
         string? id = list.Take("id");
         PassOverTheUnseen(list);
         if (list.Rest() is { } rest)
             notes.Add($"{word.Spelling}: {rest} has no effect");
-        _drives.Add(new(id, bus == "virtio", disk));
+        _drives.Add(new(id, index, bus != "none", disk));
     }
 
-    /// <summary>A virtio disk of <c>-device</c>.</summary>
-    public void Attach(QemuList device)
+    /// <summary>A disk of <c>-device</c>.</summary>
+    public void Attach(QemuList device, DiskInterface kind)
     {
         string id = device.Require("drive");
         DiskOptions disk = _drives.Find(drive => drive.Id == id)?.Disk
             ?? (_nodes.TryGetValue(id, out QemuList? node) ? DiskOf(node) : throw device.Bad($"no -drive or -blockdev is called {id}"));
-        _attached.Add(disk with { Serial = device.Take("serial") ?? disk.Serial });
+        _attached.Add(disk with
+        {
+            Interface = kind,
+            ReadOnly = disk.ReadOnly || kind == DiskInterface.Cdrom,
+            Serial = device.Take("serial") ?? disk.Serial,
+        });
     }
 
-    /// <summary>The options with the disks, those of <c>-drive if=virtio</c> first.</summary>
-    public MachineOptions AddTo(MachineOptions options) => options with
+    /// <summary>The options with the disks, those of <c>-drive</c> first, in the order of their places.</summary>
+    public MachineOptions AddTo(MachineOptions options)
     {
-        Disks = [.. _drives.Where(drive => drive.IsVirtio).Select(drive => drive.Disk), .. _attached],
-    };
+        ulong next = 0;
+        IEnumerable<DiskOptions> placed = _drives.Where(drive => drive.IsAttached)
+            .Select(drive => (Index: next = drive.Index ?? next + 1, drive.Disk))
+            .OrderBy(drive => drive.Index)
+            .Select(drive => drive.Disk);
+        return options with { Disks = [.. placed, .. _attached] };
+    }
 
     /// <summary>A tree of nodes: the format's on top, or the file's alone.</summary>
     private DiskOptions DiskOf(QemuList node)
@@ -95,5 +140,5 @@ internal sealed class QemuDrives
     };
 
     private static void PassOverTheUnseen(QemuList list) =>
-        list.PassOver("index", "unit", "bus", "aio", "discard", "detect-zeroes", "werror", "rerror", "copy-on-read", "media");
+        list.PassOver("unit", "bus", "aio", "discard", "detect-zeroes", "werror", "rerror", "copy-on-read", "media");
 }

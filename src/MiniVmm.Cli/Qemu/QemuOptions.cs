@@ -50,7 +50,12 @@ internal static class QemuOptions
         new("g", "WxH[xDEPTH]", Accepted, "there is no window"),
 
         // Disks.
-        new("drive", "file=FILE,...", Used, "if=virtio or none; format, readonly, cache, serial, throttling.iops-total and bps-total"),
+        new("drive", "file=FILE,...", Used, "if=virtio, ide or none; media=cdrom, format, index, readonly, cache, serial, throttling.iops-total and bps-total"),
+        new("hda", "FILE", Used, "an IDE disk"),
+        new("hdb", "FILE", Used, "the second one"),
+        new("hdc", "FILE", Used, "the third one"),
+        new("hdd", "FILE", Used, "the fourth one"),
+        new("cdrom", "FILE", Used, "a CD-ROM drive with that disc"),
         new("blockdev", "DRIVER,node-name=ID,...", Used, "file, host_device, raw and qcow2"),
         new("snapshot", "", Used, "what guests write to disks is forgotten at the end"),
 
@@ -60,7 +65,7 @@ internal static class QemuOptions
         new("net", "TYPE,...", Used, "nic, user, tap, bridge and none"),
 
         // Devices.
-        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, vfio-pci"),
+        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, vfio-pci"),
         new("usb", "", Accepted, "there are no USB devices, and no bus"),
         new("usbdevice", "NAME", Ignored, "there is no USB"),
         new("audio", "...", Accepted, "there is no sound"),
@@ -103,7 +108,6 @@ internal static class QemuOptions
         new("chroot", "DIR", Missing, "start it with chroot"),
         new("overcommit", "...", Ignored, "for memory that is there from the start use -mem-prealloc"),
         new("seed", "N", Accepted, "random numbers come from the host"),
-        new("L", "DIR", Accepted, "no ROMs are looked for"),
         new("rtc", "...", Ignored, "the clock is the host's, in UTC"),
         new("icount", "...", Missing, "KVM cannot count instructions"),
         new("uuid", "UUID", Ignored, "the guest is told none"),
@@ -120,17 +124,13 @@ internal static class QemuOptions
         new("only-migratable", "", Accepted, "nothing is migrated"),
         new("add-fd", "...", Missing, "name the file"),
 
-        // What needs firmware.
-        new("bios", "FILE", Used, "firmware, where no kernel is given"),
-        new("pflash", "FILE", Missing, "there is no firmware; give a kernel"),
-        new("boot", "...", Ignored, "without firmware the kernel is what boots"),
-        new("cdrom", "FILE", Missing, "there is no CD drive"),
-        new("fda", "FILE", Missing, "there is no floppy drive"),
-        new("fdb", "FILE", Missing, "there is no floppy drive"),
-        new("hda", "FILE", Missing, "there is no IDE; use -drive file=FILE,if=virtio"),
-        new("hdb", "FILE", Missing, "there is no IDE; use -drive file=FILE,if=virtio"),
-        new("hdc", "FILE", Missing, "there is no IDE; use -drive file=FILE,if=virtio"),
-        new("hdd", "FILE", Missing, "there is no IDE; use -drive file=FILE,if=virtio"),
+        // Firmware.
+        new("bios", "FILE", Used, "firmware, where no kernel is given; SeaBIOS where it is installed"),
+        new("L", "DIR", Used, "where that is looked for first"),
+        new("boot", "[order=]DRIVES[,...]", Used, "order, once and menu, for firmware"),
+        new("pflash", "FILE", Missing, "there is no flash"),
+        new("fda", "FILE", Used, "a floppy drive with that disk"),
+        new("fdb", "FILE", Missing, "there is one floppy drive"),
 
         new("help", "", Used, "a word on what this is"),
         new("h", "", Used, "the same"),

@@ -1,4 +1,5 @@
 using MiniVmm.Configuration;
+using MiniVmm.Storage;
 
 namespace MiniVmm.Cli.Qemu;
 
@@ -29,7 +30,13 @@ internal sealed partial class QemuTranslation
         switch (Virtio(driver))
         {
             case "virtio-blk":
-                _drives.Attach(list);
+                _drives.Attach(list, DiskInterface.Virtio);
+                break;
+            case "ide-hd":
+                _drives.Attach(list, DiskInterface.Ide);
+                break;
+            case "ide-cd":
+                _drives.Attach(list, DiskInterface.Cdrom);
                 break;
             case "virtio-net":
                 _networks.Attach(list);
@@ -100,9 +107,9 @@ internal sealed partial class QemuTranslation
             "pcie-root-port" or "pci-bridge" or "pcie-pci-bridge" or "ioh3420" => (true, "every function is on bus 0"),
             "e1000" or "e1000e" or "e1000-82540em" or "rtl8139" or "ne2k_pci" or "ne2k_isa" or "pcnet" or "i82550" or "i82559er" or "vmxnet3" or "igb"
                 => (false, "there is no such card; use virtio-net-pci"),
-            "nvme" or "ahci" or "ich9-ahci" or "ide-hd" or "ide-cd" or "scsi-hd" or "scsi-cd" or "usb-storage" or "sd-card" or "floppy"
+            "nvme" or "ahci" or "ich9-ahci" or "scsi-hd" or "scsi-cd" or "usb-storage" or "sd-card" or "floppy"
                 or "virtio-scsi-pci" or "virtio-scsi" or "lsi53c895a" or "megasas"
-                => (false, "there is no such disk; use virtio-blk-pci"),
+                => (false, "there is no such disk; use virtio-blk-pci or ide-hd"),
             "virtio-9p-pci" or "virtio-9p-device" or "vhost-user-fs-pci" or "vhost-user-fs-device"
                 => (false, "no folders are shared; put the files on a disk or in the initial RAM disk"),
             "virtserialport" => (false, "the virtio console has one port; use virtconsole"),

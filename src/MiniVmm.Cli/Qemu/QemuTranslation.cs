@@ -70,7 +70,7 @@ internal sealed partial class QemuTranslation
         if (_memoryBackend is { } id)
             _options = UseMemory(id);
         if (_options.Kernel.Length == 0 && _options.Firmware is null)
-            throw new BadInputException("nothing to boot; give a kernel with -kernel, or firmware with -bios");
+            _options = _options with { Firmware = FindFirmware() };
         if (_options is { Kernel.Length: > 0, Firmware: { } firmware })
         {
             _options = _options with { Firmware = null };
@@ -81,6 +81,15 @@ internal sealed partial class QemuTranslation
         if (_options.Name is null && (_machine.StartsPaused || _options.Balloon is not null || _options.Memory.Max is not null))
             _options = _options with { Name = MachineName.Default };
         return _machine with { Options = _options, Notes = _notes };
+    }
+
+    /// <summary>SeaBIOS, which QEMU brings along, where the distributions put it.</summary>
+    private string FindFirmware()
+    {
+        if (!_drives.AreThere)
+            throw new BadInputException("nothing to boot; give a kernel with -kernel, or a disk");
+        return FirmwareFallback.FindSeaBios(_words.Where(word => word.Option.Name == "L").Select(word => word.Value))
+            ?? throw new BadInputException("no firmware to boot a disk: install SeaBIOS (package seabios), or name one with -bios");
     }
 
     private static string Unknown(string word)
@@ -107,7 +116,6 @@ internal sealed partial class QemuTranslation
         ("spice", "disable=on") => true,
         ("rtc", "base=utc" or "base=utc,clock=host" or "clock=host") => true,
         ("sandbox", "off") => true,
-        ("boot", _) => true, // only a kernel boots
         ("s", _) => false,
         _ => false,
     };
@@ -119,6 +127,9 @@ internal sealed partial class QemuTranslation
         {
             case "chardev":
                 _consoles.Define(word);
+                break;
+            case "hda" or "hdb" or "hdc" or "hdd" or "cdrom" or "fda":
+                _drives.DefineShort(word);
                 break;
             case "drive":
             case "blockdev":
@@ -158,6 +169,9 @@ internal sealed partial class QemuTranslation
                 break;
             case "bios":
                 _options = _options.With(OptionName.Firmware, value);
+                break;
+            case "boot":
+                _options = _options.With(OptionName.Boot, value);
                 break;
             case "fw_cfg":
                 _options = _options.With(OptionName.FwCfg, value);

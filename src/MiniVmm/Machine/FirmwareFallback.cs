@@ -47,6 +47,10 @@ internal static class FirmwareFallback
             + $"{OptionName.Firmware.With(instead.Firmware)} {OptionOf(drive.Interface, drive.File)}";
     }
 
+    /// <summary>SeaBIOS where it is installed, or null.</summary>
+    /// <param name="first">Folders to look into before those of the distributions.</param>
+    public static string? FindSeaBios(IEnumerable<string> first) => Find([.. first, .. Folders]);
+
     /// <summary>The first SeaBIOS of some folders.</summary>
     private static string? Find(IEnumerable<string> folders) =>
         (from folder in folders from name in Names select Path.Combine(folder, name)).FirstOrDefault(File.Exists);

@@ -79,8 +79,10 @@ internal sealed unsafe class DiskFile : IDisposable
             if (kind is not (S_IFREG or S_IFBLK))
                 throw new BadInputException($"{disk}: is neither a file nor a block device");
             DirectTransfer? direct = cache == DiskCache.None ? DirectTransfer.Of(fd, status) : null;
+
+            // An overlay takes the flag, and fails whatever is done next where the file system below lacks it.
             if (FCntl(fd, F_SETFL, cache == DiskCache.None ? O_DIRECT : 0) != 0
-                || (cache == DiskCache.None && direct == null))
+                || (cache == DiskCache.None && (direct == null || LSeek(fd, 0, SEEK_END) < 0)))
             {
                 throw new BadInputException($"{disk}: its file system lacks direct I/O; leave out cache=none "
                     + $"or put the image elsewhere");

@@ -18,7 +18,7 @@ public sealed class QemuTranslationTests
     [
         "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
         "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-vga none", "-usb", "-audiodev none,id=x",
-        "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-boot d", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
+        "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
         "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet",
     ];
 
@@ -55,12 +55,12 @@ public sealed class QemuTranslationTests
     }
 
     [Theory]
-    [InlineData("", "nothing to boot; give a kernel with -kernel, or firmware with -bios")]
+    [InlineData("", "nothing to boot; give a kernel with -kernel, or a disk")]
     [InlineData("-kernel", "-kernel: no value; it takes FILE")]
     [InlineData("-kernel k -krenel", "-krenel: QEMU has no such option (did you mean -kernel?)")]
     [InlineData("-kernel k -qmp unix:x", "-qmp unix:x: use -name and 'minivmm ctl'")]
     [InlineData("-kernel k -device e1000", "-device e1000: there is no such card; use virtio-net-pci")]
-    [InlineData("-kernel k -device nvme,drive=d", "-device nvme,drive=d: there is no such disk; use virtio-blk-pci")]
+    [InlineData("-kernel k -device nvme,drive=d", "-device nvme,drive=d: there is no such disk; use virtio-blk-pci or ide-hd")]
     [InlineData("-kernel k -device frob", "-device frob: there is no such device")]
     [InlineData("-kernel k -device virtio-blk-pci,drive=d", "-device virtio-blk-pci,drive=d: no -drive or -blockdev is called d")]
     [InlineData("-kernel k -device virtio-net-pci,netdev=n", "-device virtio-net-pci,netdev=n: no -netdev is called n")]
@@ -81,6 +81,27 @@ public sealed class QemuTranslationTests
     public void What_matters_and_is_missing_is_an_error_with_the_nearest_way(string words, string complaint) =>
         Assert.StartsWith(
             complaint, Assert.Throws<BadInputException>(() => Translate(words)).Message, StringComparison.Ordinal);
+
+    /// <summary>What public projects start QEMU with: the options, with names of files of no project.</summary>
+    [Theory]
+    [InlineData("Linux' KUnit", "-nodefaults -m 1024 -kernel bzImage -append console=ttyS0 -no-reboot -nographic -accel kvm -accel hvf -accel tcg -serial stdio", 0)]
+    [InlineData("kvm-unit-tests", "-nodefaults -device pc-testdev -device isa-debug-exit,iobase=0xf4,iosize=0x4 -vnc none -serial stdio -device pci-testdev -machine accel=kvm -kernel x.flat -smp 1 -append a -initrd env", 0)]
+    [InlineData("bootimage", "-drive format=raw,file=boot.bin -device isa-debug-exit,iobase=0xf4,iosize=0x04 -serial stdio -display none -no-reboot", 0)]
+    [InlineData("xv6", "-serial mon:stdio -drive file=fs.img,index=1,media=disk,format=raw -drive file=xv6.img,index=0,media=disk,format=raw -smp 2 -m 512", 0)]
+    [InlineData("Buildroot", "-M pc -kernel bzImage -drive file=rootfs.ext2,if=virtio,format=raw -append rootwait -net nic,model=virtio -net user", 0)]
+    [InlineData("Hermit", "-display none -serial stdio -kernel loader -initrd app -smp 1 -m 128M -enable-kvm -cpu host -device isa-debug-exit,iobase=0xf4,iosize=0x04 -netdev user,id=u1,hostfwd=tcp::9975-:9975 -device virtio-net-pci,netdev=u1,disable-legacy=on", 0)]
+    [InlineData("Unikraft", "-kernel app -nographic -no-reboot -cpu qemu64,+pdpe1gb -m 64M -machine pc,accel=kvm -netdev bridge,id=en0,br=virbr0 -device virtio-net-pci,netdev=en0 -parallel none -nodefaults -serial mon:stdio", 0)]
+    [InlineData("Theseus", "-cdrom os.iso -no-reboot -no-shutdown -s -m 512M -serial mon:stdio -smp 4 -cpu Broadwell -boot d", 1)]
+    [InlineData("OSv", "-kernel loader.elf -m 2G -smp 4 -vnc :1 -device virtio-blk-pci,id=blk0,drive=hd0 -drive file=usr.img,if=none,id=hd0,cache=none,aio=native -netdev user,id=un0,net=192.168.122.0/24 -device virtio-net-pci,netdev=un0 -device virtio-rng-pci -enable-kvm -cpu host,+x2apic -chardev stdio,mux=on,id=stdio,signal=off -mon chardev=stdio,mode=readline -device isa-serial,chardev=stdio", 2)]
+    [InlineData("syzkaller", "-m 2048 -smp 2 -display none -serial stdio -no-reboot -name VM-0 -device virtio-rng-pci -enable-kvm -cpu host,migratable=off -device virtio-net-pci,netdev=net0 -netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:10022-:22 -hda root.img -snapshot -kernel bzImage -append root=/dev/sda", 0)]
+    [InlineData("a tutorial's kernel", "-kernel myos.bin", 0)]
+    [InlineData("a tutorial's disc", "-cdrom myos.iso -serial stdio -m 128M -monitor none", 0)]
+    public void Command_lines_of_projects_are_taken_as_they_are(string project, string words, int notes)
+    {
+        QemuMachine machine = Translate(words.Contains("-kernel", StringComparison.Ordinal) ? words : $"-bios b {words}");
+
+        Assert.True(machine.Notes.Count == notes, $"{project}: {string.Join("; ", machine.Notes)}");
+    }
 
     [Fact]
     public void A_kernel_has_its_command_line_and_its_modules()
@@ -192,6 +213,45 @@ public sealed class QemuTranslationTests
                 new DiskOptions { File = "c.img", Format = DiskFormat.Raw },
             ],
             options.Disks);
+    }
+
+    [Theory]
+    [InlineData("-hda a -hdb b -cdrom c", "a Ide, b Ide, c Cdrom")]
+    [InlineData("-drive format=raw,file=a", "a Ide")]
+    [InlineData("-drive file=fs.img,index=1,media=disk,format=raw -drive file=xv6.img,index=0,media=disk,format=raw", "xv6.img Ide, fs.img Ide")]
+    [InlineData("-drive if=none,id=x,file=a -device ide-hd,drive=x -drive file=c,media=cdrom", "c Cdrom, a Ide")]
+    [InlineData("-drive if=none,id=x,file=a.iso -device ide-cd,drive=x", "a.iso Cdrom")]
+    [InlineData("a.img", "a.img Ide")]
+    [InlineData("-fda f -boot a", "f Floppy")]
+    [InlineData("-drive file=f,if=floppy,format=raw", "f Floppy")]
+    public void IDE_drives_are_in_their_places(string words, string drives)
+    {
+        MachineOptions options = Translate($"-bios b {words}").Options;
+
+        Assert.Equal(drives, string.Join(", ", options.Disks.Select(disk => $"{disk.File} {disk.Interface}")));
+        Assert.All(options.Disks, disk => Assert.Equal(disk.Interface == DiskInterface.Cdrom, disk.ReadOnly));
+    }
+
+    [Fact]
+    public void A_disk_boots_by_firmware_and_a_kernel_without()
+    {
+        MachineOptions options = Translate("-bios b -boot order=d -cdrom c").Options;
+        Assert.Equal(("b", "d", ""), (options.Firmware, options.BootOrder.Drives, options.Kernel));
+
+        QemuMachine machine = Translate("-bios b -kernel k");
+        Assert.Null(machine.Options.Firmware);
+        Assert.Equal("-bios b has no effect: the kernel is entered without it", Assert.Single(machine.Notes));
+    }
+
+    [Fact]
+    public void Firmware_is_looked_for_where_L_says()
+    {
+        string folder = Directory.CreateTempSubdirectory("minivmm-test-").FullName;
+        File.WriteAllBytes(Path.Combine(folder, "bios.bin"), []);
+
+        Assert.Equal(Path.Combine(folder, "bios.bin"), QemuTranslation.Translate(["-L", folder, "-hda", "x"]).Options.Firmware);
+
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
