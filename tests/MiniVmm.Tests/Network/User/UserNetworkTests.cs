@@ -254,8 +254,9 @@ public sealed class UserNetworkTests
     [Fact]
     public void Frames_allocate_nothing()
     {
-        long few = AllocatedFor(frames: 200);
-        long many = AllocatedFor(frames: 5200);
+        // The least of several rounds: what the runtime allocates once can fall into any of them.
+        long few = Enumerable.Range(0, 5).Min(_ => AllocatedFor(frames: 200));
+        long many = Enumerable.Range(0, 5).Min(_ => AllocatedFor(frames: 5200));
 
         Assert.Equal(few, many);
     }
