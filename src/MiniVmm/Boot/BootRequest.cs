@@ -37,6 +37,9 @@ internal sealed record BootRequest
 
     public Decompression Decompression { get; init; }
 
+    /// <summary>Whether a kernel that does not look by itself is told of the text screen.</summary>
+    public bool HasTextScreen { get; init; }
+
     /// <summary>The framebuffer that the machine can have; null for none.</summary>
     public FramebufferOffer? Framebuffer { get; init; }
 

@@ -5,7 +5,7 @@ namespace MiniVmm.Boot;
 
 /// <summary>
 /// struct boot_params, the "zero page" (Documentation/arch/x86/zero-page.rst).
-/// screen_info stays zero: 0 lines and 0 columns tell Linux that there is no VGA to write to.
+/// screen_info stays zero where nobody sees a screen: 0 lines and 0 columns tell Linux that there is no VGA to write to.
 /// </summary>
 internal static class LinuxBootParams
 {
@@ -27,11 +27,22 @@ internal static class LinuxBootParams
     /// <param name="initrd">Where the RAM disk lies, if there is one.</param>
     /// <param name="memory">The memory map.</param>
     /// <param name="rsdp">Guest-physical address of the RSDP.</param>
+    /// <param name="hasTextScreen">Whether there is a VGA in text mode 3.</param>
     public static byte[] Build(
         LinuxSetupHeader header, ulong loadAddress, ulong commandLine, GuestRange? initrd, GuestMemoryMap memory,
-        ulong rsdp)
+        ulong rsdp, bool hasTextScreen = false)
     {
         byte[] page = new byte[Size];
+        if (hasTextScreen)
+        {
+            page[0x006] = 3; // orig_video_mode
+            page[0x007] = 80; // orig_video_cols
+            U16(page, 0x00a, 3); // orig_video_ega_bx: colour, 256 KiB
+            page[0x00e] = 25; // orig_video_lines
+            page[0x00f] = 1; // orig_video_isVGA: VIDEO_TYPE_VGAC
+            U16(page, 0x010, 16); // orig_video_points
+        }
+
         header.Bytes.CopyTo(page.AsSpan(LinuxSetupHeader.Offset));
 
         U64(page, 0x070, rsdp); // acpi_rsdp_addr

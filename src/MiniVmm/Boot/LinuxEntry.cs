@@ -35,7 +35,7 @@ internal static class LinuxEntry
         ulong zeroPage = plan.RoomFor(
             LinuxBootParams.Name, LinuxBootParams.Size, MemoryLayout.ZeroPage, LinuxBootParams.Size);
         byte[] parameters = LinuxBootParams.Build(
-            header, loadAddress, commandLine, initrd, plan.Memory, tables.Firmware.Rsdp);
+            header, loadAddress, commandLine, initrd, plan.Memory, tables.Firmware.Rsdp, request.HasTextScreen);
         plan.Add(new(LinuxBootParams.Name, zeroPage, parameters));
         return tables with { Entry = tables.Entry with { Rsi = zeroPage } };
     }

@@ -28,6 +28,9 @@ public sealed record AcpiIdentity(string Name, string HardwareId, uint UniqueId)
     /// <summary>Whether the device's interrupt line is told here; that of ACPI itself is in the FADT.</summary>
     public bool ListsInterrupt { get; init; } = true;
 
+    /// <summary>What the guest is told of the device's own window, where parts of that are another's; null for all of it.</summary>
+    public IReadOnlyList<DeviceWindow>? Windows { get; init; }
+
     /// <summary>What the guest is told to keep clear of besides the device's own window.</summary>
     public IReadOnlyList<DeviceWindow> Reserved { get; init; } = [];
 }

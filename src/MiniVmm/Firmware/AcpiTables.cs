@@ -71,9 +71,11 @@ internal static class AcpiTables
                 $"{OptionName.Smp.With($"maxcpus={cpus.All.Count}")}: ACPI tables can name {MostCpus} processors at most");
         }
 
+        // Who has a display has both.
+        bool hasScreen = devices.Any(device => device.HardwareId == AmlDevice.KeyboardId);
         uint facs = Place(Fadt.BuildFacs(), FacsAlignment);
         uint dsdt = Place(Dsdt.Build(cpus, devices, pci), TableAlignment);
-        uint fadt = Place(Fadt.Build(facs, dsdt), TableAlignment);
+        uint fadt = Place(Fadt.Build(facs, dsdt, hasScreen), TableAlignment);
         uint madt = Place(Madt.Build(cpus), TableAlignment);
 
         uint[] listed = pci?.ConfigurationSpace is not { } space

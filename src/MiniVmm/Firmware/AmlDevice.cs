@@ -8,6 +8,12 @@ namespace MiniVmm.Firmware;
 /// <param name="UniqueId">Tells devices of one hardware ID apart, _UID.</param>
 public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
 {
+    /// <summary>A PS/2 keyboard.</summary>
+    public const string KeyboardId = "PNP0303";
+
+    /// <summary>A PS/2 mouse; its ports are the keyboard's.</summary>
+    public const string MouseId = "PNP0F13";
+
     /// <summary>What it occupies, _CRS; null for nothing.</summary>
     public ResourceTemplate? Resources { get; init; }
 
@@ -18,7 +24,7 @@ public sealed record AmlDevice(string Name, string HardwareId, uint UniqueId)
         if (device.Acpi is not { } identity)
             return null;
         ResourceTemplate resources = new();
-        foreach (DeviceWindow window in (DeviceWindow[])[device.Window, .. identity.Reserved])
+        foreach (DeviceWindow window in (DeviceWindow[])[.. identity.Windows ?? [device.Window], .. identity.Reserved])
         {
             if (window.IsPort)
                 resources.Io((ushort)window.Start, (byte)window.Length);

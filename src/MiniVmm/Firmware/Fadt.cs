@@ -24,6 +24,7 @@ internal static class Fadt
     {
         /// <summary>There are ISA devices a user can see: the serial port.</summary>
         LegacyDevices = 1 << 0,
+        KeyboardController = 1 << 1,
         VgaNotPresent = 1 << 2,
     }
 
@@ -49,7 +50,8 @@ internal static class Fadt
 
     /// <param name="facs">Guest-physical address of the FACS.</param>
     /// <param name="dsdt">Guest-physical address of the DSDT.</param>
-    public static byte[] Build(uint facs, uint dsdt)
+    /// <param name="hasScreen">Whether the guest is to use a text screen and a keyboard.</param>
+    public static byte[] Build(uint facs, uint dsdt, bool hasScreen = false)
     {
         // Offsets are those of table 5.9 in the specification. What is not written is 0: absent.
         byte[] table = new byte[Size];
@@ -66,7 +68,8 @@ internal static class Fadt
         U16(96, NoC2);
         U16(98, NoC3);
         table[108] = Rtc.CenturyIndex;
-        U16(109, (ushort)(BootArchitecture.LegacyDevices | BootArchitecture.VgaNotPresent));
+        U16(109, (ushort)(BootArchitecture.LegacyDevices
+            | (hasScreen ? BootArchitecture.KeyboardController : BootArchitecture.VgaNotPresent)));
         U32(112, (uint)(Features.Wbinvd | Features.C1OnAllProcessors | Features.NoFixedSleepButton
             | Features.NoFixedRtcWake | Features.PmTimerHas32Bits | Features.ResetRegister));
         IoRegister(116, IoPorts.Reset, 1, AccessSize.Byte);

@@ -89,6 +89,9 @@ public sealed record MachineOptions
     /// <summary>Where the guest's screen is shown.</summary>
     public DisplayKind Display { get; init; }
 
+    /// <summary>Whether the user has asked to see the screen: the guest is told of it, and of the keyboard.</summary>
+    internal bool HasDisplay => Display is DisplayKind.Tty or DisplayKind.Vnc;
+
     /// <summary>Where VNC clients connect; of <see cref="DisplayKind.Vnc"/>.</summary>
     public VncAddress? Vnc { get; init; }
 

@@ -103,6 +103,7 @@ public sealed partial class MachinePlan : IDisposable
         [
             .. devices.Select(AmlDevice.Of).OfType<AmlDevice>(),
             .. mmio.Select(slot => slot.Aml),
+            .. options.Vnc is not null ? [Mouse] : Array.Empty<AmlDevice>(),
             .. pciRoot?.Claim is { } claim ? [claim] : Array.Empty<AmlDevice>(),
         ];
         FirmwareCpus cpus = new(Enumerable.Range(0, options.Topology.MaxCpus)
@@ -142,6 +143,7 @@ public sealed partial class MachinePlan : IDisposable
                     Memory = memory,
                     Firmware = new(cpus, aml, pciRoot) { HasCom2 = options.Com2 is not null },
                     Framebuffer = new FramebufferOffer(),
+                    HasTextScreen = options.HasDisplay,
                     Decompression = options.Decompression,
                     Started = TimeProvider.System.GetUtcNow(),
                     Format = options.Format,
@@ -159,6 +161,12 @@ public sealed partial class MachinePlan : IDisposable
             throw;
         }
     }
+
+    /// <summary>Its ports are the keyboard's.</summary>
+    private static AmlDevice Mouse => new("MOU", AmlDevice.MouseId, 0)
+    {
+        Resources = new ResourceTemplate().Irq(IoPorts.MouseIrq),
+    };
 
     private static PciRoot Root(
         GuestMemoryMap memory, IReadOnlyList<VirtioSlot> virtio, IReadOnlyList<PassthroughSlot> passthrough, bool hasFirmware)

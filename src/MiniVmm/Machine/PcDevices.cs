@@ -1,4 +1,5 @@
 using MiniVmm.Devices;
+using MiniVmm.Firmware;
 
 namespace MiniVmm.Machine;
 
@@ -99,6 +100,22 @@ internal static class PcPlatform
         Acpi = new("FWCF", "QEMU0002", 0),
     };
 
+    /// <summary>Told only of where somebody types: Linux looks for what is there, which takes it a while.</summary>
+    private static DeviceDescription KeyboardController(bool told)
+    {
+        DeviceWindow window = DeviceWindow.Ports(IoPorts.I8042Data, I8042.Length);
+        if (!told)
+            return new("i8042", window, setup => new I8042(setup.Power));
+        return new("i8042", window, setup => new I8042(setup.Power) { KeyboardLine = setup.Edge })
+        {
+            Interrupt = IoPorts.KeyboardIrq,
+            Acpi = new("KBD", AmlDevice.KeyboardId, 0)
+            {
+                Windows = [DeviceWindow.Ports(IoPorts.I8042Data, 1), DeviceWindow.Ports(IoPorts.I8042Command, 1)],
+            },
+        };
+    }
+
     /// <summary>The devices of a machine, in the order that its DSDT lists them.</summary>
     /// <param name="options">The machine.</param>
     /// <param name="fwCfg">What its firmware configuration device tells, complete when the devices are made; null for none.</param>
@@ -126,7 +143,7 @@ internal static class PcPlatform
         }
 
         if (chosen.HasFlag(PcDevices.KeyboardController))
-            devices.Add(new("i8042", DeviceWindow.Ports(IoPorts.I8042Data, I8042.Length), setup => new I8042(setup.Power)));
+            devices.Add(KeyboardController(options.HasDisplay));
         if (chosen.HasFlag(PcDevices.SystemControlA))
         {
             devices.Add(new(

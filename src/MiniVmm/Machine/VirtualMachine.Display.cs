@@ -51,7 +51,7 @@ public sealed partial class VirtualMachine
     {
         I8042? controller = _pcDevices.Find<I8042>();
         if (controller is not null && (options.Name is not null || options.Vnc is not null || _console.CanShowScreen))
-            controller.KeyboardLine = _core.ConnectEdge(IoPorts.KeyboardIrq);
+            controller.KeyboardLine ??= _core.ConnectEdge(IoPorts.KeyboardIrq);
         if (options.Vnc is not { } address)
             return;
         if (controller is not null)

@@ -193,6 +193,18 @@ public sealed class LinuxBzImageLoaderTests
         }
     }
 
+    [Theory]
+    [InlineData(false, "00000000000000000000000000000000")]
+    [InlineData(true, "03500000030000001901")] // mode 3, 80 columns, 25 lines, a VGA
+    public void Boot_params_tell_of_a_text_screen_where_somebody_sees_it(bool hasScreen, string bytes)
+    {
+        using BootImage image = BootLoader.Load(
+            Requests.For(new BzImageBuilder(NoPayload).Build()) with { HasTextScreen = hasScreen });
+
+        LoadSegment page = image.Segment("Linux boot_params");
+        Assert.Equal(bytes, Convert.ToHexStringLower(page.Data.Span.Slice(6, bytes.Length / 2)));
+    }
+
     [Fact]
     public void The_initrd_goes_above_4_GiB_only_where_it_fits_nowhere_below_and_the_kernel_allows_it()
     {

@@ -141,6 +141,16 @@ public sealed class AcpiTablesTests
         Assert.Equal(guest.U32(fadt + 40), guest.U64(fadt + 140));
     }
 
+    [Fact]
+    public void A_machine_with_a_keyboard_for_the_guest_says_so_in_its_boot_flags_and_that_there_is_a_VGA()
+    {
+        AmlDevice keyboard = new("KBD", AmlDevice.KeyboardId, 0);
+        GuestView without = Build(Topologies.Present(0)), with = Build(Topologies.Present(0), keyboard);
+
+        Assert.Equal(0x05, without.U16(without.Table("FACP").Address + 109)); // ISA devices, no VGA
+        Assert.Equal(0x03, with.U16(with.Table("FACP").Address + 109)); // ISA devices, an 8042
+    }
+
     [Theory]
     [InlineData(56, 88, 148)]
     [InlineData(64, 89, 172)]

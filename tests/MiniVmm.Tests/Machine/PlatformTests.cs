@@ -1,4 +1,6 @@
 using MiniVmm.Devices;
+using MiniVmm.Display;
+using MiniVmm.Firmware;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Tests.Devices;
@@ -115,6 +117,30 @@ public sealed class PlatformTests
         Assert.True(_ports.Read(port, new byte[1]));
         Assert.False(without.Read(port, new byte[1]));
         Assert.Equal(_ports.Windows.Count() - 1, without.Windows.Count());
+    }
+
+    [Theory]
+    [InlineData(DisplayKind.Auto, false)]
+    [InlineData(DisplayKind.None, false)]
+    [InlineData(DisplayKind.Tty, true)]
+    [InlineData(DisplayKind.Vnc, true)]
+    public void The_keyboard_is_told_of_where_somebody_has_asked_for_a_display(DisplayKind display, bool told)
+    {
+        DeviceDescription keyboard = Assert.Single(
+            PcPlatform.Devices(new MachineOptions { Kernel = "", Display = display }), device => device.Name == "i8042");
+        List<byte> connected = [];
+        RecordingInterrupt line = new();
+        using DeviceSet devices = Make([keyboard], new("port", 0xffff), gsi =>
+        {
+            connected.Add(gsi);
+            return line;
+        });
+
+        devices.Find<I8042>()!.TryReport(new(0x1e), down: true);
+
+        Assert.Equal(told, AmlDevice.Of(keyboard) is { HardwareId: "PNP0303" });
+        Assert.Equal(told ? [IoPorts.KeyboardIrq] : Array.Empty<byte>(), connected);
+        Assert.Equal(told ? 1 : 0, line.Edges);
     }
 
     [Fact]
