@@ -146,30 +146,27 @@ internal sealed unsafe class HostConsole : IDisposable
         _keyboard = keyboard;
         ConsoleOutput? onTerminal = _options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio ? _output : null;
         _view = new ScreenView(screen, StandardOutput, onTerminal ?? _debugOutput);
+        if (_options.Display == DisplayKind.Tty)
+            _view.Show();
     }
 
     /// <summary>
-    /// Shows the screen, if that was asked for, or if the guest has written there and has printed nothing: then it has no console.
+    /// Shows the screen, if nobody has said where, and the guest has written there and has printed nothing: then it has no console.
     /// </summary>
     /// <returns>Milliseconds until the next look; -1 if there is nothing more to look for.</returns>
     public int LookAtScreen()
     {
-        if (_view is not { IsShown: false } view || _screen is null)
+        if (_options.Display != DisplayKind.Auto || _view is not { IsShown: false } view || _output is { IsUsed: true })
             return -1;
-        if (_options.Display == DisplayKind.Auto)
+        bool found = _screen!.HasContent;
+        if (found && _foundText) // at once, it could still be about to print the same
         {
-            if (_output is { IsUsed: true })
-                return -1;
-            bool found = _screen.HasContent;
-            if (!found || !_foundText) // it may be about to print the same
-            {
-                _foundText = found;
-                return BetweenLooks;
-            }
+            view.Show();
+            return -1;
         }
 
-        view.Show();
-        return -1;
+        _foundText = found;
+        return BetweenLooks;
     }
 
     /// <summary>Starts to carry keys to the guest, if there is anything to carry from.</summary>
