@@ -1,14 +1,43 @@
 /*
  * Asks its multiboot loader for a framebuffer of 640 by 480 dots and draws to it: a frame of one dot in white, and in it stripes of
- * red, green, blue and their shades. The size that it got goes to the serial port. Powers off, or waits with --append hold.
+ * red, green, blue and their shades. The size that it got goes to the serial port. Powers off, or waits with --append hold. With
+ * dispi it looks for a graphics adapter of Bochs' on the PCI bus, and sets a mode of its own: 320 by 200.
  */
 #include "kernel.h"
+#include "pci.h"
 #include "text.h"
 
 #define DIRECT_COLOUR		1
 #define WHITE			0xffffff
 
+#define BOCHS_ADAPTER		0x11111234
+#define DISPI_INDEX		0x1ce
+#define DISPI_DATA		0x1cf
+#define DISPI_ON		0x41	/* with a linear framebuffer */
+
 const char kernel_name[] = "framebuffer";
+
+static void dispi(uint16_t reg, uint16_t value)
+{
+	outw(DISPI_INDEX, reg);
+	outw(DISPI_DATA, value);
+}
+
+static const struct boot_screen *set_mode(void)
+{
+	static struct boot_screen screen = { .pitch = 320 * 4, .width = 320, .height = 200, .bits = 32, .type = DIRECT_COLOUR };
+	unsigned function = 0;
+	while (pci_port_read(function, PCI_VENDOR, 4) != BOCHS_ADAPTER)
+		if (++function == PCI_FUNCTIONS)
+			fail("there is no graphics adapter");
+	screen.address = pci_port_read(function, PCI_BAR, 4) & ~15u;
+	dispi(4, 0);
+	dispi(1, screen.width);
+	dispi(2, screen.height);
+	dispi(3, screen.bits);
+	dispi(4, DISPI_ON);
+	return &screen;
+}
 
 static uint32_t colour(const struct boot_screen *video, uint32_t x, uint32_t y)
 {
@@ -20,7 +49,7 @@ static uint32_t colour(const struct boot_screen *video, uint32_t x, uint32_t y)
 
 void kernel_main(const struct boot *boot)
 {
-	const struct boot_screen *video = boot->screen;
+	const struct boot_screen *video = word_is(boot->arguments, "dispi") ? set_mode() : boot->screen;
 	if (!video)
 		fail("the loader gave no framebuffer");
 	print("%s: %ux%u, %u bits, type %u\n", kernel_name, video->width, video->height, video->bits, video->type);

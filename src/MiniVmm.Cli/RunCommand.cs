@@ -127,7 +127,7 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string[]> _device = new("--device")
     {
-        HelpName = "vfio=ADDRESS[,reset=on|off]|isa-debug-exit[,iobase=PORT][,iosize=N]|isa-debugcon[,iobase=PORT]|pc-testdev|pci-testdev",
+        HelpName = "vfio=ADDRESS[,reset=on|off]|isa-debug-exit[,iobase=PORT][,iosize=N]|isa-debugcon[,iobase=PORT]|pc-testdev|pci-testdev|bochs-display",
         Description = "A PCI device of the host, handed to the guest ('minivmm devices' lists them), or one of QEMU's for kernel tests; may be repeated",
         DefaultValueFactory = _ => [],
     };

@@ -76,4 +76,23 @@ public sealed class ScreenTests : IClassFixture<UsableKvm>
         Assert.Equal(
             [0x7f0000, 0x007f00, 0x00007f], ((int[])[100, 320, 600]).Select(x => (int)pixels[(640 * 240) + x]));
     }
+
+    [Theory]
+    [InlineData("", 640, 480)]
+    [InlineData("dispi", 320, 200)]
+    public async Task A_bochs_display_is_told_of_by_the_loader_and_takes_modes_of_the_kernels_own(string words, int width, int height)
+    {
+        using TemporaryFolder folder = new();
+        string end = Path.Combine(folder.Path, "end.png");
+
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--device", "bochs-display", "--screenshot-at-end", end, Built.Guest("framebuffer.elf"), "--append", words);
+
+        run.With(ExitStatus.Success);
+        Assert.Equal($"framebuffer: {width}x{height}, 32 bits, type 1\nframebuffer: ok\n", run.Output);
+        (int shownWidth, int shownHeight, uint[] pixels) = PngReader.Decode(await File.ReadAllBytesAsync(end));
+        Assert.Equal((width, height), (shownWidth, shownHeight));
+        Assert.Equal(0xff_ffffu, pixels[^1]);
+        Assert.Equal(0x7f0000u, pixels[(width * (height / 2)) + 10]);
+    }
 }

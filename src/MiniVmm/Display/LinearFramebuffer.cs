@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using MiniVmm.Devices;
+
 namespace MiniVmm.Display;
 
 /// <summary>How video memory becomes a picture.</summary>
@@ -6,7 +9,7 @@ namespace MiniVmm.Display;
 /// <param name="Pitch">Bytes from one line to the next.</param>
 /// <param name="Offset">Bytes from the start of video memory to the top left dot.</param>
 /// <param name="BitsPerPixel">32, 24, 16 (5-6-5) or 15 (5-5-5), blue in the lowest bits.</param>
-internal sealed record FrameMode(int Width, int Height, int Pitch, int Offset, int BitsPerPixel)
+internal readonly record struct FrameMode(int Width, int Height, int Pitch, int Offset, int BitsPerPixel)
 {
     public int BytesPerPixel => (BitsPerPixel + 7) / 8;
 
@@ -21,13 +24,30 @@ internal sealed record FrameMode(int Width, int Height, int Pitch, int Offset, i
 /// <param name="length">Bytes of it.</param>
 internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
 {
+    private readonly DeviceLock _lock = new();
     private FrameMode? _mode;
 
-    /// <summary>Null while it shows nothing; one that does not fit is not taken. From any thread.</summary>
+    /// <summary>Null while it shows nothing, or what is not all in its memory. From any thread; allocates nothing.</summary>
     public FrameMode? Mode
     {
-        get => Volatile.Read(ref _mode);
-        set => Volatile.Write(ref _mode, value is not null && value.FitsIn(length) ? value : null);
+        get
+        {
+            using (_lock.Hold())
+                return _mode;
+        }
+
+        set
+        {
+            using (_lock.Hold())
+                _mode = value is { } mode && mode.FitsIn(length) ? value : null;
+        }
+    }
+
+    /// <summary>Makes what it shows black.</summary>
+    public void Clear()
+    {
+        if (Mode is { } mode)
+            new Span<byte>((byte*)host + mode.Offset, (mode.Pitch * (mode.Height - 1)) + (mode.Width * mode.BytesPerPixel)).Clear();
     }
 
     /// <summary>Whether all of its memory is 0.</summary>
@@ -54,7 +74,7 @@ internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
         switch (bits)
         {
             case 32:
-                ReadOnlySpan<uint> dots = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(line);
+                ReadOnlySpan<uint> dots = MemoryMarshal.Cast<byte, uint>(line);
                 for (int x = 0; x < pixels.Length; x++)
                     pixels[x] = dots[x] & 0xff_ffff;
                 break;

@@ -143,6 +143,9 @@ public sealed record MachineOptions
     /// <summary>Have QEMU's pci-testdev.</summary>
     public bool PciTestDevice { get; init; }
 
+    /// <summary>Have Bochs' graphics adapter on the PCI bus.</summary>
+    public bool BochsDisplay { get; init; }
+
     /// <summary>Devices of one's own.</summary>
     public IReadOnlyList<DeviceDescription> Devices { get; init; } = [];
 
@@ -176,7 +179,7 @@ public sealed record MachineOptions
     internal VirtioBus VirtioPlace => Firmware is null ? Virtio : VirtioBus.Pci;
 
     /// <summary>Whether the guest is shown a PCI bus.</summary>
-    internal bool HasPci => Pci || PciTestDevice || Firmware is not null || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
+    internal bool HasPci => Pci || PciTestDevice || BochsDisplay || Firmware is not null || Passthrough.Count > 0 || (Virtio == VirtioBus.Pci && VirtioDevices.Any());
 
     /// <summary>The first device of the PCI bus that is not the chipset's.</summary>
     internal int FirstPciDevice => Firmware is null ? 1 : I440Fx.FirstFreeDevice;

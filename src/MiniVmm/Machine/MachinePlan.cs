@@ -142,7 +142,7 @@ public sealed partial class MachinePlan : IDisposable
                     CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
                     Memory = memory,
                     Firmware = new(cpus, aml, pciRoot) { HasCom2 = options.Com2 is not null },
-                    Framebuffer = new FramebufferOffer(),
+                    Framebuffer = new FramebufferOffer { IsAskedFor = options.BochsDisplay },
                     HasTextScreen = options.HasDisplay,
                     Decompression = options.Decompression,
                     Started = TimeProvider.System.GetUtcNow(),

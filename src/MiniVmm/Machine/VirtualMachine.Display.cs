@@ -2,6 +2,8 @@ using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Display;
 using MiniVmm.Display.Rfb;
+using MiniVmm.Memory;
+using MiniVmm.Pci;
 
 namespace MiniVmm.Machine;
 
@@ -9,6 +11,7 @@ namespace MiniVmm.Machine;
 public sealed partial class VirtualMachine
 {
     private VncServer? _vnc;
+    private IReadOnlyList<ISuspendable> _bochsDisplay = [];
 
     /// <summary>What the guest's screen shows now, as a PNG file; at any time before disposal.</summary>
     public byte[] Screenshot() => PngFile.Encode(_screen.Capture());
@@ -35,6 +38,33 @@ public sealed partial class VirtualMachine
 
     /// <summary>The text screen, if the guest wrote there what no console printed; else empty.</summary>
     private string UnseenScreen() => EndReport.OfScreen(_screen, _console.Recent());
+
+    /// <summary>Video memory, where the kernel is told that it is; behind a BAR it is mapped later.</summary>
+    private VideoMemory CreateVideoMemory(MachinePlan plan)
+    {
+        VideoMemory video = _core.Own(new VideoMemory(_core.Memory));
+        if (plan.Boot.Framebuffer is not { } info)
+            return video;
+        video.Show(info);
+        if (!plan.Options.BochsDisplay)
+            video.Map(info.Address);
+        return video;
+    }
+
+    private void AddBochsDisplay(PciHost pci, MachinePlan plan)
+    {
+        MachineOptions options = plan.Options;
+        int index = plan.Virtio.Count + plan.Passthrough.Count + (options.PciTestDevice ? 1 : 0);
+        (PciEndpoint endpoint, BochsDispi registers) = BochsDisplay.Add(
+            _core,
+            pci,
+            PciSlot.Of(index, options.FirstPciDevice),
+            _video!,
+            options.Firmware is null ? MemoryLayout.Framebuffer : null);
+        if (plan.Boot.Framebuffer is { } info)
+            registers.SetMode(info.Width, info.Height);
+        _bochsDisplay = [endpoint, registers];
+    }
 
     /// <summary>Joins the user's terminal with the guest's console, and its screen and keyboard.</summary>
     private void AttachTerminal()

@@ -65,7 +65,8 @@ public sealed partial class VirtualMachine
         foreach (VcpuThread vcpu in _processors.Present)
             yield return new VcpuRegisters(_kvm, _core.Vm, vcpu);
         yield return _time;
-        foreach (ISuspendable device in _pcDevices.Suspendable.Concat(_devices?.Suspendable ?? []).Concat(_pciTestDevice))
+        foreach (ISuspendable device in _pcDevices.Suspendable.Concat(_devices?.Suspendable ?? []).Concat(_pciTestDevice)
+            .Concat(_bochsDisplay).Concat(_video is not null ? [_video] : Array.Empty<ISuspendable>()))
             yield return device;
     }
 

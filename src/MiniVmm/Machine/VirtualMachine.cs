@@ -80,8 +80,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 pages = new PageReleases([Backing, more.Backing]);
             }
 
-            if (plan.Boot.Framebuffer is { } framebuffer)
-                _video = _core.Own(new VideoMemory(_core.Memory, framebuffer));
+            if (plan.Boot.Framebuffer is not null || options.BochsDisplay)
+                _video = CreateVideoMemory(plan);
             milestones.Reach("RAM mapped");
 
             _core.CreateInterruptControllers(hasPci: plan.PciRoot is not null);
@@ -131,6 +131,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 _passthrough = _core.Own(new PassthroughDevices(_core, pci, plan.Passthrough, warn));
             if (options.PciTestDevice)
                 _pciTestDevice = AddTestDevice(pci, PciSlot.Of(plan.Virtio.Count + plan.Passthrough.Count, options.FirstPciDevice));
+            if (options.BochsDisplay)
+                AddBochsDisplay(pci, plan);
             pci.Assign();
 
             _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());

@@ -16,7 +16,10 @@ internal static class PciAssignment
     public static void Assign(PciWindows windows, IReadOnlyList<PciEndpoint> endpoints)
     {
         Room ports = new(windows.Ports);
-        Room memory = new(windows.Memory);
+        ulong? taken = endpoints.SelectMany(endpoint => endpoint.Bars).Min(bar => bar.FixedAddress);
+        Room memory = new(taken is { } end && windows.Memory.Contains(end, 1)
+            ? new(windows.Memory.Start, end - windows.Memory.Start)
+            : windows.Memory);
         Room high = new(windows.HighMemory);
         var bars = from endpoint in endpoints
                    from bar in endpoint.Bars
@@ -24,7 +27,8 @@ internal static class PciAssignment
                    select (endpoint, bar);
         foreach ((PciEndpoint endpoint, PciBar bar) in bars)
         {
-            ulong? address = bar.IsPort ? ports.Take(bar.Size)
+            ulong? address = bar.FixedAddress is not null ? bar.FixedAddress
+                : bar.IsPort ? ports.Take(bar.Size)
                 : bar.Is64Bit && bar.Size > LargestLow ? high.Take(bar.Size) ?? memory.Take(bar.Size)
                 : memory.Take(bar.Size) ?? (bar.Is64Bit ? high.Take(bar.Size) : null);
             if (address is null)

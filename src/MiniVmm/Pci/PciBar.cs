@@ -56,6 +56,9 @@ internal sealed class PciBar(int index, PciBarKind kind, ulong size, IPciBarTarg
     /// <summary>The bits of an address that a guest can write; of ports 32 too, since SeaBIOS takes no fewer when it asks for the size.</summary>
     public ulong AddressMask => ~(size - 1) & (Is64Bit ? ulong.MaxValue : uint.MaxValue);
 
+    /// <summary>The address that it gets at first, which the guest has been told otherwise too; null for any.</summary>
+    public ulong? FixedAddress { get; init; }
+
     /// <summary>Where it is decoded now, or null.</summary>
     public ulong? MappedAt { get; set; }
 

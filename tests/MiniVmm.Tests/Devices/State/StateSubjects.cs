@@ -1,5 +1,6 @@
 using System.Reflection;
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Pci;
@@ -33,6 +34,8 @@ internal static class StateSubjects
             at => new I8042(at.Power) { KeyboardLine = at.Line, MouseLine = at.Line }, I8042.Length, Press),
         [typeof(PciTestRegisters)] = () => new BusSubject(_ => new PciTestRegisters("mmio", 16), 32),
         [typeof(EchoRegisters)] = () => new BusSubject(_ => new EchoRegisters("test-ports", 4), 4),
+        [typeof(BochsDispi)] = () => new BusSubject(
+            _ => new BochsDispi(new LinearFramebuffer(0, length: 0), MemoryLayout.FramebufferSize), BochsDispi.Length),
         [typeof(VgaCrtc)] = () => new BusSubject(_ => new VgaCrtc(), VgaCrtc.Length),
         [typeof(AcpiPm)] =
             () => new BusSubject(
