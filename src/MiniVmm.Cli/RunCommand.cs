@@ -155,6 +155,11 @@ internal sealed class RunCommand : DocumentedCommand
         HelpName = "FILE",
         Description = "Firmware instead of a kernel, such as SeaBIOS, in a machine with the chipset that it looks for",
     };
+    private readonly Option<string?> _firmwareVars = new("--firmware-vars")
+    {
+        HelpName = "FILE",
+        Description = "The variables of UEFI firmware, which the machine writes: a copy of the firmware's template",
+    };
     private readonly Option<string[]> _fwCfg = new("--fw-cfg")
     {
         HelpName = "[name=]NAME,file=FILE|string=TEXT",
@@ -212,7 +217,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Boot",
             "minivmm run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0 root=/dev/vda\"",
-            _kernel, _initrd, _module, _append, _decompress, _format, _loadAddr, _entry, _firmware, _boot);
+            _kernel, _initrd, _module, _append, _decompress, _format, _loadAddr, _entry, _firmware, _firmwareVars, _boot);
         Group(
             "Processors",
             "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
@@ -309,6 +314,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_virtioCmdline, OptionName.VirtioCmdline),
         (_pci, OptionName.Pci),
         (_firmware, OptionName.Firmware),
+        (_firmwareVars, OptionName.FirmwareVars),
         (_fwCfg, OptionName.FwCfg),
     ];
 

@@ -64,6 +64,7 @@ public static class OptionTexts
             OptionName.Virtio => options with { Virtio = VirtioText.Parse(text) },
             OptionName.Pci => options with { Pci = SwitchText.Parse(text, name) },
             OptionName.Firmware => options with { Firmware = text },
+            OptionName.FirmwareVars => options with { FirmwareVariables = text },
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Name => options with { Name = MachineName.Check(text) },

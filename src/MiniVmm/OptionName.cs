@@ -36,6 +36,7 @@ public enum OptionName
     Pci,
     FwCfg,
     Firmware,
+    FirmwareVars,
     Boot,
     Name,
     Display,

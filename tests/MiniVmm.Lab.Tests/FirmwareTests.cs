@@ -74,6 +74,21 @@ public sealed class FirmwareTests
             Assert.Equal(before, File.ReadAllBytes(copy));
     }
 
+    [Theory]
+    [InlineData("/usr/share/qemu/qboot.rom")]
+    [InlineData(SeaBios)]
+    public async Task Firmware_boots_a_kernel_that_it_gets_by_fw_cfg(string firmware)
+    {
+        await using VmmProcess vmm = VmmProcess.Run(
+            $"kernel{Path.GetFileName(firmware)}", "--firmware", firmware, "--mem", "256M", "--kernel", Lab.Guest("vmlinuz-cloud"),
+            "--initrd", Lab.Guest("linux-initramfs.gz"), "--append", "console=ttyS0 quiet lab.do=report,poweroff");
+        vmm.CloseInput();
+
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains("lab: end report", vmm.Output);
+    }
+
     [Fact]
     public async Task What_is_booted_first_is_what_the_user_says()
     {

@@ -1,5 +1,5 @@
 /*
- * qemu-repair: loaded into QEMU (LD_PRELOAD), takes out a function that spoils nested virtualisation under
+ * qemu-repair: loaded into QEMU (LD_PRELOAD), takes out a function and a check that spoil nested virtualisation under
  * `-accel tcg,thread=multi`.
  *
  * FXRSTOR, XRSTOR, FRSTOR and FLDENV on any processor call cpu_clear_ignne(), which clears a flag for MS-DOS programs in
@@ -8,6 +8,11 @@
  * a guest at that moment, its own change is lost: it may stay deaf to every interrupt (STGI lost), take one between CLGI
  * and VMRUN, or run the guest with the wrong page tables. Only a handler of IRQ 13, the FPU's before the 486, sets the flag,
  * and the lab's kernel has none: nothing has to clear it, and the function returns at once.
+ *
+ * A nested guest that writes CR8 while an interrupt is pending for it, as UEFI's interrupt handlers do, has QEMU raise that
+ * interrupt on its own processor without the big lock, and so abort: tcg_handle_interrupt() asserts that it is held. The
+ * assertion is jumped over. What it guards, an "or" into a word, is this thread's own; another processor's request could be lost
+ * in the same few nanoseconds, which is less than an abort each time.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,22 +21,40 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RET = 0xc3 };
+enum { CALL = 0xe8, JMP_SHORT = 0xeb, JNE_SHORT = 0x75, RET = 0xc3 };
 
-__attribute__((constructor)) static void repair(void)
+/* Writes one byte of code. */
+static void put(uint8_t *code, uint8_t value)
 {
-	uint8_t *code = dlsym(RTLD_DEFAULT, "cpu_clear_ignne");
-	if (!code) {
-		fprintf(stderr, "qemu-repair: this QEMU has no cpu_clear_ignne to take out\n");
-		return;
-	}
 	uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
 	void *page = (void *)((uintptr_t)code & ~(size - 1));
 	if (mprotect(page, size, PROT_READ | PROT_WRITE) == 0) {
-		*code = RET;
+		*code = value;
 		if (mprotect(page, size, PROT_READ | PROT_EXEC) == 0)
 			return;
 	}
 	perror("qemu-repair: mprotect");
 	_exit(1);
+}
+
+/* The function's start: call, test %al,%al, jne over the assertion. */
+static void skip_assertion(uint8_t *code)
+{
+	for (int at = 0; code && at < 24; at++) {
+		if (code[at] == CALL && code[at + 5] == 0x84 && code[at + 6] == 0xc0 && code[at + 7] == JNE_SHORT) {
+			put(code + at + 7, JMP_SHORT);
+			return;
+		}
+	}
+	fprintf(stderr, "qemu-repair: this QEMU's tcg_handle_interrupt looks different; UEFI firmware may abort it\n");
+}
+
+__attribute__((constructor)) static void repair(void)
+{
+	uint8_t *code = dlsym(RTLD_DEFAULT, "cpu_clear_ignne");
+	if (code)
+		put(code, RET);
+	else
+		fprintf(stderr, "qemu-repair: this QEMU has no cpu_clear_ignne to take out\n");
+	skip_assertion(dlsym(RTLD_DEFAULT, "tcg_handle_interrupt"));
 }

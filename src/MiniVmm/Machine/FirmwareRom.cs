@@ -7,12 +7,35 @@ namespace MiniVmm.Machine;
 internal sealed unsafe class FirmwareRom : IDisposable
 {
     private const int PageSize = 4096;
+    private readonly FirmwareVariables? _variables;
     private void* _bytes;
+
+    /// <param name="core">Where it is mapped.</param>
+    /// <param name="plan">Has the image, and names the variables.</param>
+    /// <param name="warn">Takes a line where variables cannot be kept.</param>
+    /// <exception cref="BadInputException">The file of variables cannot be used.</exception>
+    /// <exception cref="HostLimitException">KVM does not take it.</exception>
+    public FirmwareRom(MachineCore core, MachinePlan plan, Action<OptionMessage> warn)
+        : this(core.Memory, plan.FirmwareImage.Span)
+    {
+        if (plan.Options.FirmwareVariables is not { } path)
+            return;
+        try
+        {
+            _variables = new FirmwareVariables(
+                core, path, FirmwareImage.Place((ulong)plan.FirmwareImage.Length).Start, warn);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
 
     /// <param name="memory">Where it is mapped.</param>
     /// <param name="image">Copied; whole pages.</param>
     /// <exception cref="HostLimitException">KVM does not take it.</exception>
-    public FirmwareRom(AddressSpace memory, ReadOnlySpan<byte> image)
+    private FirmwareRom(AddressSpace memory, ReadOnlySpan<byte> image)
     {
         _bytes = NativeMemory.AlignedAlloc((nuint)image.Length, PageSize);
         image.CopyTo(new Span<byte>(_bytes, image.Length));
@@ -30,6 +53,7 @@ internal sealed unsafe class FirmwareRom : IDisposable
     /// <summary>When no vCPU runs any more.</summary>
     public void Dispose()
     {
+        _variables?.Dispose();
         NativeMemory.AlignedFree(_bytes);
         _bytes = null;
     }

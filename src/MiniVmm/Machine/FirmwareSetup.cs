@@ -1,4 +1,3 @@
-using MiniVmm.Boot;
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
 using MiniVmm.Terminal;
@@ -22,23 +21,18 @@ internal static class FirmwareSetup
     /// <exception cref="BadInputException">An option that firmware makes no use of.</exception>
     public static void Check(MachineOptions options)
     {
-        if (options.Kernel.Length > 0)
-        {
-            throw new BadInputException(
-                $"{OptionName.Firmware.With(options.Firmware)}: boots from a disk, and not the kernel {options.Kernel}; leave out one");
-        }
-
-        OptionName? ofKernel = options.Initrds.Count > 0 ? OptionName.Initrd
-            : options.Modules.Count > 0 ? OptionName.Module
+        if (options is { FirmwareVariables: not null, Firmware: null })
+            throw new BadInputException($"{OptionName.FirmwareVars.With(options.FirmwareVariables)}: are those of {OptionName.Firmware}; give that too");
+        if (options.Firmware is null)
+            return;
+        bool hasKernel = options.Kernel.Length > 0;
+        OptionName? needless = options.Modules.Count > 0 ? OptionName.Module
+            : hasKernel ? null
+            : options.Initrds.Count > 0 ? OptionName.Initrd
             : options.CommandLine.Length > 0 ? OptionName.Append
-            : options.Format != BinaryFormat.Auto ? OptionName.Format
-            : options.LoadAddress is not null ? OptionName.LoadAddr
-            : options.Entry is not null ? OptionName.Entry
             : null;
-        if (ofKernel is { } option)
-        {
-            throw new BadInputException($"{option}: is for a kernel, and {OptionName.Firmware.With(options.Firmware)} boots none");
-        }
+        if (needless is { } option)
+            throw new BadInputException($"{option}: is for a kernel, and {OptionName.Firmware.With(options.Firmware)} boots none of that kind");
     }
 
     /// <summary>Tells the firmware of ACPI tables and how to show itself.</summary>

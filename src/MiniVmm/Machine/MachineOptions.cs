@@ -26,6 +26,9 @@ public sealed record MachineOptions
     /// </summary>
     public string? Firmware { get; init; }
 
+    /// <summary>Path of the variables of UEFI firmware, which the machine writes; null for firmware without such a file.</summary>
+    public string? FirmwareVariables { get; init; }
+
     /// <summary>Files of the initial RAM disk, or the first modules of a multiboot kernel.</summary>
     public IReadOnlyList<BootFile> Initrds { get; init; } = [];
 

@@ -95,6 +95,7 @@ public sealed partial class MachinePlan : IDisposable
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options, fwCfg);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough, options.Firmware is not null) : null;
         DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot, options.HasIde, options.Floppies.Any());
+        FirmwareSetup.Check(options);
         IdeDrives.Check(options);
         FloppyDrives.Check(options);
         IReadOnlyList<DeviceDescription> devices = [.. pc, .. options.Devices];
@@ -112,7 +113,11 @@ public sealed partial class MachinePlan : IDisposable
         {
             FwCfgMachine.Describe(fwCfg, memory, cpus);
             if (options.Firmware is not null)
+            {
                 FirmwareSetup.Describe(fwCfg, options, cpus, aml, pciRoot);
+                FirmwareKernel.Describe(fwCfg, options, memory);
+            }
+
             FwCfgFile.AddTo(fwCfg, options.FwCfg);
         }
 
@@ -123,11 +128,12 @@ public sealed partial class MachinePlan : IDisposable
             BootImage boot;
             if (options.Firmware is { } path)
             {
-                FirmwareSetup.Check(options);
                 NativeBuffer image = InputFile.Read(path, OptionName.Firmware);
                 files.Add(image);
                 firmware = image.Memory;
                 boot = MiniVmm.Boot.FirmwareImage.Load(path, firmware, memory);
+                if (options.FirmwareVariables is { } variables)
+                    FirmwareVariables.CheckLength(variables, MiniVmm.Boot.FirmwareImage.Place((ulong)firmware.Length).Start);
             }
             else
             {

@@ -66,7 +66,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             HostChecks.Run(kvm, plan, warn);
             _core = new MachineCore(kvm);
             if (_hasFirmware)
-                _core.Own(new FirmwareRom(_core.Memory, plan.FirmwareImage.Span));
+                _core.Own(new FirmwareRom(_core, plan, warn));
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
                 _core.EnableX2Apic();
             GuestProcessor processor = GuestProcessor.Create(kvm, _core.Vm, plan, warn);

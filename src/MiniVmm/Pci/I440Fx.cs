@@ -63,6 +63,8 @@ internal static class I440Fx
                     routed([.. Enumerable.Range(InterruptRoutes, 4).Select(register => isa![register])]);
             },
         };
+        // It decodes ISA's ports and memory; EDK II finds the devices behind it only where that can be switched.
+        isa.AddRegisters(PciRegister.Command, [0x07, 0], [0x07, 0]);
         isa.AddRegisters(0x4c, [0x4d, 0, 3, 0], [0xff, 0, 0xff, 0xff]);
         isa.AddRegisters(InterruptRoutes, [NoRoute, NoRoute, NoRoute, NoRoute], [0x8f, 0x8f, 0x8f, 0x8f]);
         isa.AddRegisters(0x69, [0x02], [0xfe]);

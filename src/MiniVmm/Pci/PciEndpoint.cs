@@ -85,7 +85,7 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
     }
 
     /// <summary>Adds registers that are the function's own and no capability: bytes that hold what is written.</summary>
-    /// <param name="register">First byte, behind the header.</param>
+    /// <param name="register">First byte, behind the header as a rule.</param>
     /// <param name="values">What they hold at first.</param>
     /// <param name="writable">The bits that a guest can write; as long.</param>
     public void AddRegisters(int register, ReadOnlySpan<byte> values, ReadOnlySpan<byte> writable)

@@ -1,3 +1,4 @@
+using MiniVmm.Devices;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Storage;
@@ -43,12 +44,67 @@ public sealed class FirmwarePlanTests : IDisposable
     }
 
     [Fact]
-    public void Firmware_and_a_kernel_are_too_much() => Assert.Equal(
-        $"Firmware {_file}: boots from a disk, and not the kernel a.elf; leave out one", Refusal(Options with { Kernel = "a.elf" }));
+    public void A_kernel_that_firmware_boots_is_a_bzImage() => Assert.Equal(
+        $"{_file}: Firmware {_file} boots a Linux bzImage or a disk, and this is none; leave out Firmware",
+        Refusal(Options with { Kernel = _file }));
 
     [Fact]
     public void A_command_line_is_for_a_kernel() => Assert.Equal(
-        $"Append: is for a kernel, and Firmware {_file} boots none", Refusal(Options with { CommandLine = "quiet" }));
+        $"Append: is for a kernel, and Firmware {_file} boots none of that kind", Refusal(Options with { CommandLine = "quiet" }));
+
+    [Fact]
+    public void A_bzImage_goes_to_firmware_in_its_parts()
+    {
+        string kernel = _file + ".bz";
+        byte[] image = new byte[8192];
+        image[0x1f1] = 3;
+        "HdrS"u8.CopyTo(image.AsSpan(0x202));
+        (image[0x206], image[0x207]) = (0x0f, 2);
+        BitConverter.TryWriteBytes(image.AsSpan(0x22c), 0x7fff_ffff);
+        image[2048] = 0xeb;
+        try
+        {
+            File.WriteAllBytes(kernel, image);
+            FwCfgItems items = new();
+            FirmwareKernel.Describe(
+                items, Options with { Kernel = kernel, CommandLine = "quiet", Initrds = [new(_file)] }, new GuestMemoryMap(64 << 20));
+            Dictionary<ushort, byte[]> all = items.ByNumber();
+
+            Assert.Equal(image[2048..], all[0x11]);
+            Assert.Equal("quiet\0"u8.ToArray(), all[0x15]);
+            Assert.Equal((2048, 0xb0, 0x80), (all[0x18].Length, all[0x18][0x210], all[0x18][0x211]));
+            Assert.Equal((0x2_0000u, 256u << 10), (BitConverter.ToUInt32(all[0x18], 0x228), BitConverter.ToUInt32(all[0x0b])));
+            uint initrd = BitConverter.ToUInt32(all[0x0a]);
+            Assert.Equal(initrd, BitConverter.ToUInt32(all[0x18], 0x218));
+            Assert.InRange(initrd + (256u << 10), 63u << 20, (64u << 20) - 0x4_0000);
+        }
+        finally
+        {
+            File.Delete(kernel);
+        }
+    }
+
+    [Fact]
+    public void Variables_are_those_of_firmware_and_whole_pages()
+    {
+        string missing = _file + ".none";
+        Assert.Equal(
+            $"FirmwareVars {missing}: no such file; copy the template of your firmware there, as OVMF_VARS_4M.fd",
+            Refusal(Options with { FirmwareVariables = missing }));
+        Assert.Equal(
+            $"FirmwareVars {_file}: are those of Firmware; give that too",
+            Refusal(new() { Kernel = "none", FirmwareVariables = _file }));
+        string odd = _file + ".odd";
+        try
+        {
+            File.WriteAllBytes(odd, new byte[100]);
+            Assert.StartsWith($"FirmwareVars {odd}: 100 bytes are no variables", Refusal(Options with { FirmwareVariables = odd }), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(odd);
+        }
+    }
 
     [Theory]
     [InlineData(4097)]
