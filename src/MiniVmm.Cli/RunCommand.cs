@@ -74,14 +74,14 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string> _console = new("--console")
     {
-        HelpName = "stdio|virtio|pty|unix:PATH[,server][,wait=off]|tcp:[HOST]:PORT[,server][,wait=off]|none|FILE",
+        HelpName = "stdio|virtio|pty|SOCKET|none|FILE",
         Description = "Where the serial port goes; virtio: to stdio as well, and hvc0 beside it, which gets the keys; "
-            + "server: others connect to the socket, and the guest waits for the first",
+            + "SOCKET: unix:PATH or tcp:[HOST]:PORT, with ,server where others connect to it, and ,wait=off for a guest that does not wait",
         DefaultValueFactory = _ => "stdio",
     };
     private readonly Option<string?> _com2 = new("--com2")
     {
-        HelpName = "pty|unix:PATH[,server][,wait=off]|tcp:[HOST]:PORT[,server][,wait=off]|none|FILE",
+        HelpName = "pty|SOCKET|none|FILE",
         Description = "A second serial port, and where it goes",
     };
     private readonly Option<string> _debugcon = new("--debugcon")
