@@ -80,6 +80,9 @@ internal sealed class QemuConsoles
         }
     }
 
+    /// <summary>The screen is somewhere else than on the terminal.</summary>
+    public void HasNoWindow() => _noDisplay = true;
+
     /// <summary>The virtio console of <c>-device virtconsole</c>.</summary>
     public void UseVirtio(QemuList device) => _virtio = Find(device, device.Require("chardev"));
 
@@ -162,7 +165,7 @@ internal sealed class QemuConsoles
         string type = word.Value.Split(',', '=')[0];
         if (type == "none")
             _noDisplay = true;
-        else if (type is "vnc" or "dbus" or "spice-app")
+        else if (type is "dbus" or "spice-app")
             notes.Add($"{word} has no effect: nothing is shown over {type}");
     }
 

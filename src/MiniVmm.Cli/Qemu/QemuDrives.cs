@@ -9,6 +9,7 @@ internal sealed class QemuDrives
     private readonly List<Drive> _drives = [];
     private readonly Dictionary<string, QemuList> _nodes = new(StringComparer.Ordinal);
     private readonly List<DiskOptions> _attached = [];
+    private readonly List<(ulong Unit, string File)> _flashes = [];
 
     /// <summary>A drive, and where the guest has it.</summary>
     /// <param name="Id">What -device calls it.</param>
@@ -20,7 +21,11 @@ internal sealed class QemuDrives
     /// <summary>Whether the guest has any.</summary>
     public bool AreThere => _attached.Count > 0 || _drives.Exists(drive => drive.IsAttached);
 
-    /// <summary>Takes -hda to -hdd, and -cdrom.</summary>
+    /// <summary>The firmware of the first flash, and the variables of the second; null where they are not given.</summary>
+    public (string? Code, string? Variables) Flashes =>
+        (_flashes.Find(flash => flash.Unit == 0).File, _flashes.Find(flash => flash.Unit == 1).File);
+
+    /// <summary>Takes -hda to -hdd, -cdrom and -fda.</summary>
     public void DefineShort(QemuWord word)
     {
         (DiskInterface kind, ulong index) = word.Option.Name switch
@@ -50,6 +55,14 @@ internal sealed class QemuDrives
 
         QemuList list = new(word, "file");
         string bus = list.Take("if") ?? "ide";
+        if (bus == "pflash")
+        {
+            _flashes.Add((list.TakeNumber("unit") ?? list.TakeNumber("index") ?? (ulong)_flashes.Count, list.Require("file")));
+            list.PassOver("format", "readonly", "read-only", "id", "snapshot");
+            list.RequireAllTaken();
+            return;
+        }
+
         if (bus is not ("virtio" or "ide" or "floppy" or "none"))
             throw list.Bad($"there is no {bus}; use if=virtio or if=ide");
         bool cdrom = list.Take("media") is "cdrom";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Machine;
@@ -9,6 +10,8 @@ namespace MiniVmm.Cli.Qemu;
 /// </summary>
 internal sealed partial class QemuTranslation
 {
+    private const int FirstVncPort = 5900;
+
     private readonly List<QemuWord> _words = [];
     private readonly List<string> _notes = [];
     private readonly QemuConsoles _consoles = new();
@@ -69,11 +72,13 @@ internal sealed partial class QemuTranslation
         _options = _consoles.AddTo(_options);
         if (_memoryBackend is { } id)
             _options = UseMemory(id);
+        if (_drives.Flashes is { Code: { } code } flashes)
+            _options = _options with { Firmware = code, FirmwareVariables = flashes.Variables };
         if (_options.Kernel.Length == 0 && _options.Firmware is null)
             _options = _options with { Firmware = FindFirmware() };
         if (_options is { Kernel.Length: > 0, Firmware: { } firmware })
         {
-            _options = _options with { Firmware = null };
+            _options = _options with { Firmware = null, FirmwareVariables = null };
             _notes.Add($"-bios {firmware} has no effect: the kernel is entered without it");
         }
 
@@ -207,6 +212,15 @@ internal sealed partial class QemuTranslation
             case "pidfile":
                 _machine = _machine with { PidFile = value };
                 break;
+            case "vnc" when value != "none":
+                UseVnc(word, value);
+                break;
+            case "display" when value.StartsWith("vnc=", StringComparison.Ordinal):
+                UseVnc(word, value[4..]);
+                break;
+            case "display" when value.Split(',')[0] == "curses":
+                _options = _options.With(OptionName.Display, "tty");
+                break;
             case "nographic":
             case "nodefaults":
             case "display":
@@ -257,6 +271,24 @@ internal sealed partial class QemuTranslation
             return;
         if (!_words.Any(other => other.Option.Name is "enable-kvm" || other.Value.Contains("kvm", StringComparison.Ordinal)))
             _notes.Add($"{word.Spelling}: the guest runs under KVM, not {names}");
+    }
+
+    /// <summary>QEMU counts displays, from port 5900 on.</summary>
+    private void UseVnc(QemuWord word, string display)
+    {
+        string address = display.Split(',')[0];
+        if (!address.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            int colon = address.LastIndexOf(':');
+            if (colon < 0 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
+                || number > ushort.MaxValue - FirstVncPort)
+                throw new BadInputException($"{word}: use [HOST]:DISPLAY, with a number from 0 on, or unix:PATH");
+            string port = (FirstVncPort + number).ToString(CultureInfo.InvariantCulture);
+            address = colon == 0 ? port : $"{address[..colon]}:{port}";
+        }
+
+        _options = _options.With(OptionName.Display, $"vnc={address}");
+        _consoles.HasNoWindow();
     }
 
     private void UseName(QemuWord word)

@@ -1,6 +1,7 @@
 using MiniVmm.Boot;
 using MiniVmm.Cli.Qemu;
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
 using MiniVmm.Network;
@@ -38,13 +39,12 @@ public sealed class QemuTranslationTests
     [InlineData("-monitor stdio", "minivmm ctl")]
     [InlineData("-accel tcg", "-accel: the guest runs under KVM, not tcg")]
     [InlineData("-M q35,foo=on", "-M: foo=on has no effect")]
-    [InlineData("-vnc :1", "nothing is shown over VNC")]
     [InlineData("-device usb-tablet", "-device usb-tablet has no effect: nobody types or points there")]
     [InlineData("-device virtio-rng-pci,strange=1", "-device virtio-rng-pci: strange=1 has no effect")]
     [InlineData("-nic user", "the card is a virtio one, not QEMU's e1000")]
     [InlineData("-netdev user,id=n0", "-netdev n0 has no effect: no card uses it")]
     [InlineData("-rtc base=localtime", "the clock is the host's, in UTC")]
-    [InlineData("-display vnc=:0", "nothing is shown over vnc")]
+    [InlineData("-display dbus", "nothing is shown over dbus")]
     [InlineData("-name two words", "'two words' cannot be a name")]
     public void What_has_no_effect_is_said_in_a_line(string words, string note)
     {
@@ -92,7 +92,7 @@ public sealed class QemuTranslationTests
     [InlineData("Hermit", "-display none -serial stdio -kernel loader -initrd app -smp 1 -m 128M -enable-kvm -cpu host -device isa-debug-exit,iobase=0xf4,iosize=0x04 -netdev user,id=u1,hostfwd=tcp::9975-:9975 -device virtio-net-pci,netdev=u1,disable-legacy=on", 0)]
     [InlineData("Unikraft", "-kernel app -nographic -no-reboot -cpu qemu64,+pdpe1gb -m 64M -machine pc,accel=kvm -netdev bridge,id=en0,br=virbr0 -device virtio-net-pci,netdev=en0 -parallel none -nodefaults -serial mon:stdio", 0)]
     [InlineData("Theseus", "-cdrom os.iso -no-reboot -no-shutdown -s -m 512M -serial mon:stdio -smp 4 -cpu Broadwell -boot d", 1)]
-    [InlineData("OSv", "-kernel loader.elf -m 2G -smp 4 -vnc :1 -device virtio-blk-pci,id=blk0,drive=hd0 -drive file=usr.img,if=none,id=hd0,cache=none,aio=native -netdev user,id=un0,net=192.168.122.0/24 -device virtio-net-pci,netdev=un0 -device virtio-rng-pci -enable-kvm -cpu host,+x2apic -chardev stdio,mux=on,id=stdio,signal=off -mon chardev=stdio,mode=readline -device isa-serial,chardev=stdio", 2)]
+    [InlineData("OSv", "-kernel loader.elf -m 2G -smp 4 -vnc :1 -device virtio-blk-pci,id=blk0,drive=hd0 -drive file=usr.img,if=none,id=hd0,cache=none,aio=native -netdev user,id=un0,net=192.168.122.0/24 -device virtio-net-pci,netdev=un0 -device virtio-rng-pci -enable-kvm -cpu host,+x2apic -chardev stdio,mux=on,id=stdio,signal=off -mon chardev=stdio,mode=readline -device isa-serial,chardev=stdio", 1)]
     [InlineData("syzkaller", "-m 2048 -smp 2 -display none -serial stdio -no-reboot -name VM-0 -device virtio-rng-pci -enable-kvm -cpu host,migratable=off -device virtio-net-pci,netdev=net0 -netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:10022-:22 -hda root.img -snapshot -kernel bzImage -append root=/dev/sda", 0)]
     [InlineData("a tutorial's kernel", "-kernel myos.bin", 0)]
     [InlineData("a tutorial's disc", "-cdrom myos.iso -serial stdio -m 128M -monitor none", 0)]
@@ -241,6 +241,30 @@ public sealed class QemuTranslationTests
         QemuMachine machine = Translate("-bios b -kernel k");
         Assert.Null(machine.Options.Firmware);
         Assert.Equal("-bios b has no effect: the kernel is entered without it", Assert.Single(machine.Notes));
+    }
+
+    [Fact]
+    public void Flashes_are_the_firmware_and_its_variables()
+    {
+        MachineOptions options = Translate(
+            "-drive if=pflash,format=raw,unit=0,file=code.fd,readonly=on -drive if=pflash,format=raw,unit=1,file=vars.fd -cdrom c").Options;
+
+        Assert.Equal(("code.fd", "vars.fd"), (options.Firmware, options.FirmwareVariables));
+        Assert.Single(options.Disks);
+    }
+
+    [Theory]
+    [InlineData("-vnc :1")]
+    [InlineData("-display vnc=:1")]
+    [InlineData("-vnc 127.0.0.1:1,share=ignore")]
+    public void Displays_are_counted_from_port_5900(string words)
+    {
+        MachineOptions options = Translate($"-kernel k {words}").Options;
+
+        Assert.Equal(ConsoleKind.None, options.Console);
+        Assert.Contains("5901", options.ToString(), StringComparison.Ordinal);
+        Assert.Equal(DisplayKind.Tty, Translate("-kernel k -display curses").Options.Display);
+        Assert.StartsWith("-vnc x: use [HOST]:DISPLAY", Assert.Throws<BadInputException>(() => Translate("-kernel k -vnc x")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
