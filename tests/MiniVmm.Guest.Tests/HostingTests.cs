@@ -5,7 +5,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using MiniVmm.Control;
 using MiniVmm.Execution;
+using MiniVmm.Host;
 using MiniVmm.Hosting;
+using MiniVmm.Kvm;
 using MiniVmm.Tests;
 
 namespace MiniVmm.Guest.Tests;
@@ -66,8 +68,17 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         await host.StartAsync(TestContext.Current.CancellationToken);
         await UntilAsync(() => log.Of("MiniVmm.spin.Console").Contains("crash: endless loop"));
 
-        await UntilAsync(async () => await CheckAsync() is (HealthStatus.Unhealthy, _));
-        Assert.StartsWith("hung: vCPU 0 has neither exited nor halted for ", (await CheckAsync()).Text, StringComparison.Ordinal);
+        // A KVM that emulates counts exits of its own while a guest spins: none seems hung there.
+        if (EmulatedSupervisor.IsOn(new HostFiles()))
+        {
+            Assert.Equal((HealthStatus.Healthy, "running"), await CheckAsync());
+        }
+        else
+        {
+            await UntilAsync(async () => await CheckAsync() is (HealthStatus.Unhealthy, _));
+            Assert.StartsWith("hung: vCPU 0 has neither exited nor halted for ", (await CheckAsync()).Text, StringComparison.Ordinal);
+        }
+
         await spin.PauseAsync();
         Assert.Equal((HealthStatus.Healthy, "paused"), await CheckAsync());
         await host.StopAsync(TestContext.Current.CancellationToken);

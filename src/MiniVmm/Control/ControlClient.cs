@@ -174,7 +174,14 @@ internal sealed class ControlClient : IDisposable
         }
     }
 
-    private HostLimitException Ended() => new($"machine {Name} has ended");
+    /// <summary>Whether the machine was found to have ended.</summary>
+    internal bool HasEnded { get; private set; }
+
+    private HostLimitException Ended()
+    {
+        HasEnded = true;
+        return new($"machine {Name} has ended");
+    }
 
     /// <summary>The other end is not a machine, or speaks another protocol.</summary>
     internal HostLimitException BadReply() => new($"machine {Name} sent a reply that is not protocol JSON");

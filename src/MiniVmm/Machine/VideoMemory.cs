@@ -25,7 +25,7 @@ internal sealed class VideoMemory(AddressSpace space) : IPciBarTarget, ISuspenda
 
     public ushort StateVersion => 1;
 
-    private unsafe Span<byte> Bytes => new((void*)_memory.Address, (int)_memory.Length);
+    internal unsafe Span<byte> Bytes => new((void*)_memory.Address, (int)_memory.Length);
 
     /// <summary>Shows a kernel's framebuffer, before the guest runs.</summary>
     public void Show(FramebufferInfo info) =>

@@ -38,13 +38,25 @@ internal abstract class KeyboardVerb : ControlVerb
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(arguments);
-        JsonElement content = default;
         if (!HasWords(arguments))
         {
-            content = client.Ask(this);
+            JsonElement content = client.Ask(this);
             return new VerbOutcome { Content = content, Line = $"{Name}: {Read(client, content)} bytes of scan codes wait" };
         }
 
+        try
+        {
+            return Press(client, arguments);
+        }
+        catch (HostLimitException) when (client.HasEnded)
+        {
+            return new VerbOutcome(); // as by Ctrl-Alt-Del, or by a command that was typed
+        }
+    }
+
+    private VerbOutcome Press(ControlClient client, VerbArguments arguments)
+    {
+        JsonElement content = default;
         foreach (VerbArguments piece in Pieces(arguments))
         {
             content = client.Ask(this, piece);
