@@ -43,6 +43,7 @@ public sealed class TerminalOutputTests
         using MinivmmProcess vmm = terminal.StartProgram([Built.MiniVmm, .. arguments]);
         (await vmm.EndAsync()).With(status);
         Assert.Equal(before, await terminal.SettingsAsync());
+        await terminal.Screen.WaitForAsync("\n"); // the last of it may still be on its way through the terminal
         return terminal.ScreenWithoutColours;
     }
 
