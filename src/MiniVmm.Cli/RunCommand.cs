@@ -189,8 +189,8 @@ internal sealed class RunCommand : DocumentedCommand
     };
     private readonly Option<string?> _entry = new("--entry")
     {
-        HelpName = "ADDRESS",
-        Description = "Where a flat kernel is entered; its first byte",
+        HelpName = "N|NAME|ADDRESS",
+        Description = "Which entry of an image's boot menu starts, or where a flat kernel is entered",
     };
     private readonly Option<string?> _timeout = new("--timeout")
     {

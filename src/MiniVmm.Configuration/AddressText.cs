@@ -17,7 +17,7 @@ public static class AddressText
         ArgumentNullException.ThrowIfNull(text);
         return text.Length > 0
             ? new(text, Read(text))
-            : throw new BadInputException($"{OptionName.Entry}: name an address");
+            : throw new BadInputException($"{OptionName.Entry}: name an entry, or an address");
     }
 
     private static ulong? Read(string text)

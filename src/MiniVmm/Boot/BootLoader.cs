@@ -50,16 +50,17 @@ internal static class BootLoader
     private static BootImage LoadElf(BootRequest request)
     {
         string name = request.KernelName;
+        BootProtocol protocol = request.Protocol;
         MultibootHeader? multiboot = MultibootHeader.Find(request.Kernel.Span, out string multibootRefusal);
-        if (multiboot is { Unmet: null } usable)
+        if (multiboot is { Unmet: null } usable && protocol is not (BootProtocol.Multiboot2 or BootProtocol.Limine))
             return MultibootLoader.Load(request, usable);
         multibootRefusal = multiboot?.Unmet ?? multibootRefusal;
         Multiboot2Header? multiboot2 = Multiboot2Header.Find(request.Kernel.Span, out string multiboot2Refusal);
-        if (multiboot2 is { Unmet: null })
+        if (multiboot2 is { Unmet: null } && protocol != BootProtocol.Limine)
             return Multiboot2Loader.Load(request, multiboot2);
         multiboot2Refusal = multiboot2?.Unmet ?? multiboot2Refusal;
         ElfFile elf = ElfFile.Parse(name, request.Kernel);
-        if (ElfNotes.FindPvhEntry(elf, out string pvhRefusal) is { } entry)
+        if (ElfNotes.FindPvhEntry(elf, out string pvhRefusal) is { } entry && protocol != BootProtocol.Limine)
             return PvhLoader.Load(request, elf, entry);
         if (LimineRequests.Find(name, elf) is { } requests)
             return LimineLoader.Load(request, elf, requests);
@@ -88,7 +89,7 @@ internal static class BootLoader
         Multiboot2Header? multiboot2 = Multiboot2Header.Find(file, out string refusal2);
         if (kind is not { HoldsFiles: true })
         {
-            if (multiboot is { Addresses: not null, Unmet: null } usable)
+            if (multiboot is { Addresses: not null, Unmet: null } usable && request.Protocol != BootProtocol.Multiboot2)
                 return MultibootLoader.Load(request, usable);
             if (multiboot2 is { Addresses: not null })
                 return Multiboot2Loader.Load(request, multiboot2);

@@ -52,8 +52,23 @@ internal sealed record BootRequest
     /// <summary>Guest-physical address of a flat binary; null for the usual one.</summary>
     public ulong? LoadAddress { get; init; }
 
-    /// <summary>Where a flat binary is entered; null for its first byte.</summary>
+    /// <summary>Where a flat binary is entered, or which entry of an image's menu is meant; null for the usual one.</summary>
     public EntryChoice? Entry { get; init; }
+
+    /// <summary>What a boot loader's configuration says of the kernel.</summary>
+    internal BootProtocol Protocol { get; init; }
+
+    /// <summary>
+    /// Whether kernel and modules come from a boot loader's configuration: a multiboot kernel then gets the words alone, as GRUB
+    /// hands them over, without the files' names in front.
+    /// </summary>
+    public bool IsFromLoader { get; init; }
+
+    /// <summary>The kernel's own path as it is told to it; null for <see cref="KernelName"/>.</summary>
+    public string? ToldName { get; init; }
+
+    /// <summary>What is to be said of where the kernel comes from.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Refuses files and words for a kernel that is entered by no protocol, and so never learns of them.</summary>
     /// <param name="kernel">What the message begins with.</param>

@@ -40,6 +40,8 @@ internal static class Multiboot2Loader
         EntryTables tables = EntryTables.PlaceForMultiboot(plan, request, kernel.Entry);
         List<PlacedModule> modules = PlacedModule.Place(
             plan, request, request.Initrds.Concat(request.Modules), Math.Max(kernel.End, MemoryLayout.HighMemory));
+        if (request.IsFromLoader)
+            modules = [.. modules.Select(module => module with { File = new(module.File.Words) })];
         Multiboot2Info info = new(plan, name)
         {
             // GRUB's form of the line: what follows the kernel's name.

@@ -38,8 +38,11 @@ internal static class MultibootLoader
         EntryTables tables = EntryTables.PlaceForMultiboot(plan, request, entry);
         List<PlacedModule> modules = PlacedModule.Place(
             plan, request, request.Initrds.Concat(request.Modules), Math.Max(kernelEnd, MemoryLayout.HighMemory));
-        // QEMU's form of the line: the kernel's name as given, one blank, the text of --append.
-        ulong info = MultibootInfo.Place(plan, name, $"{name} {request.CommandLine}".TrimEnd(), modules, header.Video, framebuffer);
+        // QEMU's form of the line: the kernel's name as given, one blank, the text of --append. GRUB has the words alone.
+        string line = request.IsFromLoader ? request.CommandLine : $"{name} {request.CommandLine}".TrimEnd();
+        if (request.IsFromLoader)
+            modules = [.. modules.Select(module => module with { File = new(module.File.Words) })];
+        ulong info = MultibootInfo.Place(plan, name, line, modules, header.Video, framebuffer);
         EntryState state = tables.Entry with { Rax = LoaderMagic, Rbx = info };
         return (tables with { Entry = state }).Image(
             plan,

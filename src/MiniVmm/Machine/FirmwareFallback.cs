@@ -23,7 +23,8 @@ internal static class FirmwareFallback
         if (options.Firmware is not null || options.Kernel.Length == 0)
             return null;
         BootMedium medium = Recognise(options.Kernel);
-        if (medium == BootMedium.None)
+        // Who names an entry of an image's menu wants that one, and firmware would not know of it.
+        if (medium == BootMedium.None || options.Entry is not null)
             return null;
         string firmware = Find(folders ?? Folders) ?? throw new BadInputException(
             $"{refusal.Text}; firmware would boot it: install seabios, or name firmware with {OptionName.Firmware} and give the file with "

@@ -46,7 +46,7 @@ public sealed record MachineOptions
     /// <summary>Guest-physical address of a flat binary; null for 0x7c00 in real mode, 1 MiB in others.</summary>
     public ulong? LoadAddress { get; init; }
 
-    /// <summary>Where a flat binary is entered; null for its first byte.</summary>
+    /// <summary>Where a flat binary is entered, or which entry of an image's boot menu starts; null for the usual one.</summary>
     public EntryChoice? Entry { get; init; }
 
     public CpuTopology Topology { get; init; } = CpuTopology.Single;

@@ -1,4 +1,5 @@
 using MiniVmm.Boot;
+using MiniVmm.Boot.Media;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
@@ -137,12 +138,14 @@ public sealed partial class MachinePlan : IDisposable
             }
             else
             {
-                NativeBuffer kernel = InputFile.Read(options.Kernel, OptionName.Kernel);
-                files.Add(kernel);
-                boot = BootLoader.Load(new BootRequest
+                using BootableImage? medium = options.Format == BinaryFormat.Auto ? BootableImage.Open(options.Kernel) : null;
+                NativeBuffer? kernel = medium is null ? InputFile.Read(options.Kernel, OptionName.Kernel) : null;
+                if (kernel is not null)
+                    files.Add(kernel);
+                BootRequest request = new()
                 {
                     KernelName = options.Kernel,
-                    Kernel = kernel.Memory,
+                    Kernel = kernel?.Memory ?? default,
                     Initrds = Read(options.Initrds, OptionName.Initrd, files),
                     Modules = Read(options.Modules, OptionName.Module, files),
                     CommandLine = VirtioMmioSlot.IntoCommandLine(mmio, options),
@@ -155,7 +158,11 @@ public sealed partial class MachinePlan : IDisposable
                     Format = options.Format,
                     LoadAddress = options.LoadAddress,
                     Entry = options.Entry,
-                });
+                };
+                if (medium is not null)
+                    request = medium.Request(request, files);
+                boot = BootLoader.Load(request);
+                boot = boot with { Notes = [.. request.Notes, .. boot.Notes] };
             }
 
             files.Add(boot);

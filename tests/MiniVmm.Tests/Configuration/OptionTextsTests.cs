@@ -99,7 +99,7 @@ public sealed class OptionTextsTests
     [InlineData(OptionName.Format, "flat", "--format flat: use auto, flat16, flat32 or flat64")]
     [InlineData(OptionName.LoadAddr, "0x", "--load-addr 0x: not an address; use a number, as in 0x7c00")]
     [InlineData(OptionName.LoadAddr, "1M", "--load-addr 1M: not an address; use a number, as in 0x7c00")]
-    [InlineData(OptionName.Entry, "", "--entry: name an address")]
+    [InlineData(OptionName.Entry, "", "--entry: name an entry, or an address")]
     [InlineData(OptionName.Rng, "perhaps", "--rng perhaps: use on or off")]
     [InlineData(OptionName.Mem, "much", "--mem much: not a size; use a number with K, M, G or T, as in 256M or 5G")]
     [InlineData(OptionName.Name, "-web", "--name -web: not a valid name; use up to 64 letters, digits, '.', '_' or '-', a letter or digit first")]

@@ -28,6 +28,15 @@ public sealed class FirmwareFallbackTests : IDisposable
     }
 
     [Fact]
+    public void An_image_of_which_an_entry_was_named_is_not_left_to_firmware()
+    {
+        MachineOptions options = new() { Kernel = BootSector(512) };
+
+        Assert.NotNull(For(options));
+        Assert.Null(For(options with { Entry = new("2", 2) }));
+    }
+
+    [Fact]
     public void A_CD_is_one_by_its_boot_record()
     {
         byte[] disc = new byte[40 * 2048];

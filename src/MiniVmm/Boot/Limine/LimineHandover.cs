@@ -84,7 +84,7 @@ internal sealed class LimineHandover(
         LimineFeature.PagingMode => _block.Add(0, 0), // four levels
         LimineFeature.Processors => AnswerProcessors(),
         LimineFeature.MemoryMap => AnswerMemoryMap(),
-        LimineFeature.KernelFile when File is { } file => _block.Add(0, AddFile(file, request.KernelName, request.CommandLine)),
+        LimineFeature.KernelFile when File is { } file => _block.Add(0, AddFile(file, request.ToldName ?? request.KernelName, request.CommandLine)),
         LimineFeature.Modules => AnswerModules(),
         // Base revision 3 alone has it physical.
         LimineFeature.RootPointer => _block.Add(0, revision == 3 ? Rsdp : LimineLoader.DirectMap + Rsdp),

@@ -1,0 +1,212 @@
+namespace MiniVmm.Boot.Media;
+
+/// <summary>
+/// A grub.cfg as far as such files go: menu entries and menus in menus, what they load, variables, conditions on files and
+/// texts, and other files that it reads. What concerns GRUB's own screen and devices is passed over, and so are functions and
+/// loops.
+/// </summary>
+internal sealed class GrubConfiguration
+{
+    private const int MostDepth = 16;
+    private const int MostStatements = 20_000;
+
+    private readonly Func<string, string?> _read;
+    private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal)
+    {
+        ["prefix"] = "/boot/grub",
+        ["root"] = "",
+        ["grub_platform"] = "pc",
+        ["grub_cpu"] = "i386",
+    };
+
+    private readonly List<MenuEntry> _entries = [];
+    private int _statements;
+
+    private GrubConfiguration(Func<string, string?> read) => _read = read;
+
+    /// <summary>Reads a configuration.</summary>
+    /// <param name="text">The file.</param>
+    /// <param name="read">Gives the text of another file of the image, or null.</param>
+    /// <exception cref="BadInputException">It goes on without end.</exception>
+    public static BootMenu Parse(string text, Func<string, string?> read)
+    {
+        GrubConfiguration configuration = new(read);
+        MenuEntry outside = configuration.Run(text, new() { Title = "grub.cfg" }, depth: 0);
+        if (outside.Kernel is not null)
+            configuration._entries.Add(outside); // commands without a menu
+        return new(configuration._entries, configuration._variables.GetValueOrDefault("default"));
+    }
+
+    private MenuEntry Run(string text, MenuEntry entry, int depth)
+    {
+        GrubWords words = new(text, name => _variables.GetValueOrDefault(name, ""));
+        return Block(words, entry, "", depth, isActive: true, out _);
+    }
+
+    /// <summary>Takes statements to the end of their block.</summary>
+    /// <param name="words">The script.</param>
+    /// <param name="entry">What was loaded before.</param>
+    /// <param name="menu">The menus around it.</param>
+    /// <param name="depth">How many blocks and files are around it.</param>
+    /// <param name="isActive">Whether the statements count, or are read alone.</param>
+    /// <param name="end">The statement that ends it: }, fi, else, elif or done; empty at the end of the file.</param>
+    private MenuEntry Block(GrubWords words, MenuEntry entry, string menu, int depth, bool isActive, out List<string> end)
+    {
+        if (depth > MostDepth)
+            throw new BadInputException($"grub.cfg: blocks or files more than {MostDepth} deep in each other");
+        while (!words.IsAtEnd)
+        {
+            List<string> statement = Next(words);
+            if (statement is ["then" or "do", ..])
+                statement.RemoveAt(0);
+            switch (statement.FirstOrDefault())
+            {
+                case null:
+                    break;
+                case "}" or "fi" or "else" or "elif" or "done":
+                    if (depth == 0)
+                        break; // ends nothing
+                    end = statement;
+                    return entry;
+                case "menuentry" or "submenu":
+                    Menu(words, statement, menu, depth, isActive);
+                    break;
+                case "function" or "for" or "while" or "until":
+                    if (statement[0] == "function")
+                        SkipToBrace(words, statement);
+                    Block(words, entry, menu, depth + 1, isActive: false, out _);
+                    break;
+                case "if":
+                    entry = Condition(words, statement, entry, menu, depth, isActive);
+                    break;
+                default:
+                    if (isActive)
+                        entry = Command(statement, entry, depth);
+                    break;
+            }
+        }
+
+        end = [];
+        return entry;
+    }
+
+    private List<string> Next(GrubWords words) => ++_statements <= MostStatements
+        ? words.Next()
+        : throw new BadInputException($"grub.cfg: more than {MostStatements} statements");
+
+    private void SkipToBrace(GrubWords words, List<string> statement)
+    {
+        while (statement is not [.., "{"] && !words.IsAtEnd)
+        {
+            if (Next(words) is { Count: > 0 } next)
+                statement = next;
+        }
+    }
+
+    private void Menu(GrubWords words, List<string> statement, string menu, int depth, bool isActive)
+    {
+        bool isSubmenu = statement[0] == "submenu";
+        string? title = null, id = null;
+        for (int i = 1; i < statement.Count && statement[i] != "{"; i++)
+        {
+            string word = statement[i];
+            if (!word.StartsWith("--", StringComparison.Ordinal))
+            {
+                title ??= word;
+                continue;
+            }
+
+            string option = word[2..];
+            if (option.StartsWith("id=", StringComparison.Ordinal))
+                id = option[3..];
+            else if (option == "id")
+                id = statement.ElementAtOrDefault(i + 1);
+            if (option is "class" or "users" or "hotkey" or "id")
+                i++; // its value
+        }
+
+        SkipToBrace(words, statement); // it may stand on a line of its own
+        string name = menu.Length == 0 ? title ?? "" : $"{menu}>{title}";
+        MenuEntry entry = Block(
+            words, new() { Title = name, Id = id }, isSubmenu ? name : menu, depth + 1, isActive, out _);
+        if (isActive && !isSubmenu && _entries.Count < BootMenu.MostEntries)
+            _entries.Add(entry);
+    }
+
+    private MenuEntry Condition(
+        GrubWords words, List<string> statement, MenuEntry entry, string menu, int depth, bool isActive)
+    {
+        bool isTaken = false;
+        List<string> branch = statement;
+        while (branch is ["if" or "elif" or "else", ..])
+        {
+            bool isElse = branch[0] == "else";
+            bool isRun = isActive && !isTaken && (isElse || IsTrue(branch[1..]));
+            if (isElse && branch.Count > 1)
+                words.Return(branch[1..]);
+            entry = Block(words, entry, menu, depth + 1, isRun, out branch);
+            isTaken |= isRun;
+        }
+
+        return entry;
+    }
+
+    /// <summary>A test of files and texts; any other command is taken to succeed.</summary>
+    private bool IsTrue(List<string> words)
+    {
+        if (words is ["!", ..])
+            return !IsTrue(words[1..]);
+        if (words is not ["[" or "test", ..])
+            return true;
+        return words[1..] switch
+        {
+            ["!", .. List<string> rest] => !IsTrue(["[", .. rest]),
+            ["-e" or "-f" or "-s", string path, ..] => _read(PathOf(path)) is not null,
+            ["-d", ..] => true,
+            ["-n", string text, ..] => text is not ("" or "]"),
+            ["-z", string text, ..] => text is "" or "]",
+            [string a, "=" or "==", string b, ..] => a == b,
+            [string a, "!=", string b, ..] => a != b,
+            [string text] => text is not ("" or "]"),
+            [string text, "]"] => text.Length > 0,
+            _ => false,
+        };
+    }
+
+    private MenuEntry Command(List<string> statement, MenuEntry entry, int depth)
+    {
+        // Options come before the file.
+        List<string> operands = [.. statement.Skip(1).SkipWhile(word => word.StartsWith("--", StringComparison.Ordinal))];
+        string words = string.Join(' ', operands.Skip(1));
+        string path = operands.Count > 0 ? PathOf(operands[0]) : "";
+        switch (statement[0])
+        {
+            case "set" or "export" when operands.Count > 0 && operands[0].IndexOf('=', StringComparison.Ordinal) is > 0 and int at:
+                _variables[operands[0][..at]] = operands[0][(at + 1)..];
+                return entry;
+            case "unset" when operands.Count > 0:
+                _variables.Remove(operands[0]);
+                return entry;
+            case "source" or "configfile" or "." when operands.Count > 0:
+                return _read(path) is { } text ? Run(text, entry, depth + 1) : entry;
+            case "linux" or "linux16" or "linuxefi" when operands.Count > 0:
+                return entry with { Kernel = new(path, words), Protocol = BootProtocol.Linux };
+            case "initrd" or "initrd16" or "initrdefi":
+                return entry with { Initrds = [.. operands.Select(PathOf)] };
+            case "multiboot" when operands.Count > 0:
+                return entry with { Kernel = new(path, words), Protocol = BootProtocol.Multiboot };
+            case "multiboot2" when operands.Count > 0:
+                return entry with { Kernel = new(path, words), Protocol = BootProtocol.Multiboot2 };
+            case "module" or "module2" when operands.Count > 0:
+                return entry with { Modules = [.. entry.Modules, new(path, words)] };
+            case "chainloader" or "linux_bsd" or "kfreebsd" or "knetbsd" or "kopenbsd" or "ntldr" or "xen_hypervisor":
+                return entry with { Other = statement[0] };
+            default:
+                return entry;
+        }
+    }
+
+    /// <summary>A path without the device in front of it: (cd0)/boot/kernel, ($root)/boot/kernel.</summary>
+    private static string PathOf(string word) =>
+        word.StartsWith('(') && word.IndexOf(')', StringComparison.Ordinal) is > 0 and int end ? word[(end + 1)..] : word;
+}
