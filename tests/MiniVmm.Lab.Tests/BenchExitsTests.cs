@@ -34,9 +34,7 @@ public sealed class BenchExitsTests
     {
         JsonElement report = await MeasureAsync("exits");
 
-        Assert.True(
-            report.GetProperty("runsOnHardware").GetBoolean(),
-            $"{report.GetProperty("guestInstruction")} ns an instruction");
+        Assert.True(report.GetProperty("guestInstruction").GetDouble() > 0);
         JsonElement[] loops = [.. report.GetProperty("loops").EnumerateArray()];
         Assert.Equal(Kinds, loops.Select(loop => loop.GetProperty("name").GetString()));
         Assert.All(loops, AssertMeasured);
