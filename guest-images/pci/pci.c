@@ -34,6 +34,7 @@ const char kernel_name[] = "pci";
 
 static volatile unsigned messages[2], lines, idle_lines;
 static uint8_t rng;
+static bool exact = true;	/* a machine that is moved may send a message twice: nobody knows whether the first one came */
 static volatile uint8_t *common, *isr;
 static volatile uint16_t *doorbell;
 static volatile uint32_t *table, *pending;
@@ -239,11 +240,11 @@ static void mask_under_fire(void)
 				fail("a masked vector is not pending");
 			relax();
 		}
-		if (messages[0] != before)
+		if (exact && messages[0] != before)
 			fail("a masked vector came");
 		mask(false);
 		wait_for(&messages[0], before + 1, "a vector that was pending is lost");
-		if (*pending & 1)
+		if (exact && *pending & 1)
 			fail("a vector that was sent is still pending");
 	}
 	print("  masked under fire        %u times, none lost, none early\n", ROUNDS);
@@ -264,7 +265,7 @@ static void move_under_fire(void)
 			relax();
 		}
 	}
-	if (messages[0] != ROUNDS / 2 || messages[1] != ROUNDS / 2)
+	if (exact && (messages[0] != ROUNDS / 2 || messages[1] != ROUNDS / 2))
 		fail("messages came by the vector of before");
 	print("  moved under fire         %u and %u interrupts\n", messages[0], messages[1]);
 }
@@ -291,7 +292,7 @@ static void fire_line(void)
 
 	pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX, 2);
 	ask();
-	if (lines != ROUNDS || !(pci_port_read(rng, PCI_STATUS, 2) & 8))
+	if ((exact && lines != ROUNDS) || !(pci_port_read(rng, PCI_STATUS, 2) & 8))
 		fail("INTx comes although it is disabled, or the status does not say that it would");
 	pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 	wait_for(&lines, ROUNDS + 1, "INTx does not come once it is enabled");
@@ -324,7 +325,7 @@ static void drive_entropy_device(void)
 
 void kernel_main(const struct boot *boot)
 {
-	(void)boot;
+	exact = boot->arguments[0] != 'm';
 	if (!pci_find_ecam())
 		fail("no PCI bus: no MCFG table");
 	set_handler(FIRST_VECTOR, on_first);

@@ -38,9 +38,19 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
         first.Prepare();
         using Subject second = new();
 
-        StateReader.Restore(second[part], StateWriter.Save(first[part]));
+        // A tick of the PIT may still be on its way when time stands: what is saved is what was there before and after.
+        string text;
+        byte[] state;
+        do
+        {
+            text = StateText.Of(first[part]);
+            state = StateWriter.Save(first[part]);
+        }
+        while (StateText.Of(first[part]) != text);
 
-        Assert.Equal(StateText.Of(first[part]), StateText.Of(second[part]));
+        StateReader.Restore(second[part], state);
+
+        Assert.Equal(text, StateText.Of(second[part]));
     }
 
     [Theory]
@@ -164,6 +174,7 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
             Memory = new MemoryOptions(32 * MemoryLayout.MiB),
             Console = ConsoleKind.Stream,
             Rng = kernel == "pci.elf",
+            CommandLine = moving && kernel == "pci.elf" ? "moved" : "",
             Virtio = VirtioBus.Pci,
         };
         StringBuilder text = new();
@@ -199,7 +210,8 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
             text.Append((await printed).ReplaceLineEndings("\n"));
             if (state is not null)
                 continue;
-            Assert.Equal(StopKind.PowerOff, (await run).Kind);
+            StopKind kind = (await run).Kind;
+            Assert.True(kind == StopKind.PowerOff, $"{kind} after {moves} moves; the guest printed:\n{text}");
             return (text.ToString(), moves);
         }
     }
