@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Host;
 using Tmds.Linux;
-using static MiniVmm.Host.FileCalls;
 
 namespace MiniVmm.Storage;
 
@@ -13,12 +12,10 @@ internal sealed class SnapshotImage : IDiskImage
 {
     private const int SectorsPerChunk = 1 << 15;
     private const int MostOnStack = 256;
-    private const int FALLOC_FL_KEEP_SIZE = 1;
-    private const int FALLOC_FL_PUNCH_HOLE = 2;
 
     private readonly IDiskImage _below;
     private readonly ulong[]?[] _written; // a bit a sector; a chunk of which nothing was written has none
-    private readonly int _fd;
+    private readonly DiskFile _file;
 
     /// <param name="below">Read only; disposed with it.</param>
     /// <param name="subject">What errors start with.</param>
@@ -27,17 +24,7 @@ internal sealed class SnapshotImage : IDiskImage
     {
         _below = below;
         _written = new ulong[]?[Chunks(below.Length)];
-        string folder = Environment.GetEnvironmentVariable("TMPDIR") is { Length: > 0 } set ? set : "/var/tmp";
-        string path = Path.Combine(folder, $"minivmm-snapshot-{Guid.NewGuid():n}");
-        _fd = FileCalls.Open(path, O_RDWR | LibC.O_CREAT | LibC.O_EXCL | O_CLOEXEC, 0x180 /* 0600 */);
-        if (_fd < 0)
-        {
-            throw new HostLimitException(
-                $"{subject}: no temporary file for snapshot in {folder}: {Errno.Explain(Marshal.GetLastPInvokeError())}; "
-                + $"set TMPDIR to a folder with room");
-        }
-
-        File.Delete(path); // it lives as long as it is open, however the process ends
+        _file = Temporary(subject);
     }
 
     public ulong Length => _below.Length;
@@ -70,8 +57,9 @@ internal sealed class SnapshotImage : IDiskImage
 
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
-        int errno = FileTransfer.Move(_fd, offset, pieces, writes: true, blockSize: 1, out ulong done);
-        Mark(offset, done);
+        int errno = _file.Write(offset, pieces);
+        if (errno == 0)
+            Mark(offset, IoVector.Total(pieces));
         return errno;
     }
 
@@ -83,7 +71,7 @@ internal sealed class SnapshotImage : IDiskImage
 
     public int WriteZeroes(ulong offset, ulong length, bool unmap)
     {
-        int errno = FileTransfer.Allocate(_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+        int errno = _file.WriteZeroes(offset, length, unmap: true);
         if (errno == 0)
             Mark(offset, length);
         return errno;
@@ -92,21 +80,37 @@ internal sealed class SnapshotImage : IDiskImage
     public void Dispose()
     {
         _below.Dispose();
-        if (_fd >= 0)
-            _ = Close(_fd);
+        _file.Dispose();
     }
 
     private static int Chunks(ulong length) =>
         checked((int)(((length / IDiskImage.SectorSize) + SectorsPerChunk - 1) / SectorsPerChunk));
 
-    private int Read(ulong offset, ReadOnlySpan<IoVector> pieces, bool written)
+    private int Read(ulong offset, ReadOnlySpan<IoVector> pieces, bool written) =>
+        written ? _file.Read(offset, pieces) : _below.Read(offset, pieces);
+
+    /// <summary>A file that has no name any more: it lives as long as it is open, however the process ends.</summary>
+    private static DiskFile Temporary(NamedOption subject)
     {
-        if (!written)
-            return _below.Read(offset, pieces);
-        int errno = FileTransfer.Move(_fd, offset, pieces, writes: false, blockSize: 1, out ulong done);
-        if (errno == 0 && done < IoVector.Total(pieces))
-            FileTransfer.Clear(pieces, done); // zeroes behind the last byte that was written
-        return errno;
+        string folder = Environment.GetEnvironmentVariable("TMPDIR") is { Length: > 0 } set ? set : "/var/tmp";
+        string path = Path.Combine(folder, $"minivmm-snapshot-{Guid.NewGuid():n}");
+        int made = FileCalls.Open(path, FileCalls.O_RDWR | LibC.O_CREAT | LibC.O_EXCL | FileCalls.O_CLOEXEC, 0x180 /* 0600 */);
+        if (made < 0)
+        {
+            throw new HostLimitException(
+                $"{subject}: no temporary file for snapshot in {folder}: {Errno.Explain(Marshal.GetLastPInvokeError())}; "
+                + $"set TMPDIR to a folder with room");
+        }
+
+        try
+        {
+            return DiskFile.Open(path, readOnly: false, DiskCache.Unsafe, subject);
+        }
+        finally
+        {
+            _ = FileCalls.Close(made);
+            File.Delete(path);
+        }
     }
 
     /// <summary>Sectors from one on that are all in the same place, at most so many.</summary>
