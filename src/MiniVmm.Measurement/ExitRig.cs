@@ -52,8 +52,8 @@ internal sealed unsafe class ExitRig : IDisposable
                 Map = map,
                 Power = _end,
                 Clock = TimeProvider.System,
-                Console = new NoConsole(),
-                DebugConsole = new NoConsole(),
+                Console = NullSink.Instance,
+                DebugConsole = NullSink.Instance,
             };
             // Their lines lead nowhere: a KVM without irqfd is measured, too, but for what needs one.
             _core.Own(new DeviceSet(
@@ -400,13 +400,6 @@ internal sealed unsafe class ExitRig : IDisposable
         public void Reset() => Power?.Reset();
 
         public void DebugExit(uint value) => Power?.DebugExit(value);
-    }
-
-    private sealed class NoConsole : IConsoleSink
-    {
-        public void Write(byte value)
-        {
-        }
     }
 }
 

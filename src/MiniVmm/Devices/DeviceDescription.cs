@@ -85,7 +85,7 @@ public sealed record DeviceSetup
     public required IConsoleSink Console { get; init; }
 
     /// <summary>Takes what it prints on its second serial port.</summary>
-    public IConsoleSink SecondConsole { get; init; } = NoConsole.Instance;
+    public IConsoleSink SecondConsole { get; init; } = NullSink.Instance;
 
     /// <summary>Takes what it prints on its debug console.</summary>
     public required IConsoleSink DebugConsole { get; init; }
@@ -100,15 +100,6 @@ public sealed record DeviceSetup
         public bool IsPresent(int index) => true;
 
         public void TakeOut(int index)
-        {
-        }
-    }
-
-    private sealed class NoConsole : IConsoleSink
-    {
-        public static readonly NoConsole Instance = new();
-
-        public void Write(byte value)
         {
         }
     }

@@ -252,13 +252,4 @@ internal sealed unsafe class HostConsole : IDisposable
                 : throw new BadInputException($"{option.With(path)}: cannot be written: {Errno.Explain(errno)}");
         }
     }
-
-    private sealed class NullSink : IConsoleSink
-    {
-        public static readonly NullSink Instance = new();
-
-        public void Write(byte value)
-        {
-        }
-    }
 }
