@@ -51,16 +51,10 @@ public sealed partial class VirtualMachine
         return video;
     }
 
-    private void AddBochsDisplay(PciHost pci, MachinePlan plan)
+    private void AddBochsDisplay(PciHost pci, PciSlot slot, MachinePlan plan)
     {
-        MachineOptions options = plan.Options;
-        int index = plan.Virtio.Count + plan.Passthrough.Count + (options.PciTestDevice ? 1 : 0);
         (PciEndpoint endpoint, BochsDispi registers) = BochsDisplay.Add(
-            _core,
-            pci,
-            PciSlot.Of(index, options.FirstPciDevice),
-            _video!,
-            options.Firmware is null ? MemoryLayout.Framebuffer : null);
+            _core, pci, slot, _video!, plan.Options.Firmware is null ? MemoryLayout.Framebuffer : null);
         if (plan.Boot.Framebuffer is { } info)
             registers.SetMode(info.Width, info.Height);
         _bochsDisplay = [endpoint, registers];

@@ -1,7 +1,5 @@
 using System.Net.Sockets;
-using MiniVmm.Boot;
 using MiniVmm.Control;
-using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Display;
@@ -22,9 +20,6 @@ namespace MiniVmm.Machine;
 /// </summary>
 public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 {
-    /// <summary>How long a pause waits for a vCPU that is in a device; less than <c>ctl</c> waits for its answer.</summary>
-    private static readonly TimeSpan LongestExit = TimeSpan.FromSeconds(3);
-
     /// <summary>How soon to look again at what a guest does with its vCPUs.</summary>
     private static readonly TimeSpan NextLook = TimeSpan.FromMilliseconds(10);
 
@@ -49,9 +44,6 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly ControlServer? _control;
     private readonly GuestTime _time;
     private readonly Processors _processors;
-    private readonly Lock _pausing = new();
-    private bool _isLive; // between its start and its end
-    private volatile bool _paused; // written under the lock
     private Task<StopReason>? _run;
 
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
@@ -129,10 +121,11 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                     plan, new VirtioWiring(_core, pci, warn), Memory, pages, _blocks, _console.Sink, warn));
             if (plan.Passthrough.Count > 0)
                 _passthrough = _core.Own(new PassthroughDevices(_core, pci, plan.Passthrough, warn));
+            int functions = plan.Virtio.Count + plan.Passthrough.Count;
             if (options.PciTestDevice)
-                _pciTestDevice = AddTestDevice(pci, PciSlot.Of(plan.Virtio.Count + plan.Passthrough.Count, options.FirstPciDevice));
+                _pciTestDevice = AddTestDevice(pci, PciSlot.Of(functions++, options.FirstPciDevice));
             if (options.BochsDisplay)
-                AddBochsDisplay(pci, plan);
+                AddBochsDisplay(pci, PciSlot.Of(functions, options.FirstPciDevice), plan);
             pci.Assign();
 
             _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());
@@ -234,50 +227,6 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// </returns>
     /// <exception cref="ObjectDisposedException">The machine is disposed of, and its guest had been listening.</exception>
     public bool PowerButton() => _acpi?.PressPowerButton() ?? false;
-
-    /// <summary>Whether the machine is paused, or will be as soon as it starts.</summary>
-    public bool IsPaused => _paused;
-
-    /// <summary>
-    /// Stops the guest's time: when the task completes, no vCPU is in the guest, each has finished its instruction, and the
-    /// devices' threads are idle; requests that they had begun are done. Before the start it holds the guest back. Without
-    /// effect on a machine that is paused or has ended.
-    /// </summary>
-    /// <exception cref="HostLimitException">
-    /// A device has held up a vCPU for seconds, as a console whose reader does not read; the machine runs on.
-    /// </exception>
-    /// <exception cref="KvmException">KVM does not tell the guest's time; the machine runs on.</exception>
-    public Task PauseAsync() => Task.Run(Pause);
-
-    /// <summary>Lets the guest go on; without effect on a machine that is not paused.</summary>
-    /// <exception cref="KvmException">KVM does not take the guest's time back.</exception>
-    public Task ResumeAsync() => Task.Run(Resume);
-
-    /// <summary><see cref="PauseAsync"/>, waited for here: seconds at most.</summary>
-    internal void Pause()
-    {
-        lock (_pausing)
-        {
-            if (_paused)
-                return;
-            if (_isLive)
-                Freeze();
-            _paused = true;
-        }
-    }
-
-    /// <inheritdoc cref="ResumeAsync"/>
-    internal void Resume()
-    {
-        lock (_pausing)
-        {
-            if (!_paused)
-                return;
-            if (_isLive)
-                Thaw();
-            _paused = false;
-        }
-    }
 
     /// <summary>
     /// Has the machine so many vCPUs, the first ones: puts those in that are missing, and asks the guest to give the others
@@ -473,77 +422,5 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             PciTestDevice.Create(pci.Bus.Decoding, _core.Mmio, _core.Ports);
         pci.Add(slot, endpoint, endpoint);
         return [endpoint, .. tests];
-    }
-
-    private void Freeze()
-    {
-        _core.Vcpus.Pause(LongestExit);
-        _devices?.Park();
-        _drives?.Park();
-        try
-        {
-            _time.Stop();
-        }
-        catch
-        {
-            _devices?.Resume();
-            _drives?.Resume();
-            _core.Vcpus.Resume();
-            throw;
-        }
-    }
-
-    private void Thaw()
-    {
-        _time.GoOn(_core.Vcpus);
-        _devices?.Resume();
-        _drives?.Resume();
-        _core.Vcpus.Resume();
-    }
-
-    private void LoadAll(MachinePlan plan, CpuidTemplate cpuid)
-    {
-        CpuidLeaf leaf1 = cpuid.ForVcpu(0).First(leaf => leaf.Function == 1);
-        foreach (LoadSegment segment in plan.Boot.Segments)
-            Load(segment);
-        if (plan.Boot.Firmware.Mp is not { } mp)
-            return;
-        foreach (LoadSegment segment in MpTable.Build(mp, plan.Cpus, leaf1.Eax, leaf1.Edx, plan.PciRoot))
-            Load(segment);
-    }
-
-    private unsafe void Load(in LoadSegment segment)
-    {
-        if (Memory.TryResolve(segment.Address, (ulong)segment.Data.Length, out byte* host))
-            Backing.Provide((nint)host, (ulong)segment.Data.Length);
-        Memory.Load(segment);
-    }
-
-    /// <summary>
-    /// Where the processors begin; those for which the protocol has no place wait for INIT and SIPI, which KVM's own APIC
-    /// delivers.
-    /// </summary>
-    private void Enter(BootImage boot)
-    {
-        Enter(_core.Vcpus[0].Vcpu, boot.Entry);
-        for (int i = 0; i < boot.OtherEntries.Count; i++)
-        {
-            Enter(_core.Vcpus[i + 1].Vcpu, boot.OtherEntries[i]);
-            _core.Vcpus[i + 1].Vcpu.SetMpState(KvmConstants.KVM_MP_STATE_RUNNABLE);
-        }
-
-        if (!boot.MasksInterrupts)
-            return;
-        MaskedInterrupts.SetUp(_core.Vm);
-        foreach (VcpuThread vcpu in _core.Vcpus)
-            MaskedInterrupts.SetUp(vcpu.Vcpu);
-    }
-
-    private static void Enter(KvmVcpu boot, EntryState entry)
-    {
-        if (entry.Mode == EntryMode.Reset)
-            return; // as KVM makes it
-        boot.SetSregs(EntryRegisters.Special(entry, boot.GetSregs()));
-        boot.SetRegs(EntryRegisters.General(entry));
     }
 }
