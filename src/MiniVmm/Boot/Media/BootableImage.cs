@@ -67,15 +67,22 @@ internal sealed class BootableImage : IDisposable
     /// <summary>The same of bytes that are there; disposing it disposes of them.</summary>
     public static BootableImage? Of(string name, MediaView image)
     {
+        // Most files are kernels: those are told by their first bytes, and no more is read.
+        Span<byte> start = stackalloc byte[1024];
+        start = start[..(int)Math.Min(start.Length, image.Length)];
+        if (!image.TryRead(0, start) || IsKernel(start))
+            return null;
         const int head = 0x8800;
         byte[]? bytes = image.Read(0, (int)Math.Min(image.Length, head));
         return bytes is not null && IsMedium(bytes) ? new(name, image) : null;
     }
 
+    private static bool IsKernel(ReadOnlySpan<byte> start) => LinuxSetupHeader.HasMagic(start) || ElfFile.HasMagic(start);
+
     /// <summary>Whether a file's beginning is that of such an image, and not of a kernel.</summary>
     private static bool IsMedium(ReadOnlySpan<byte> head)
     {
-        if (LinuxSetupHeader.HasMagic(head) || ElfFile.HasMagic(head) || MultibootHeader.Find(head, out _) is { Addresses: not null })
+        if (MultibootHeader.Find(head, out _) is { Addresses: not null })
             return false;
         bool isIso = head.Length > 0x8006 && head[0x8001..].StartsWith("CD001"u8);
         bool hasRecord = head.Length >= 512 && head[510] == 0x55 && head[511] == 0xaa;
