@@ -51,6 +51,11 @@ internal static class QemuCommand
             Messages.Error(e.Text);
             return Failure;
         }
+        catch (Host.SystemCallException e)
+        {
+            Messages.Error(e.Message);
+            return Failure;
+        }
     }
 
     /// <summary>QEMU's status for a machine's end; null where QEMU would start it again.</summary>
