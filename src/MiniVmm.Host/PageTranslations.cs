@@ -7,7 +7,7 @@ public static unsafe class PageTranslations
 {
     /// <summary>
     /// Has the kernel tell everybody to forget where these pages are: the next access asks again. Nothing else about them
-    /// changes; part of a huge page stays as it is.
+    /// changes; part of a huge page of hugetlbfs stays as it is. By mprotect(2), whose change of rights KVM is told of.
     /// </summary>
     /// <param name="start">Of readable and writable memory; a multiple of the page size.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>

@@ -121,7 +121,6 @@ internal sealed partial class QemuTranslation
         ("spice", "disable=on") => true,
         ("rtc", "base=utc" or "base=utc,clock=host" or "clock=host") => true,
         ("sandbox", "off") => true,
-        ("s", _) => false,
         _ => false,
     };
 

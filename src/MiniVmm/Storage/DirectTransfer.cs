@@ -78,7 +78,7 @@ internal sealed unsafe class DirectTransfer(int fd, uint memoryAlignment, uint b
     /// <summary>Moves pieces that are not aligned.</summary>
     public int Bounce(ulong offset, ReadOnlySpan<IoVector> pieces, bool writes, out ulong done)
     {
-        ulong end = offset + FileTransfer.Total(pieces);
+        ulong end = offset + IoVector.Total(pieces);
         bool alone = writes && (offset % blockSize != 0 || end % blockSize != 0);
         byte* buffer = Rent();
         if (alone)

@@ -110,7 +110,7 @@ internal sealed unsafe class DiskFile : IDisposable
     /// </param>
     public int Read(ulong offset, ReadOnlySpan<IoVector> pieces, ulong expected = 0)
     {
-        ulong wanted = FileTransfer.Total(pieces);
+        ulong wanted = IoVector.Total(pieces);
         if (!IsAddressable(offset, wanted))
             return Errno.EFBIG;
         int errno = _direct == null || _direct.Fits(offset, pieces)
@@ -137,7 +137,7 @@ internal sealed unsafe class DiskFile : IDisposable
     /// <summary>Writes; past the end, the file grows.</summary>
     public int Write(ulong offset, ReadOnlySpan<IoVector> pieces)
     {
-        if (!IsAddressable(offset, FileTransfer.Total(pieces)))
+        if (!IsAddressable(offset, IoVector.Total(pieces)))
             return Errno.EFBIG;
         if (_direct == null)
             return FileTransfer.Move(_fd, offset, pieces, writes: true, 1, out _);

@@ -10,15 +10,6 @@ namespace MiniVmm.Storage;
 /// </summary>
 internal static unsafe class FileTransfer
 {
-    /// <summary>Bytes of all pieces.</summary>
-    public static ulong Total(ReadOnlySpan<IoVector> pieces)
-    {
-        ulong total = 0;
-        foreach (ref readonly IoVector piece in pieces)
-            total += piece.Length;
-        return total;
-    }
-
     /// <summary>Zeroes the pieces' bytes from the given one on.</summary>
     public static void Clear(ReadOnlySpan<IoVector> pieces, ulong from)
     {
