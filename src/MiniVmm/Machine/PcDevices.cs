@@ -139,7 +139,8 @@ internal static class PcPlatform
 
         if (chosen.HasFlag(PcDevices.DebugExit))
         {
-            devices.Add(new("debug exit", options.DebugExitPorts, setup => new DebugExit(setup.Power)));
+            DeviceWindow ports = options.DebugExitPorts;
+            devices.Add(new("debug exit", DebugExit.Claim(ports), setup => new DebugExit(setup.Power, ports.Length)));
         }
 
         if (chosen.HasFlag(PcDevices.KeyboardController))

@@ -1,6 +1,7 @@
 using MiniVmm.Configuration;
 using MiniVmm.Devices;
 using MiniVmm.Machine;
+using MiniVmm.Tests.Devices;
 
 namespace MiniVmm.Tests.Configuration;
 
@@ -18,6 +19,26 @@ public sealed class TestDeviceTextTests
 
         Assert.Equal(PcDevices.DebugExit, options.PcDevices);
         Assert.Equal(DeviceWindow.Ports((ushort)port, count), options.DebugExitPorts);
+    }
+
+    /// <summary>As a suite has it that leaves iosize out and writes 32 bits.</summary>
+    [Theory]
+    [InlineData("isa-debug-exit,iobase=0xf4", 0xf4, 4, true)]
+    [InlineData("isa-debug-exit,iobase=0xf4,iosize=1", 0xf4, 4, true)]
+    [InlineData("isa-debug-exit,iobase=0xf4", 0xf5, 1, true)]
+    [InlineData("isa-debug-exit,iobase=0xf4", 0xf6, 1, false)]
+    [InlineData("isa-debug-exit,iobase=0xffff,iosize=1", 0xffff, 1, true)]
+    public void A_write_to_its_ports_ends_the_machine_however_wide_it_is(string text, ulong port, int width, bool ends)
+    {
+        DeviceDescription exit = PcPlatform.Devices(Bare.With(OptionName.Device, text)).Single(device => device.Name == "debug exit");
+        RecordingPower power = new();
+        Bus ports = new("port", 0xffff);
+        DebugExit device = new(power, Bare.With(OptionName.Device, text).DebugExitPorts.Length);
+        ports.Add(device, exit.Name, exit.Window.Start, exit.Window.Length);
+
+        ports.Write(port, new byte[width]);
+
+        Assert.Equal(ends ? ["debug exit 0"] : Array.Empty<string>(), power.Calls);
     }
 
     [Fact]
