@@ -3,7 +3,8 @@ namespace MiniVmm.Guest.Tests;
 /// <summary>What <c>make build</c> leaves in out/, and these tests run.</summary>
 internal static class Built
 {
-    private static readonly string Root = FindRoot();
+    /// <summary>The repository.</summary>
+    public static readonly string Root = FindRoot();
 
     /// <summary>The program as its users get it: one native file.</summary>
     public static string MiniVmm => Existing("minivmm");

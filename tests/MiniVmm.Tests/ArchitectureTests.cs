@@ -44,13 +44,15 @@ public sealed partial class ArchitectureTests
         ["Boot"] = ["Memory", "Firmware"],
         ["Execution"] = ["Memory", "Devices", "Boot"],
         ["Display"] = ["Memory", "Devices"],
-        ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display"],
+        ["Inspection"] = ["Memory"],
+        ["Symbols"] = ["Boot"],
+        ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display", "Inspection", "Symbols"],
         ["Control"] = ["Virtio"],
         ["Terminal"] = ["Devices", "Execution", "Display"],
         ["Machine"] =
         [
             "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot", "Execution",
-            "Display", "Diagnostics", "Control", "Terminal",
+            "Display", "Inspection", "Symbols", "Diagnostics", "Control", "Terminal",
         ],
     };
 

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
-using MiniVmm.Boot;
 using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
+using MiniVmm.Symbols;
 
 namespace MiniVmm.Diagnostics;
 
@@ -18,14 +18,13 @@ internal static class EndReport
     /// <param name="vcpus">The vCPUs; their threads have ended.</param>
     /// <param name="memory">Guest RAM.</param>
     /// <param name="kernel">The kernel's file, for its symbols.</param>
-    public static string OfVcpus(IReadOnlyList<VcpuThread> vcpus, GuestMemory memory, string kernel)
+    public static string OfVcpus(IReadOnlyList<VcpuThread> vcpus, GuestMemory memory, KernelImage kernel)
     {
         ArgumentNullException.ThrowIfNull(vcpus);
-        if (vcpus.All(vcpu => vcpu.Statistics.Total == 0))
-            return "";
-        using NativeBuffer? file = TryRead(kernel);
-        ElfSymbols? symbols = file is null ? null : ElfSymbols.Find(file.Memory);
-        return Group([.. vcpus.Select(vcpu => vcpu.IsParked ? "taken out" : Describe(vcpu.Vcpu, memory, symbols))]);
+        ArgumentNullException.ThrowIfNull(kernel);
+        return vcpus.All(vcpu => vcpu.Statistics.Total == 0)
+            ? ""
+            : Group([.. vcpus.Select(vcpu => (vcpu.Index, vcpu.IsParked ? "taken out" : Describe(vcpu.Vcpu, memory, kernel.Symbols)))]);
     }
 
     /// <summary>The text screen, if it holds text that was not printed elsewhere; else empty.</summary>
@@ -44,46 +43,32 @@ internal static class EndReport
     }
 
     /// <summary>"vCPU 0: …", "vCPUs 1-3: …", one a line.</summary>
-    internal static string Group(IReadOnlyList<string> standings)
+    internal static string Group(IReadOnlyList<(int Index, string Standing)> standings)
     {
         StringBuilder text = new();
         for (int first = 0; first < standings.Count;)
         {
             int end = first + 1;
-            while (end < standings.Count && standings[end] == standings[first])
+            while (end < standings.Count && standings[end] == (standings[end - 1].Index + 1, standings[first].Standing))
                 end++;
-            string who = end - first == 1 ? $"vCPU {first}" : $"vCPUs {first}-{end - 1}";
-            text.Append(CultureInfo.InvariantCulture, $"{who}: {standings[first]}\n");
+            (int index, string standing) = standings[first];
+            string who = end - first == 1 ? $"vCPU {index}" : $"vCPUs {index}-{standings[end - 1].Index}";
+            text.Append(CultureInfo.InvariantCulture, $"{who}: {standing}\n");
             first = end;
         }
 
         return text.ToString();
     }
 
-    private static string Describe(KvmVcpu vcpu, GuestMemory memory, ElfSymbols? symbols)
+    private static string Describe(KvmVcpu vcpu, GuestMemory memory, KernelSymbols? symbols)
     {
         try
         {
-            return VcpuStanding.Capture(vcpu, memory).Describe((linear, physical) => symbols?.Describe(linear, physical));
+            return VcpuStanding.Capture(vcpu, memory).Describe((linear, physical) => symbols?.Name(linear, physical));
         }
         catch (KvmException refusal)
         {
             return $"no registers: {refusal.Message}";
-        }
-    }
-
-    /// <summary>
-    /// The kernel's file again, as its memory was given back after the start; null where it cannot be read now.
-    /// </summary>
-    private static NativeBuffer? TryRead(string kernel)
-    {
-        try
-        {
-            return InputFile.Read(kernel, OptionName.Kernel);
-        }
-        catch (VmmException)
-        {
-            return null;
         }
     }
 }

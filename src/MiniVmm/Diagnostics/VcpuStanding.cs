@@ -1,4 +1,5 @@
 using Iced.Intel;
+using MiniVmm.Inspection;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 
@@ -31,13 +32,13 @@ internal readonly record struct VcpuStanding(
     public static VcpuStanding Capture(KvmVcpu vcpu, GuestMemory memory)
     {
         ArgumentNullException.ThrowIfNull(vcpu);
-        VcpuStanding standing = new(vcpu.GetMpState(), vcpu.GetRegs(), vcpu.GetSregs(), null, default);
-        ulong linear = LinearMemory.Address(standing.Sregs.cs, standing.Sregs, standing.Rip);
-        kvm_translation translation = vcpu.Translate(linear);
+        GuestView view = new(vcpu.GetRegs(), vcpu.GetSregs(), memory);
+        VcpuStanding standing = new(vcpu.GetMpState(), view.Regs, view.Sregs, null, default);
+        ulong linear = view.Linear(view.Sregs.cs, standing.Rip);
         return standing with
         {
-            Physical = translation.valid != 0 ? translation.physical_address : null,
-            Code = LinearMemory.Read(vcpu, memory, linear, CodeBytes),
+            Physical = view.Walk(linear) is { End: PageWalkEnd.Mapped } walk ? walk.Physical : null,
+            Code = view.Read(linear, CodeBytes),
         };
     }
 
@@ -48,7 +49,7 @@ internal readonly record struct VcpuStanding(
         ArgumentNullException.ThrowIfNull(symbol);
         if (MpState is KvmConstants.KVM_MP_STATE_UNINITIALIZED or KvmConstants.KVM_MP_STATE_INIT_RECEIVED)
             return "waiting for SIPI";
-        string name = symbol(LinearMemory.Address(Sregs.cs, Sregs, Rip), Physical) is { } known ? $" ({known})" : "";
+        string name = symbol(Linear, Physical) is { } known ? $" ({known})" : "";
         string at = $"{Place(Rip)}{name}";
         if (IsHalted)
             return InterruptsOff ? $"halted with interrupts off at {at}" : $"halted, waiting for an interrupt, at {at}";
@@ -61,6 +62,8 @@ internal readonly record struct VcpuStanding(
             null => $"running at {at}{interrupts}",
         };
     }
+
+    private ulong Linear => Sregs.cs.l != 0 ? Rip : Sregs.cs.@base + Rip & uint.MaxValue;
 
     private bool IsProtected => (Sregs.cr0 & ProtectionEnable) != 0;
 

@@ -73,6 +73,7 @@ internal sealed unsafe class RunLoop(
                 // What is queued happened before this exit.
                 coalesced?.Drain(ports, memory);
                 Serve(in exit);
+                statistics.Remember(in exit, (uint)run->exit_reason);
             }
 
             probe.Served();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Execution;
@@ -10,7 +11,12 @@ public sealed class VcpuStatistics
 {
     // One more than the highest reason known; later ones share the last slot.
     private const int Reasons = 64;
+
+    // A power of two.
+    private const int Kept = 16;
     private readonly long[] _counts = new long[Reasons];
+    private readonly ExitRecord[] _last = new ExitRecord[Kept];
+    private uint _remembered;
     private long _inGuest;
     private long _outside;
 
@@ -37,12 +43,42 @@ public sealed class VcpuStatistics
             .Where(row => row.count > 0)
             .OrderByDescending(row => row.count);
 
+    /// <summary>The last exits, the oldest first; whole only while the vCPU is out of the guest.</summary>
+    internal IEnumerable<ExitRecord> Last
+    {
+        get
+        {
+            uint end = _remembered;
+            for (uint i = end > Kept ? end - Kept : 0; i != end; i++)
+                yield return _last[i % Kept];
+        }
+    }
+
+    /// <summary>Keeps an exit that has been served; with a read, what the guest gets.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe void Remember(in VmExit exit, uint reason)
+    {
+        ref ExitRecord last = ref _last[_remembered++ % Kept];
+        last = exit.Kind is ExitKind.PortRead or ExitKind.PortWrite or ExitKind.MmioRead or ExitKind.MmioWrite
+            ? new(exit.Kind, reason, exit.Size, exit.Count, exit.Address, First(exit))
+            : new(exit.Kind, reason, 0, 0, 0, 0);
+    }
+
     internal void Count(uint reason)
     {
         _counts[Math.Min(reason, Reasons - 1)]++;
         if (FirstExit == 0)
             FirstExit = Stopwatch.GetTimestamp();
     }
+
+    private static unsafe ulong First(in VmExit exit) => exit.Size switch
+    {
+        1 => *exit.Data,
+        2 => Unsafe.ReadUnaligned<ushort>(exit.Data),
+        4 => Unsafe.ReadUnaligned<uint>(exit.Data),
+        8 => Unsafe.ReadUnaligned<ulong>(exit.Data),
+        _ => 0, // an MMIO access in parts
+    };
 
     internal void AddInGuest(long ticks) => _inGuest += ticks;
 

@@ -382,10 +382,9 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// </summary>
     public OptionMessage? ExplainEnd() => Lifecycle.Reason switch
     {
-        { Kind: StopKind.Crash, Value: uint vcpu } =>
-            CrashReport.Write(Vcpus[(int)vcpu], Memory) + UnseenScreen(),
-        { Kind: StopKind.Timeout or StopKind.Interrupted } =>
-            EndReport.OfVcpus(Vcpus, Memory, _kernel) + UnseenScreen(),
+        { Kind: StopKind.Crash, Value: uint vcpu } => Explain(mortem => mortem.OfDeath(Vcpus[(int)vcpu])),
+        { Kind: StopKind.Timeout } => Explain(mortem => mortem.OfHang()),
+        { Kind: StopKind.Interrupted } => Explain(mortem => mortem.OfVcpus()),
         { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
             (OptionMessage)$"{Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress)}\n",
         { Kind: StopKind.OutputClosed, IsHostLimit: true, Value: uint error } =>
@@ -393,6 +392,12 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         { IsHostLimit: false } when UnseenScreen() is { Length: > 0 } screen => (OptionMessage)screen,
         _ => null,
     };
+
+    private OptionMessage Explain(Func<PostMortem, string> write)
+    {
+        using KernelImage kernel = KernelImage.Open(_kernel);
+        return write(new PostMortem(Vcpus, Memory, kernel)) + UnseenScreen();
+    }
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

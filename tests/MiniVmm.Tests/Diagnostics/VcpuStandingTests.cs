@@ -72,7 +72,8 @@ public sealed class VcpuStandingTests
     [Fact]
     public void VCPUs_in_a_row_that_stand_alike_share_a_line() =>
         Assert.Equal(
-            "vCPU 0: a\nvCPUs 1-3: b\nvCPU 4: a\n", EndReport.Group(["a", "b", "b", "b", "a"]));
+            "vCPU 0: a\nvCPUs 1-3: b\nvCPU 4: a\nvCPU 6: a\n",
+            EndReport.Group([(0, "a"), (1, "b"), (2, "b"), (3, "b"), (4, "a"), (6, "a")]));
 
     private static string Describe(VcpuStanding standing) => standing.Describe((_, _) => "f");
 

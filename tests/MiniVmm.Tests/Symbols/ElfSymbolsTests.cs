@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
-using MiniVmm.Boot;
+using MiniVmm.Symbols;
+using MiniVmm.Tests.Boot;
 
-namespace MiniVmm.Tests.Boot;
+namespace MiniVmm.Tests.Symbols;
 
 public sealed class ElfSymbolsTests
 {

@@ -1,7 +1,8 @@
 using System.Text;
+using MiniVmm.Boot;
 using static MiniVmm.Boot.ElfFile;
 
-namespace MiniVmm.Boot;
+namespace MiniVmm.Symbols;
 
 /// <summary>
 /// Names for a kernel's addresses, from the symbol table of its ELF file (ELF gABI, ch. 4). Every offset and index in
@@ -15,16 +16,13 @@ internal sealed class ElfSymbols
     /// <summary>How far after a symbol without a size an address may be, in bytes.</summary>
     private const ulong MaxDistance = 64 << 10;
 
-    private readonly ReadOnlyMemory<byte> _file;
     private readonly bool _is64;
     private readonly List<ElfProgramHeader> _loads;
-    private readonly (int Offset, int Count) _symbols;
-    private readonly (int Offset, int Length) _names;
+    private readonly ReadOnlyMemory<byte> _symbols;
+    private readonly ReadOnlyMemory<byte> _names;
 
-    private ElfSymbols(
-        ReadOnlyMemory<byte> file, ElfFile elf, (int Offset, int Count) symbols, (int Offset, int Length) names)
+    private ElfSymbols(ElfFile elf, ReadOnlyMemory<byte> symbols, ReadOnlyMemory<byte> names)
     {
-        _file = file;
         _is64 = elf.Is64;
         _loads = [.. elf.ProgramHeaders.Where(header => header.Type == ElfSegmentType.Load)];
         _symbols = symbols;
@@ -34,43 +32,24 @@ internal sealed class ElfSymbols
     private int SymbolSize => _is64 ? 24 : 16;
 
     /// <summary>The symbols of a kernel's file; null if it is not an ELF file or has no readable table.</summary>
-    public static ElfSymbols? Find(ReadOnlyMemory<byte> file)
+    public static ElfSymbols? Find(ReadOnlyMemory<byte> file) => Find(file, ElfSections.Of(file));
+
+    /// <inheritdoc cref="Find(ReadOnlyMemory{byte})"/>
+    /// <param name="file">The file.</param>
+    /// <param name="sections">Its sections.</param>
+    public static ElfSymbols? Find(ReadOnlyMemory<byte> file, ElfSections sections)
     {
-        if (!ElfFile.HasMagic(file.Span))
+        ArgumentNullException.ThrowIfNull(sections);
+        if (sections.OfType(SymbolTable) is not { } table || sections[table.Link] is not { } names)
             return null;
-        ElfFile elf;
         try
         {
-            elf = ElfFile.Parse("", file);
+            return new(ElfFile.Parse("", file), table.Contents, names.Contents);
         }
         catch (BadInputException)
         {
             return null;
         }
-
-        ReadOnlySpan<byte> bytes = file.Span;
-        ulong sections = elf.Is64 ? U64(bytes, 40) : U32(bytes, 32);
-        int size = elf.Is64 ? 64 : 40;
-        int count = U16(bytes, elf.Is64 ? 60 : 48);
-        if (U16(bytes, elf.Is64 ? 58 : 46) != size || !InFile(bytes, sections, (ulong)(count * size)))
-            return null;
-        for (int i = 0; i < count; i++)
-        {
-            ReadOnlySpan<byte> section = bytes.Slice((int)sections + (i * size), size);
-            if (U32(section, 4) != SymbolTable)
-                continue;
-            (ulong at, ulong length) = Extent(section, elf.Is64);
-            uint link = U32(section, elf.Is64 ? 40 : 24);
-            if (link >= count || !InFile(bytes, at, length))
-                return null;
-            (ulong namesAt, ulong namesLength) = Extent(bytes.Slice((int)sections + ((int)link * size), size), elf.Is64);
-            if (!InFile(bytes, namesAt, namesLength))
-                return null;
-            int symbolSize = elf.Is64 ? 24 : 16;
-            return new(file, elf, ((int)at, (int)length / symbolSize), ((int)namesAt, (int)namesLength));
-        }
-
-        return null;
     }
 
     /// <summary>
@@ -80,18 +59,23 @@ internal sealed class ElfSymbols
     /// <param name="physical">
     /// The guest-physical address behind it: a kernel linked to high addresses starts at low ones.
     /// </param>
-    public string? Describe(ulong linear, ulong? physical)
+    public string? Describe(ulong linear, ulong? physical) =>
+        LinkAddress(linear, physical) is { } address ? Nearest(address) : null;
+
+    /// <summary>The address for which what lies there was linked; null outside of the kernel.</summary>
+    /// <inheritdoc cref="Describe"/>
+    public ulong? LinkAddress(ulong linear, ulong? physical)
     {
         foreach (ElfProgramHeader load in _loads)
         {
             if (linear - load.VirtualAddress < load.MemorySize)
-                return Nearest(linear);
+                return linear;
         }
 
         foreach (ElfProgramHeader load in _loads)
         {
             if (physical is { } at && at - load.PhysicalAddress < load.MemorySize)
-                return Nearest(unchecked(at - load.PhysicalAddress + load.VirtualAddress));
+                return unchecked(at - load.PhysicalAddress + load.VirtualAddress);
         }
 
         return null;
@@ -99,7 +83,7 @@ internal sealed class ElfSymbols
 
     private string? Nearest(ulong address)
     {
-        ReadOnlySpan<byte> table = _file.Span.Slice(_symbols.Offset, _symbols.Count * SymbolSize);
+        ReadOnlySpan<byte> table = _symbols.Span;
         string? best = null;
         ulong bestValue = 0;
         bool bestIsFunction = false;
@@ -125,14 +109,10 @@ internal sealed class ElfSymbols
     {
         if (offset >= _names.Length)
             return null;
-        ReadOnlySpan<byte> rest = _file.Span.Slice(_names.Offset, _names.Length)[(int)offset..];
+        ReadOnlySpan<byte> rest = _names.Span[(int)offset..];
         int length = rest.IndexOf((byte)0);
         return length is > 0 and <= MaxNameBytes && !rest[..length].ContainsAnyExceptInRange((byte)0x21, (byte)0x7e)
             ? Encoding.ASCII.GetString(rest[..length])
             : null;
     }
-
-    private static (ulong Offset, ulong Length) Extent(ReadOnlySpan<byte> section, bool is64) => is64
-        ? (U64(section, 24), U64(section, 32))
-        : (U32(section, 16), U32(section, 20));
 }

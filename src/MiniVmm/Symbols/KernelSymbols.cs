@@ -1,0 +1,41 @@
+namespace MiniVmm.Symbols;
+
+/// <summary>Names and source lines of a kernel's addresses, as far as its file has them.</summary>
+internal sealed class KernelSymbols
+{
+    private readonly ElfSymbols _names;
+    private readonly DwarfLines? _lines;
+
+    private KernelSymbols(ElfSymbols names, DwarfLines? lines)
+    {
+        _names = names;
+        _lines = lines;
+    }
+
+    /// <summary>The symbols of a kernel's file; null where it has none. The file must stay readable.</summary>
+    public static KernelSymbols? Find(ReadOnlyMemory<byte> file)
+    {
+        ElfSections sections = ElfSections.Of(file);
+        return ElfSymbols.Find(file, sections) is { } names ? new(names, DwarfLines.Find(sections)) : null;
+    }
+
+    /// <inheritdoc cref="ElfSymbols.LinkAddress"/>
+    public ulong? LinkAddress(ulong linear, ulong? physical) => _names.LinkAddress(linear, physical);
+
+    /// <inheritdoc cref="ElfSymbols.Describe"/>
+    public string? Name(ulong linear, ulong? physical) => _names.Describe(linear, physical);
+
+    /// <summary>The source line, as in "kernel/main.c:41"; null where the file does not tell.</summary>
+    /// <param name="linear">The address as the processor uses it.</param>
+    /// <param name="physical">The guest-physical address behind it; null where there is none.</param>
+    public string? Line(ulong linear, ulong? physical) =>
+        _names.LinkAddress(linear, physical) is { } address ? _lines?.Describe(address) : null;
+
+    /// <summary>As in "main+0x12 (kernel/main.c:41)"; null for an address outside of the kernel.</summary>
+    /// <inheritdoc cref="Line"/>
+    public string? Describe(ulong linear, ulong? physical)
+    {
+        string? line = Line(linear, physical);
+        return Name(linear, physical) is not { } name ? line : line is null ? name : $"{name} ({line})";
+    }
+}
