@@ -24,6 +24,7 @@ internal static class CommandLine
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
             new RunCommand(milestones),
+            new TestCommand(),
             new QemuUsage(),
             new ServeCommand(),
             new PsCommand(),

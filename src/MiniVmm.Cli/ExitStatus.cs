@@ -11,6 +11,9 @@ internal static class ExitStatus
     /// <summary>The guest powered off or rebooted.</summary>
     public const int Success = 0;
 
+    /// <summary><c>minivmm test</c>: a test did not pass, or nothing ran. Odd, as it is the guests'.</summary>
+    public const int TestsFailed = 1;
+
     /// <summary>Bad arguments or an unusable input file.</summary>
     public const int BadInput = 2;
 

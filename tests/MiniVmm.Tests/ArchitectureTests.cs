@@ -8,6 +8,7 @@ using MiniVmm.Hosting;
 using MiniVmm.Kvm;
 using MiniVmm.Measurement;
 using MiniVmm.Serve;
+using MiniVmm.Testing;
 using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests;
@@ -23,8 +24,9 @@ public sealed partial class ArchitectureTests
         [typeof(ExitReport).Assembly] = ["Host", "Kvm", ""],
         [typeof(OptionTexts).Assembly] = [""],
         [typeof(RestartPolicy).Assembly] = ["Host", "Kvm", "", "Configuration"],
+        [typeof(TestCase).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
-        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement"],
+        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Testing"],
     };
 
     /// <summary>Rooms of the library, each with those that it may use; below them all are the assemblies of above.</summary>

@@ -7,6 +7,7 @@ using MiniVmm.Cli;
 using MiniVmm.Configuration;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
+using MiniVmm.Testing;
 
 namespace MiniVmm.Tests;
 
@@ -20,6 +21,7 @@ public sealed partial class OptionsInMessagesTests
     [
         typeof(VmmException).Assembly.Location,
         typeof(OptionTexts).Assembly.Location,
+        typeof(TestCase).Assembly.Location,
         typeof(CommandLine).Assembly.Location,
     ];
 
@@ -29,6 +31,7 @@ public sealed partial class OptionsInMessagesTests
         typeof(KvmVm).Assembly.Location,
         typeof(VmmException).Assembly.Location,
         typeof(OptionTexts).Assembly.Location,
+        typeof(TestCase).Assembly.Location,
     ];
 
     /// <summary>

@@ -82,11 +82,19 @@ internal static class BashCompletion
 
     private static IEnumerable<string> ArgumentCases(Command command)
     {
-        if (command.Subcommands.Any(inner => !inner.Hidden))
-            yield return $"        '{Key(command)}'/0) _minivmm_words '{Subcommands(command)}' ;;";
+        bool hasCommands = command.Subcommands.Any(inner => !inner.Hidden);
+        string commands = hasCommands ? $"_minivmm_words '{Subcommands(command)}'; " : "";
+        if (hasCommands && command.Arguments.Count == 0)
+            yield return $"        '{Key(command)}'/0) {commands};;";
         int position = 0;
         foreach (Argument argument in command.Arguments)
-            yield return $"        '{Key(command)}'/{position++}) {Offer(ValueSyntax.Of(argument))};;";
+        {
+            string offer = Offer(ValueSyntax.Of(argument));
+            yield return $"        '{Key(command)}'/{position}) {(position == 0 ? commands : "")}{offer};;";
+            if (argument.Arity.MaximumNumberOfValues > 1)
+                yield return $"        '{Key(command)}'/*) {offer};;";
+            position++;
+        }
     }
 
     private static string Offer(ValueSyntax value) => string.Concat(

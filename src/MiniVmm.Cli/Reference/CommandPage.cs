@@ -78,7 +78,7 @@ internal sealed record CommandPage(string Path, string Description, string Usage
 
     private static string Form(Command command, string path)
     {
-        if (command.Subcommands.Count > 0)
+        if (command.Subcommands.Count > 0 && command.Arguments.Count == 0)
             return $"{path} [command] [options]";
         IEnumerable<string> arguments = command.Arguments
             .Select(argument => argument.Arity.MinimumNumberOfValues == 0 ? $"[{Syntax(argument)}]" : Syntax(argument));

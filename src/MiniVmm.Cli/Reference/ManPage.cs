@@ -9,6 +9,7 @@ internal static class ManPage
     [
         new($"{ExitStatus.Success}", "The guest powered off or rebooted; or the command did what was asked"),
         new("(v << 1) | 1", "The guest wrote v to port 0xf4, as with QEMU's isa-debug-exit"),
+        new($"{ExitStatus.TestsFailed}", "minivmm test: a test did not pass, or nothing ran"),
         new($"{ExitStatus.BadInput}", "Bad arguments, or a file that cannot be used"),
         new($"{ExitStatus.HostLimit}", "The host cannot: no /dev/kvm, no permission, no huge pages, ..."),
         new($"{ExitStatus.GuestCrash}", "The guest crashed"),
@@ -27,7 +28,7 @@ internal static class ManPage
     public static IEnumerable<string> Lines(Command root)
     {
         Command[] commands = [.. CommandPage.Tree(root)];
-        CommandPage[] leaves = [.. commands.Where(command => command.Subcommands.Count == 0).Select(CommandPage.Of)];
+        CommandPage[] leaves = [.. commands.Where(command => command is DocumentedCommand or { Subcommands.Count: 0 }).Select(CommandPage.Of)];
         string[] head =
         [
             ".\\\" Written by: minivmm man",

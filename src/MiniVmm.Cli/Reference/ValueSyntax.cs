@@ -37,9 +37,9 @@ internal sealed record ValueSyntax(IReadOnlyList<string> Words, bool Files, bool
         int end = syntax.IndexOf("[,", StringComparison.Ordinal);
         foreach (string alternative in (end < 0 ? syntax : syntax[..end]).Split('|'))
         {
-            string word = alternative.Trim('"').Split('[', ' ')[0];
+            string word = alternative.Trim('"').Split('[', ' ')[0].TrimEnd('.');
             int equals = word.IndexOf('=', StringComparison.Ordinal);
-            files |= word == "FILE";
+            files |= word is "FILE" or "PATH";
             directories |= word == "DIR";
             if (word == "MODEL")
                 words.AddRange(["help", .. CpuModels.Load(CpuText.UserModels).All.Select(model => model.Name)]);

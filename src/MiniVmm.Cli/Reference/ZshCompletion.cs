@@ -32,7 +32,7 @@ internal static class ZshCompletion
                 yield return $"        {Quote(Specification(option, name))} \\";
         }
 
-        foreach (Argument argument in command.Arguments)
+        foreach (Argument argument in command.Arguments.Where(_ => inner.Length == 0))
         {
             string colons = argument.Arity.MinimumNumberOfValues == 0 ? "::" : ":";
             string message = Plain(argument.HelpName ?? argument.Name);
@@ -52,17 +52,23 @@ internal static class ZshCompletion
             foreach (Command one in inner)
                 yield return $"                {Quote($"{one.Name}:{one.Description}")}";
             yield return "            )";
-            yield return "            _describe command commands ;;";
+            yield return $"            _describe command commands{Besides(command)} ;;";
             yield return "        rest)";
             yield return "            case $words[1] in";
             foreach (Command one in inner)
                 yield return $"                {one.Name}) {Name(one)} ;;";
+            if (command.Arguments.Count > 0)
+                yield return $"                *) {Action(ValueSyntax.Of(command.Arguments[0]))} ;;";
             yield return "            esac ;;";
             yield return "    esac";
         }
 
         yield return "}";
     }
+
+    /// <summary>What may stand in the place of a command.</summary>
+    private static string Besides(Command command) =>
+        command.Arguments.Count == 0 ? "" : $"; {Action(ValueSyntax.Of(command.Arguments[0]))}";
 
     private static string Specification(Option option, string name)
     {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 using MiniVmm.Control;
 using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
@@ -344,6 +345,9 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// <exception cref="InvalidOperationException">The console is another kind, or was taken.</exception>
     public Stream OpenConsole() =>
         new NetworkStream(new Socket(new SafeSocketHandle(_console.TakeStream(), ownsHandle: true)), ownsSocket: true);
+
+    /// <summary>The same as a file, for whoever has a thread to wait with.</summary>
+    internal SafeFileHandle TakeConsole() => new(_console.TakeStream(), ownsHandle: true);
 
     /// <summary>
     /// Runs the machine to its end, on threads of its own: no thread of the caller's waits. The task gives the reason; it

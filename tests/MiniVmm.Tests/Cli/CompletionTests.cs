@@ -8,7 +8,7 @@ public sealed class CompletionTests
 {
     [Theory]
     [InlineData("minivmm r", "run")]
-    [InlineData("minivmm ", "run qemu serve ps ctl devices bench completion man")]
+    [InlineData("minivmm ", "run test qemu serve ps ctl devices bench completion man")]
     [InlineData("minivmm --v", "--version")]
     [InlineData("minivmm run --mem-p", "--mem-path --mem-prealloc")]
     [InlineData("minivmm run --console st", "stdio")]
@@ -30,6 +30,11 @@ public sealed class CompletionTests
     [InlineData("minivmm bench ", "exits")]
     [InlineData("minivmm bench exits --only pio-", "pio-out pio-in")]
     [InlineData("minivmm bench exits --disturb n", "none neighbour")]
+    [InlineData("minivmm test ", "merge some-kernel some-folder")]
+    [InlineData("minivmm test one some", "some-kernel some-folder")]
+    [InlineData("minivmm test --junit some", "some-kernel some-folder")]
+    [InlineData("minivmm test merge one some", "some-kernel some-folder")]
+    [InlineData("minivmm test merge --js", "--json")]
     [InlineData("minivmm completion ", "bash zsh fish")]
     public void Bash_offers(string line, string expected)
     {
