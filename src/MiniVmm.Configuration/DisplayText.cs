@@ -1,5 +1,4 @@
 using MiniVmm.Display;
-using MiniVmm.Display.Rfb;
 using MiniVmm.Machine;
 
 namespace MiniVmm.Configuration;
@@ -16,7 +15,7 @@ public static class DisplayText
         ArgumentNullException.ThrowIfNull(text);
         if (text.StartsWith(Vnc, StringComparison.Ordinal))
         {
-            VncAddress address = VncText.Parse(OptionName.Display.With(text), text[Vnc.Length..]);
+            StreamAddress address = VncText.Parse(OptionName.Display.With(text), text[Vnc.Length..]);
             return options with { Display = DisplayKind.Vnc, Vnc = address };
         }
 

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using MiniVmm.Display.Rfb;
 
 namespace MiniVmm.Configuration;
 
@@ -10,21 +8,15 @@ namespace MiniVmm.Configuration;
 /// </summary>
 internal static class VncText
 {
-    private const string Unix = "unix:";
     private const int FirstPort = 5900;
 
     /// <param name="subject">The option, for errors.</param>
     /// <param name="text">What is behind <c>vnc=</c>.</param>
     /// <exception cref="BadInputException">It is no such address, or one that others reach.</exception>
-    public static VncAddress Parse(NamedOption subject, string text)
+    public static StreamAddress Parse(NamedOption subject, string text)
     {
-        if (text.StartsWith(Unix, StringComparison.Ordinal))
-        {
-            return text.Length > Unix.Length
-                ? new(null, 0, text[Unix.Length..])
-                : throw new BadInputException($"{subject}: the path is missing");
-        }
-
+        if (text.StartsWith("unix:", StringComparison.Ordinal))
+            return StreamAddressText.Parse(subject, text);
         string[] parts = text.Split(',');
         bool isPublic = false;
         foreach (string part in parts.AsSpan(1))
@@ -34,25 +26,11 @@ internal static class VncText
                 throw new BadInputException($"{subject}: '{part}' is not public=on or public=off");
         }
 
-        int colon = parts[0].LastIndexOf(':');
-        string host = parts[0][..Math.Max(colon, 0)].Trim('[', ']');
-        bool isNumber = int.TryParse(
-            parts[0].AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port);
-        if (colon == 0)
-            port = port <= ushort.MaxValue ? port + FirstPort : port;
-        if (!isNumber || port is < 1 or > ushort.MaxValue)
-            throw new BadInputException($"{subject}: '{parts[0]}' is not a port, HOST:PORT or unix:PATH");
-        IPAddress? address = host switch
-        {
-            "" or "localhost" => IPAddress.Loopback,
-            _ => IPAddress.TryParse(host, out IPAddress? given) ? given : null,
-        };
-        if (address is null)
-            throw new BadInputException($"{subject}: '{host}' is not an IP address");
-        return IPAddress.IsLoopback(address) || isPublic
-            ? new(address, port, null)
+        StreamAddress address = StreamAddressText.Parse(subject, parts[0], FirstPort);
+        return IPAddress.IsLoopback(address.Address!) || isPublic
+            ? address
             : throw new BadInputException(
-                $"{subject}: there is no password, and whoever reaches {host} could see and type; use a loopback address and a "
+                $"{subject}: there is no password, and whoever reaches {address.Address} could see and type; use a loopback address and a "
                 + $"tunnel, or add ,public=on");
     }
 }

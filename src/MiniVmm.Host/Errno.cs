@@ -30,6 +30,8 @@ public static class Errno
     public const int ENOSYS = 38;
     public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
+    public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
     public const int ECONNREFUSED = 111;
 
     /// <summary>"EACCES" for 13; "errno 200" for a number that is not in this list.</summary>
@@ -70,6 +72,8 @@ public static class Errno
         ENOSYS => (nameof(ENOSYS), "not implemented"),
         ELOOP => (nameof(ELOOP), "too many symbolic links"),
         EOPNOTSUPP => (nameof(EOPNOTSUPP), "not supported"),
+        EADDRINUSE => (nameof(EADDRINUSE), "address already in use"),
+        EADDRNOTAVAIL => (nameof(EADDRNOTAVAIL), "no such address on this host"),
         ECONNREFUSED => (nameof(ECONNREFUSED), "connection refused"),
         _ => (null, null),
     };

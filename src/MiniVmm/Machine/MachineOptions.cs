@@ -3,7 +3,6 @@ using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Display;
-using MiniVmm.Display.Rfb;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
@@ -96,7 +95,7 @@ public sealed record MachineOptions
     internal bool HasDisplay => Display is DisplayKind.Tty or DisplayKind.Vnc;
 
     /// <summary>Where VNC clients connect; of <see cref="DisplayKind.Vnc"/>.</summary>
-    public VncAddress? Vnc { get; init; }
+    public StreamAddress? Vnc { get; init; }
 
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }

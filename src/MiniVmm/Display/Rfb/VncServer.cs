@@ -19,7 +19,7 @@ internal sealed unsafe class VncServer : IDisposable
 
     private readonly GuestScreen _screen;
     private readonly I8042? _controller;
-    private readonly RfbSocket _listener;
+    private readonly StreamSocket _listener;
     private readonly EventFd _stop = new();
     private readonly List<Client> _clients = [];
     private readonly string _name;
@@ -30,12 +30,14 @@ internal sealed unsafe class VncServer : IDisposable
     /// <param name="screen">What to show.</param>
     /// <param name="controller">What to press and move; null for nothing.</param>
     /// <exception cref="BadInputException">It cannot be listened there.</exception>
-    public VncServer(string name, VncAddress address, GuestScreen screen, I8042? controller)
+    public VncServer(string name, StreamAddress address, GuestScreen screen, I8042? controller)
     {
         _name = name;
         _screen = screen;
         _controller = controller;
-        _listener = RfbSocket.Listen(address);
+        _listener = StreamSocket.TryListen(address, out int error)
+            ?? throw new BadInputException(
+                $"{OptionName.Display.With($"vnc={address}")}: cannot listen there: {Errno.Explain(error)}");
         _thread = new Thread(Serve, maxStackSize: 512 * 1024) { IsBackground = true, Name = "vnc" };
         _thread.Start();
     }
@@ -115,14 +117,14 @@ internal sealed unsafe class VncServer : IDisposable
         private readonly byte[] _buffer = new byte[MostAtOnce];
         private int _sent;
 
-        public Client(RfbSocket socket, RfbInput input, string name, int width, int height)
+        public Client(StreamSocket socket, RfbInput input, string name, int width, int height)
         {
             Socket = socket;
             _input = input;
             Session = new RfbSession(name, width, height, input);
         }
 
-        public RfbSocket Socket { get; }
+        public StreamSocket Socket { get; }
 
         public RfbSession Session { get; }
 

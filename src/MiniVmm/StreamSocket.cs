@@ -4,17 +4,18 @@ using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
-namespace MiniVmm.Display.Rfb;
+namespace MiniVmm;
 
 /// <summary>A non-blocking stream socket, of TCP or unix(7). Calls return 0 or a count, or the negated errno.</summary>
-internal sealed unsafe class RfbSocket : IDisposable
+/// <remarks>Not System.Net.Sockets, which would add a thread, an epoll and a fifth to the size of the binary.</remarks>
+internal sealed unsafe class StreamSocket : IDisposable
 {
     private const int Backlog = 4;
     private const int MostPath = 107; // one byte is left for the terminating zero
 
     private string? _path;
 
-    private RfbSocket(int fd)
+    private StreamSocket(int fd)
     {
         Fd = fd;
     }
@@ -22,38 +23,43 @@ internal sealed unsafe class RfbSocket : IDisposable
     public int Fd { get; private set; }
 
     /// <summary>Listens.</summary>
-    /// <exception cref="BadInputException">It cannot be listened there.</exception>
+    /// <param name="address">Where.</param>
+    /// <param name="error">0, or the errno: it cannot be listened there.</param>
+    /// <returns>Null with an error.</returns>
     /// <exception cref="SystemCallException">No more files.</exception>
-    public static RfbSocket Listen(VncAddress address)
+    public static StreamSocket? TryListen(StreamAddress address, out int error)
     {
+        ArgumentNullException.ThrowIfNull(address);
         int family = address.Address is not { } host ? AF_UNIX : host.GetAddressBytes().Length == 4 ? AF_INET : AF_INET6;
         int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
             throw new SystemCallException("socket", errno);
-        RfbSocket made = new(fd);
-        try
-        {
-            int error = address.Path is { } path ? made.BindUnix(path) : made.BindTcp(address.Address!, address.Port, family);
-            if (error == 0 && listen(fd, Backlog) != 0)
-                error = errno;
-            return error == 0
-                ? made
-                : throw new BadInputException(
-                    $"{OptionName.Display.With($"vnc={address}")}: cannot listen there: {Errno.Explain(error)}");
-        }
-        catch
-        {
-            made.Dispose();
-            throw;
-        }
+        StreamSocket made = new(fd);
+        error = address.Path is { } path ? made.BindUnix(path) : made.BindTcp(address.Address!, address.Port, family);
+        if (error == 0 && listen(fd, Backlog) != 0)
+            error = errno;
+        if (error == 0)
+            return made;
+        made.Dispose();
+        return null;
     }
 
     /// <returns>Null if nobody is waiting any more.</returns>
-    public RfbSocket? Accept()
+    public StreamSocket? Accept()
     {
         int fd = accept4(Fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        return fd >= 0 ? new RfbSocket(fd) : null;
+        return fd >= 0 ? new StreamSocket(fd) : null;
     }
+
+    /// <summary>Sends small pieces at once, where that can be chosen: over TCP.</summary>
+    public void SendAtOnce()
+    {
+        int on = 1;
+        _ = setsockopt(Fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(int));
+    }
+
+    /// <summary>Says that nothing more will be sent.</summary>
+    public void EndSending() => _ = shutdown(Fd, SHUT_WR);
 
     public int Send(ReadOnlySpan<byte> bytes)
     {
@@ -121,6 +127,7 @@ internal sealed unsafe class RfbSocket : IDisposable
     {
         int on = 1;
         _ = setsockopt(Fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int));
+
         // struct sockaddr_in: family, port, address; struct sockaddr_in6: family, port, flow, address, scope.
         byte* address = stackalloc byte[28];
         new Span<byte>(address, 28).Clear();
