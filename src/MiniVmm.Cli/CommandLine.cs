@@ -21,9 +21,10 @@ internal static class CommandLine
     /// <summary>The commands; the hidden one only if the command line names it.</summary>
     public static RootCommand Commands(Milestones milestones, ReadOnlySpan<string> args)
     {
+        RunCommand run = new(milestones);
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
-            new RunCommand(milestones),
+            run,
             new TestCommand(),
             new QemuUsage(),
             new ServeCommand(),
@@ -34,6 +35,10 @@ internal static class CommandLine
             new CompletionCommand(),
             new ManCommand(),
         };
+
+        // It has all of run's options, which would cost each run some of its start.
+        if (args is not ["run", ..])
+            root.Subcommands.Insert(1, new DebugCommand(run, milestones));
         if (args is [SchemaCommand.Word, ..])
             root.Add(new SchemaCommand());
         root.Options.Clear();

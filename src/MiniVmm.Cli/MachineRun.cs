@@ -22,6 +22,12 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     /// <summary>The signals that end it, where they outlive it; null for its own.</summary>
     public StopSignals? Signals { get; init; }
 
+    /// <summary>Whether to say where gdb connects.</summary>
+    public bool AnnouncesGdb { get; init; }
+
+    /// <summary>Gets the machine before it starts.</summary>
+    public Action<VirtualMachine>? Built { get; init; }
+
     /// <summary>Whether a bad end is passed over in silence.</summary>
     public bool IsQuiet { get; init; }
 
@@ -41,6 +47,9 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         plan.Dispose(); // the files are in guest memory now
         foreach ((string port, string place) in machine.ConsolePlaces)
             Messages.Note($"{port} is at {place}");
+        if (AnnouncesGdb && options.Gdb is { } gdb)
+            Messages.Note($"gdb: target remote {(gdb.Path is not null ? gdb.Path : $"{gdb}")}{(options.GdbWaits ? "; the guest waits for it" : "")}");
+        Built?.Invoke(machine);
         if (StartsPaused)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);

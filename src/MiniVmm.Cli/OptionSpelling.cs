@@ -51,6 +51,12 @@ internal static class OptionSpelling
                 continue;
             }
 
+            if (Debugger(command, word) is { } debugger)
+            {
+                words.Add(debugger);
+                continue;
+            }
+
             int equals = word.IndexOf('=', StringComparison.Ordinal);
             string name = ToOwn(equals < 0 ? word : word[..equals]);
             if (Find(command, name) is not { } option)
@@ -103,6 +109,14 @@ internal static class OptionSpelling
             return true;
         return option.Arity.MaximumNumberOfValues > 0 && next is not ['-', ..];
     }
+
+    /// <summary>QEMU's two short options for gdb: the usual port, and a guest that waits.</summary>
+    private static string? Debugger(Command command, string word) => word switch
+    {
+        "-s" when Find(command, "--gdb") is not null => "--gdb=1234",
+        "-S" when Find(command, "--gdb-wait") is not null => "--gdb-wait",
+        _ => null,
+    };
 
     private static string ToOwn(string name) =>
         Array.IndexOf(Qemu, name) < 0 ? name : name == "-bios" ? "--firmware" : "-" + name.Replace('_', '-');

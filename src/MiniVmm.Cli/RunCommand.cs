@@ -192,6 +192,15 @@ internal sealed class RunCommand : DocumentedCommand
         HelpName = "N|NAME|ADDRESS",
         Description = "Which entry of an image's boot menu starts, or where a flat kernel is entered",
     };
+    private readonly Option<string?> _gdb = new("--gdb")
+    {
+        HelpName = "[HOST:]PORT|unix:PATH",
+        Description = "Where gdb connects ('target remote'), on the loopback unless HOST says otherwise; -s is --gdb 1234",
+    };
+    private readonly Option<bool> _gdbWait = new("--gdb-wait")
+    {
+        Description = "The guest waits before its first instruction until gdb lets it go on",
+    };
     private readonly Option<string?> _timeout = new("--timeout")
     {
         HelpName = "SECONDS",
@@ -233,9 +242,12 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _timeout, _screenshotAtEnd, _stats, _dryRun);
+            _name, _gdb, _gdbWait, _timeout, _screenshotAtEnd, _stats, _dryRun);
         SetAction(Run);
     }
+
+    /// <summary>Those of a gdb that somebody else starts.</summary>
+    public IReadOnlyList<Option> DebuggerOptions => [_gdb, _gdbWait];
 
     private int Run(ParseResult line)
     {
@@ -250,6 +262,7 @@ internal sealed class RunCommand : DocumentedCommand
         {
             Timeout = timeout,
             Statistics = line.GetValue(_stats),
+            AnnouncesGdb = true,
         };
         if (line.GetValue(_dryRun))
         {
@@ -261,7 +274,9 @@ internal sealed class RunCommand : DocumentedCommand
         return ExitStatus.Of(run.Run());
     }
 
-    private MachineOptions ReadOptions(ParseResult line)
+    /// <summary>The machine that a command line describes.</summary>
+    /// <exception cref="BadInputException">A text is wrong.</exception>
+    internal MachineOptions ReadOptions(ParseResult line)
     {
         MachineOptions options = new() { Kernel = ReadKernel(line) ?? "" };
         foreach ((Option option, OptionName name) in Texts())
@@ -302,6 +317,8 @@ internal sealed class RunCommand : DocumentedCommand
         (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),
+        (_gdb, OptionName.Gdb),
+        (_gdbWait, OptionName.GdbWait),
         (_disk, OptionName.Disk),
         (_cdrom, OptionName.Cdrom),
         (_fda, OptionName.Fda),

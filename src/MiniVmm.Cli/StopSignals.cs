@@ -16,10 +16,27 @@ internal sealed class StopSignals : IDisposable
     private bool _signalled;
     private ManualResetEventSlim? _came; // of somebody who waits
 
-    public StopSignals()
+    /// <param name="areGdbs">Whether those of the terminal's keys are for gdb, which runs on it too: they end nothing here.</param>
+    public StopSignals(bool areGdbs = false)
     {
-        PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
-        _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
+        PosixSignal[] keys = [PosixSignal.SIGINT, PosixSignal.SIGQUIT];
+        PosixSignal[] others = [PosixSignal.SIGTERM, PosixSignal.SIGHUP];
+        Action<PosixSignalContext> pass = context => context.Cancel = true;
+        _registrations =
+        [
+            .. keys.Select(signal => PosixSignalRegistration.Create(signal, areGdbs ? pass : Handle)),
+            .. others.Select(signal => PosixSignalRegistration.Create(signal, Handle)),
+        ];
+    }
+
+    /// <summary>Whether one has come.</summary>
+    public bool HaveCome
+    {
+        get
+        {
+            lock (_lock)
+                return _signalled;
+        }
     }
 
     /// <summary>Waits until one has come, also where there is no machine any more.</summary>

@@ -67,6 +67,8 @@ public static class OptionTexts
             OptionName.FirmwareVars => options with { FirmwareVariables = text },
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
+            OptionName.Gdb => options with { Gdb = GdbText.Parse(text) },
+            OptionName.GdbWait => options with { GdbWaits = SwitchText.Parse(text, name) },
             OptionName.Name => options with { Name = MachineName.Check(text) },
             OptionName.Display => DisplayText.Parse(options, text),
             OptionName.ScreenshotAtEnd => options with { ScreenshotAtEnd = text },

@@ -39,6 +39,8 @@ public enum OptionName
     FirmwareVars,
     Boot,
     Name,
+    Gdb,
+    GdbWait,
     Display,
     ScreenshotAtEnd,
     Timeout,

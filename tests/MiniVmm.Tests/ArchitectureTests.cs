@@ -49,12 +49,13 @@ public sealed partial class ArchitectureTests
         ["Inspection"] = ["Memory"],
         ["Symbols"] = ["Boot"],
         ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display", "Inspection", "Symbols"],
+        ["Gdb"] = ["Memory", "Devices", "Execution", "Inspection", "Diagnostics"],
         ["Control"] = ["Virtio"],
         ["Terminal"] = ["Devices", "Execution", "Display"],
         ["Machine"] =
         [
             "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot", "Execution",
-            "Display", "Inspection", "Symbols", "Diagnostics", "Control", "Terminal",
+            "Display", "Inspection", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
         ],
     };
 

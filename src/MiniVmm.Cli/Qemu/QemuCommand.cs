@@ -1,5 +1,6 @@
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
+using MiniVmm.Machine;
 
 namespace MiniVmm.Cli.Qemu;
 
@@ -72,9 +73,10 @@ internal static class QemuCommand
     {
         using StopSignals signals = new();
         bool reported = false;
+        MachineOptions options = machine.Options;
         while (true)
         {
-            MachineRun run = new(machine.Options, milestones)
+            MachineRun run = new(options, milestones)
             {
                 Signals = signals,
                 StartsPaused = machine.StartsPaused,
@@ -88,6 +90,7 @@ internal static class QemuCommand
                 return status;
             }
 
+            options = options with { GdbWaits = false }; // it has let the machine go once
             reported |= run.WasTripleFault; // a kernel that dies at each start would fill the terminal
         }
     }

@@ -82,9 +82,9 @@ internal static class QemuOptions
         // The process.
         new("name", "NAME", Used, "for 'minivmm ps' and 'minivmm ctl'"),
         new("pidfile", "FILE", Used, "holds the process' ID while it runs"),
-        new("S", "", Used, "starts paused; 'minivmm ctl NAME resume' lets it run"),
-        new("s", "", Ignored, "there is no debugger's port"),
-        new("gdb", "DEVICE", Ignored, "there is no debugger's port"),
+        new("S", "", Used, "starts paused; with -s or -gdb gdb lets it run, else 'minivmm ctl NAME resume'"),
+        new("s", "", Used, "gdb on port 1234 of the loopback"),
+        new("gdb", "DEVICE", Used, "tcp:[HOST]:PORT, on the loopback without a host; unix:PATH; none"),
         new("qmp", "DEVICE", Missing, "use -name and 'minivmm ctl'"),
         new("qmp-pretty", "DEVICE", Missing, "use -name and 'minivmm ctl'"),
         new("d", "ITEM", Ignored, "KVM runs the guest, and its log is not QEMU's; a crash is reported anyway"),

@@ -82,6 +82,12 @@ internal sealed partial class QemuTranslation
             _notes.Add($"-bios {firmware} has no effect: the kernel is entered without it");
         }
 
+        if (_machine.StartsPaused && _options.Gdb is not null)
+        {
+            _machine = _machine with { StartsPaused = false };
+            _options = _options with { GdbWaits = true };
+        }
+
         // Without a name nobody could let it go on, size its balloon, or plug memory.
         if (_options.Name is null && (_machine.StartsPaused || _options.Balloon is not null || _options.Memory.Max is not null))
             _options = _options with { Name = MachineName.Default };
@@ -205,6 +211,12 @@ internal sealed partial class QemuTranslation
             case "action":
                 UseAction(new QemuList(word, "reboot"));
                 break;
+            case "s":
+                _options = _options.With(OptionName.Gdb, "1234");
+                break;
+            case "gdb" when value != "none":
+                UseGdb(word, value);
+                break;
             case "S":
                 _machine = _machine with { StartsPaused = true };
                 break;
@@ -288,6 +300,15 @@ internal sealed partial class QemuTranslation
 
         _options = _options.With(OptionName.Display, $"vnc={address}");
         _consoles.HasNoWindow();
+    }
+
+    /// <summary>A socket that listens, as QEMU's of gdb does without being told.</summary>
+    private void UseGdb(QemuWord word, string device)
+    {
+        string address = device.Split(',')[0];
+        if (!address.StartsWith("tcp:", StringComparison.Ordinal) && !address.StartsWith("unix:", StringComparison.Ordinal))
+            throw new BadInputException($"{word}: use tcp:[HOST]:PORT, unix:PATH or none");
+        _options = _options.With(OptionName.Gdb, address);
     }
 
     private void UseName(QemuWord word)

@@ -37,6 +37,9 @@ internal sealed unsafe class RunLoop(
     /// <summary>Brings the loop out before its next entry, with a kick also out of the guest.</summary>
     public Attention Attention => _attention;
 
+    /// <summary>Takes exits that would end the machine; null for nobody. Before the first entry.</summary>
+    public IVcpuStops? Stops { get; set; }
+
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError { get; private set; }
 
@@ -203,7 +206,8 @@ internal sealed unsafe class RunLoop(
             case ExitKind.Nothing:
                 break;
             default:
-                lifecycle.Stop(new(StopKind.Crash, (uint)index));
+                if (Stops?.TryTake(index, kind) != true)
+                    lifecycle.Stop(new(StopKind.Crash, (uint)index));
                 break;
         }
     }

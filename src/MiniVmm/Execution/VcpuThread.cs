@@ -44,6 +44,7 @@ public sealed class VcpuThread : IDisposable
     private readonly Queue<VcpuWork> _work = new();
     private VcpuState _state;
     private bool _paused = true;
+    private bool _held; // by a debugger
     private bool _entered; // since it was new
     private bool _started;
     private Exception? _failure;
@@ -93,6 +94,12 @@ public sealed class VcpuThread : IDisposable
     /// that always stays.
     /// </summary>
     internal Action<KvmVcpu>? Reset { get; set; }
+
+    /// <summary>Takes exits that would end the machine; null for nobody. Before the start.</summary>
+    internal IVcpuStops? Stops
+    {
+        set => _loop.Stops = value;
+    }
 
     /// <summary>What the thread counted; whole once it has ended.</summary>
     public VcpuStatistics Statistics { get; }
@@ -168,6 +175,29 @@ public sealed class VcpuThread : IDisposable
         lock (_orders)
         {
             _paused = false;
+            Monitor.PulseAll(_orders);
+        }
+    }
+
+    /// <summary>
+    /// Has it wait before its next entry until <see cref="LetGo"/>, also where all others run: called by its own thread between two
+    /// entries, or while it is paused.
+    /// </summary>
+    internal void Hold()
+    {
+        lock (_orders)
+        {
+            _held = true;
+            _loop.Attention.Ask();
+        }
+    }
+
+    /// <summary>Ends <see cref="Hold"/>.</summary>
+    internal void LetGo()
+    {
+        lock (_orders)
+        {
+            _held = false;
             Monitor.PulseAll(_orders);
         }
     }
@@ -320,7 +350,7 @@ public sealed class VcpuThread : IDisposable
                 if (_lifecycle.IsStopping)
                     return false;
                 bool parked = IsParked;
-                if (!_paused && !parked && _work.Count == 0)
+                if (!_paused && !_held && !parked && _work.Count == 0)
                 {
                     _state = VcpuState.Running;
                     return true;
@@ -331,7 +361,7 @@ public sealed class VcpuThread : IDisposable
                     if (parked && _entered)
                         MakeNew();
                     DoWork();
-                    if (!_paused && !parked)
+                    if (!_paused && !_held && !parked)
                         continue;
                     _state = parked ? VcpuState.Parked : VcpuState.Paused;
                     Monitor.PulseAll(_orders);

@@ -22,6 +22,9 @@ internal enum ExitKind
     /// <summary>KVM_EXIT_FAIL_ENTRY: the processor refused the guest state.</summary>
     FailedEntry,
 
+    /// <summary>KVM_EXIT_DEBUG: a breakpoint or a step of a debugger's.</summary>
+    Debug,
+
     /// <summary>KVM_EXIT_SYSTEM_EVENT of type shutdown.</summary>
     SystemShutdown,
 

@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Execution;
+using MiniVmm.Gdb;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 
@@ -57,6 +58,9 @@ public sealed class MachineCore : IDisposable
 
     /// <summary>The vCPUs that the machine itself runs.</summary>
     public VcpuSet Vcpus { get; }
+
+    /// <summary>The debugger that vCPUs stop for; null without one. Before the first vCPU.</summary>
+    internal MachineDebugger? Debugger { get; set; }
 
     /// <summary>Allocates guest RAM and maps it; the machine frees it.</summary>
     /// <exception cref="HostLimitException">The host cannot give that much.</exception>
@@ -123,6 +127,7 @@ public sealed class MachineCore : IDisposable
         VcpuThread thread = new(Vcpus.Count, vcpu, Ports, Mmio, Memory.Ram, Lifecycle, hostCpu, timed);
         try
         {
+            Debugger?.Adopt(thread);
             Vcpus.Add(thread);
         }
         catch

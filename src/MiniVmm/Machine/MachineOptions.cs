@@ -81,8 +81,15 @@ public sealed record MachineOptions
     /// </summary>
     public bool ConsoleKeepsSignals { get; init; }
 
-    internal ConsoleOptions Consoles =>
-        new(Console, ConsolePath, DebugConsole, DebugConsolePath, Display) { KeepsSignals = ConsoleKeepsSignals, Socket = ConsoleSocket };
+    /// <summary>Whether a terminal's keys are somebody else's, and the guest gets none.</summary>
+    internal bool ConsoleIsOutputOnly { get; init; }
+
+    internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath, Display)
+    {
+        KeepsSignals = ConsoleKeepsSignals,
+        IsOutputOnly = ConsoleIsOutputOnly,
+        Socket = ConsoleSocket,
+    };
 
     internal ConsoleOptions? SecondConsole => Com2 is not { } com2
         ? null
@@ -102,6 +109,12 @@ public sealed record MachineOptions
 
     /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
+
+    /// <summary>Where gdb connects to debug the guest; null for a machine without that.</summary>
+    public StreamAddress? Gdb { get; init; }
+
+    /// <summary>Whether the guest waits before its first instruction until gdb lets it go on.</summary>
+    public bool GdbWaits { get; init; }
 
     /// <summary>What <c>minivmm ps</c> and <c>ctl</c> call it; null for a machine that nobody can ask.</summary>
     public string? Name { get; init; }

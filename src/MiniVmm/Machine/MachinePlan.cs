@@ -72,6 +72,8 @@ public sealed partial class MachinePlan : IDisposable
     public static MachinePlan Create(MachineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options is { GdbWaits: true, Gdb: null })
+            throw new BadInputException($"{OptionName.GdbWait}: nobody could let the guest go on; give {OptionName.Gdb} too");
         try
         {
             return Build(options);

@@ -10,10 +10,10 @@ public sealed partial class VirtualMachine
 
     private readonly Lock _pausing = new();
     private bool _isLive; // between its start and its end
-    private volatile bool _paused; // written under the lock
+    private volatile PauseReasons _pausedBy; // written under the lock
 
     /// <summary>Whether the machine is paused, or will be as soon as it starts.</summary>
-    public bool IsPaused => _paused;
+    public bool IsPaused => _pausedBy != PauseReasons.None;
 
     /// <summary>
     /// Stops the guest's time: when the task completes, no vCPU is in the guest, each has finished its instruction, and the
@@ -24,35 +24,33 @@ public sealed partial class VirtualMachine
     /// A device has held up a vCPU for seconds, as a console whose reader does not read; the machine runs on.
     /// </exception>
     /// <exception cref="KvmException">KVM does not tell the guest's time; the machine runs on.</exception>
-    public Task PauseAsync() => Task.Run(Pause);
+    public Task PauseAsync() => Task.Run(() => Pause());
 
-    /// <summary>Lets the guest go on; without effect on a machine that is not paused.</summary>
+    /// <summary>Lets the guest go on, unless gdb has stopped it too; without effect on a machine that is not paused.</summary>
     /// <exception cref="KvmException">KVM does not take the guest's time back.</exception>
-    public Task ResumeAsync() => Task.Run(Resume);
+    public Task ResumeAsync() => Task.Run(() => Resume());
 
     /// <summary><see cref="PauseAsync"/>, waited for here: seconds at most.</summary>
-    internal void Pause()
+    internal void Pause(PauseReasons reason = PauseReasons.User)
     {
         lock (_pausing)
         {
-            if (_paused)
-                return;
-            if (_isLive)
+            if (!IsPaused && _isLive)
                 Freeze();
-            _paused = true;
+            _pausedBy |= reason;
         }
     }
 
     /// <inheritdoc cref="ResumeAsync"/>
-    internal void Resume()
+    internal void Resume(PauseReasons reason = PauseReasons.User)
     {
         lock (_pausing)
         {
-            if (!_paused)
+            if (!IsPaused)
                 return;
-            if (_isLive)
+            if (_pausedBy == reason && _isLive)
                 Thaw();
-            _paused = false;
+            _pausedBy &= ~reason;
         }
     }
 

@@ -72,7 +72,7 @@ public sealed partial class VirtualMachine
 
     private void CheckPaused()
     {
-        if (!_paused || Lifecycle.IsStopping)
+        if (!IsPaused || Lifecycle.IsStopping)
             throw new InvalidOperationException("only a machine that is paused has a state");
     }
 }

@@ -129,6 +129,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 AddBochsDisplay(pci, PciSlot.Of(functions, options.FirstPciDevice), plan);
             pci.Assign();
 
+            if (options.Gdb is { } address)
+                _gdb = CreateGdbServer(address, plan);
             _processors = new Processors(kvm, _core, options, processor.Apply, _pcDevices.Find<CpuHotPlug>());
             Enter(plan.Boot);
             milestones.Reach("vCPUs created");
@@ -246,7 +248,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         TimeSpan limit = patience ?? TimeSpan.FromSeconds(5);
         CpusState state = await Task.Run(() => SetCpus(count)).ConfigureAwait(false);
         long moved = Environment.TickCount64;
-        while (!state.IsSettled && !_paused && !Lifecycle.IsStopping
+        while (!state.IsSettled && !IsPaused && !Lifecycle.IsStopping
             && Environment.TickCount64 - moved < limit.TotalMilliseconds)
         {
             await Task.Delay(NextLook).ConfigureAwait(false);
@@ -307,7 +309,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         lock (_pausing)
         {
             _isLive = true;
-            if (_paused)
+            if (IsPaused)
             {
                 Freeze();
             }
@@ -318,12 +320,14 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             }
         }
 
+        _gdb?.Start();
         begun?.Invoke();
         Lifecycle.Wait(timeout, _console.CanShowScreen ? _console.LookAtScreen : null);
         _core.Vcpus.Join();
         lock (_pausing)
             _isLive = false;
         _control?.Dispose(); // nobody asks for figures of devices that are going
+        _gdb?.End(Lifecycle.Reason);
         _console.DetachInput(); // of keys that a device would get
         _console2?.DetachInput();
         _devices?.Dispose(); // which may still have something to print
@@ -418,6 +422,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     {
         // Not there where the host could not even make a VM.
         _core?.End();
+        _gdb?.Dispose(); // it looks at vCPUs
         _vnc?.Dispose(); // it looks at guest RAM, and raises interrupts
         _console?.DetachInput(); // it raises interrupts
         _console2?.DetachInput();

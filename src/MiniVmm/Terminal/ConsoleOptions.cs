@@ -75,4 +75,7 @@ internal sealed record ConsoleOptions(
 
     /// <summary>Whether a terminal's keys for signals keep their meaning, and Ctrl-A has none.</summary>
     public bool KeepsSignals { get; init; }
+
+    /// <summary>Whether nothing is read from standard input.</summary>
+    public bool IsOutputOnly { get; init; }
 }

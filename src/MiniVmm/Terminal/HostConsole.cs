@@ -48,7 +48,8 @@ internal sealed unsafe class HostConsole : IDisposable
     {
         _lifecycle = lifecycle;
         _options = options;
-        _takesInput = options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio || options.Display == DisplayKind.Tty;
+        _takesInput = !options.IsOutputOnly
+            && (options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio || options.Display == DisplayKind.Tty);
         CanShowScreen = options.Display switch
         {
             DisplayKind.Tty => IsTerminal(StandardOutput)

@@ -35,6 +35,16 @@ public sealed class OptionSpellingTests
     }
 
     [Fact]
+    public void QEMUs_short_options_for_gdb_are_a_port_and_a_guest_that_waits()
+    {
+        ParseResult result = CommandLines.Parse("run", "-s", "-S", "k");
+
+        Assert.Equal("1234", result.GetValue<string>("--gdb"));
+        Assert.True(result.GetValue<bool>("--gdb-wait"));
+        Assert.NotNull(CommandLines.Problem("ps", "-s"));
+    }
+
+    [Fact]
     public void Any_text_reaches_append_unchanged() => Gen.Char[' ', '~'].Array[0, 12].Sample(letters =>
     {
         string text = new(letters);

@@ -16,7 +16,7 @@ public sealed unsafe class ExitDecoderTests
     [InlineData(KvmExitReason.KVM_EXIT_UNKNOWN, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_EXCEPTION, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_HYPERCALL, ExitKind.Unhandled)]
-    [InlineData(KvmExitReason.KVM_EXIT_DEBUG, ExitKind.Unhandled)]
+    [InlineData(KvmExitReason.KVM_EXIT_DEBUG, ExitKind.Debug)]
     [InlineData(KvmExitReason.KVM_EXIT_HLT, ExitKind.Halt)]
     [InlineData(KvmExitReason.KVM_EXIT_TPR_ACCESS, ExitKind.Unhandled)]
     [InlineData(KvmExitReason.KVM_EXIT_NMI, ExitKind.Unhandled)]

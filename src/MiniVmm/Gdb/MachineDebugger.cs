@@ -1,0 +1,391 @@
+using MiniVmm.Execution;
+using MiniVmm.Host;
+using MiniVmm.Inspection;
+using MiniVmm.Kvm;
+
+namespace MiniVmm.Gdb;
+
+/// <summary>
+/// A machine under gdb: all vCPUs stand still, or gdb waits for one of them to stop. Breakpoints are in place only while vCPUs
+/// run. Calls come from gdb's thread, but for those that a vCPU's thread makes when it stops.
+/// </summary>
+internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
+{
+    private readonly IDebuggedMachine _machine;
+    private readonly bool _is64;
+    private readonly bool _missesWatchpoints;
+    private readonly EventFd _stopped = new();
+    private readonly Lock _adopting = new();
+    private readonly BreakpointTable _table = new();
+    private readonly WrittenBreakpoints _written;
+    private readonly GuestAddresses _addresses;
+    private readonly GdbMonitor _monitor;
+    private volatile DebuggedVcpu[] _vcpus = []; // exchanged as a whole
+    private volatile BreakpointPlan _plan = BreakpointPlan.Nothing;
+    private volatile WatchedMemory? _watched;
+    private volatile bool _attached;
+    private RegisterSet? _registers;
+    private ExtendedState _extended;
+
+    /// <param name="machine">The machine.</param>
+    /// <param name="is64">Whether gdb is to see an x86-64.</param>
+    public MachineDebugger(IDebuggedMachine machine, bool is64)
+    {
+        _machine = machine;
+        _is64 = is64;
+        _missesWatchpoints = machine.MissesWatchpoints;
+        _written = new WrittenBreakpoints(machine.Memory);
+        _addresses = new GuestAddresses(machine);
+        _monitor = new GdbMonitor(machine, this);
+        StepsHoldInterrupts = machine.CanHoldInterrupts;
+    }
+
+    /// <summary>Readable when a vCPU has stopped.</summary>
+    public int StoppedFd => _stopped.Fd;
+
+    /// <summary>Whether breakpoints are to be looked after while the guest runs.</summary>
+    public bool NeedsPatrol => !_written.IsEmpty || _plan.Pending.Count > 0;
+
+    /// <summary>How the breakpoints are in place, or were when the guest last ran.</summary>
+    public BreakpointPlan Plan => _plan;
+
+    /// <summary>Whether the guest has run since it was there.</summary>
+    public bool HasRun { get; private set; }
+
+    public RegisterSet Registers => _registers ??= Describe();
+
+    public bool StepsHoldInterrupts { get; set; }
+
+    public IReadOnlyList<int> Vcpus =>
+        [.. _machine.Vcpus.Where(vcpu => vcpu.Index == 0 || !vcpu.IsParked).Select(vcpu => vcpu.Index)];
+
+    /// <summary>Takes a vCPU that is new, on the thread that makes it; its own has not been started.</summary>
+    public void Adopt(VcpuThread vcpu)
+    {
+        vcpu.Stops = this;
+        lock (_adopting)
+        {
+            _vcpus = [.. _vcpus, new DebuggedVcpu(vcpu)];
+            if (_plan != BreakpointPlan.Nothing)
+                vcpu.Vcpu.SetGuestDebug(DebugControl.Build(_plan, steps: _watched is not null, holdsInterrupts: false));
+        }
+    }
+
+    /// <summary>gdb has come: the guest stands still from here on.</summary>
+    /// <exception cref="VmmException">It cannot be stopped now.</exception>
+    public void Attach()
+    {
+        _attached = true;
+        _machine.Hold();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Allocates nothing.</remarks>
+    public unsafe bool TryTake(int vcpu, ExitKind kind)
+    {
+        if (!_attached)
+            return kind == ExitKind.Debug; // late, of a gdb that has gone
+        DebuggedVcpu debugged = _vcpus[vcpu];
+        kvm_run* run = debugged.Thread.Vcpu.Run;
+        Breakpoint? change = null;
+        if (kind == ExitKind.Debug && _watched is { } watched)
+        {
+            change = watched.FindChange(debugged.Thread.Vcpu);
+            if (change is null && !debugged.Steps && DebugControl.IsStepAlone(run->debug.arch))
+                return true; // on to the next instruction
+        }
+
+        debugged.Record.Note(run, kind, change);
+        debugged.Thread.Hold();
+        _stopped.Signal();
+        return true;
+    }
+
+    public string Describe(int vcpu) => $"CPU#{vcpu} [{VcpuWords.State(_machine.Vcpus[vcpu])}]";
+
+    public void ReadRegisters(int vcpu, Span<byte> values)
+    {
+        VcpuImage image = Capture(vcpu);
+        foreach (GdbRegister register in Registers.All)
+            image.Read(register, values.Slice(register.Place, register.Bytes));
+    }
+
+    public bool TryWriteRegisters(int vcpu, IEnumerable<GdbRegister> registers, ReadOnlyMemory<byte> values)
+    {
+        bool done = true;
+        _machine.Vcpus[vcpu].Invoke(kvm =>
+        {
+            VcpuImage image = VcpuImage.Capture(kvm, _extended);
+            HashSet<RegisterPart> parts = [];
+            foreach (GdbRegister register in registers)
+            {
+                done = image.TryWrite(register, values.Span.Slice(register.Place, register.Bytes));
+                if (!done)
+                    break;
+                parts.Add(register.Part);
+            }
+
+            foreach (RegisterPart part in parts)
+                image.Apply(kvm, part);
+        });
+        return done;
+    }
+
+    public int ReadMemory(int vcpu, ulong address, Span<byte> bytes, bool isPhysical) =>
+        _addresses.Read(vcpu, address, bytes, isPhysical);
+
+    public bool TryWriteMemory(int vcpu, ulong address, ReadOnlySpan<byte> bytes, bool isPhysical) =>
+        _addresses.TryWrite(vcpu, address, bytes, isPhysical);
+
+    public BreakpointAnswer Set(Breakpoint breakpoint) =>
+        _missesWatchpoints && breakpoint.Kind == BreakpointKind.AccessWatch ? BreakpointAnswer.Unknown : _table.Set(breakpoint);
+
+    public void Clear(Breakpoint breakpoint) => _table.Clear(breakpoint);
+
+    public string Monitor(string command, int vcpu) => _monitor.Do(command, vcpu);
+
+    public void Kill() => _machine.End(new(StopKind.Interrupted));
+
+    public void Stop()
+    {
+        _machine.Hold();
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.RunsAlone))
+        {
+            vcpu.Thread.Pause();
+            vcpu.Thread.WaitUntilOut();
+            vcpu.RunsAlone = false;
+        }
+
+        _written.Remove();
+    }
+
+    public void Run(Func<int, ThreadOrder> order)
+    {
+        HasRun = true;
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
+        {
+            if (vcpu.Record.Kind != ExitKind.Debug)
+            {
+                EndAfterCrash(vcpu);
+                return;
+            }
+
+            // A breakpoint is hit again; of a watchpoint the instruction is done.
+            if (Meaning(vcpu) is { Cause: StopCause.Watch })
+            {
+                _stopped.Signal();
+                return;
+            }
+
+            vcpu.Record.Clear();
+        }
+
+        Insert();
+        List<DebuggedVcpu> running = [];
+        bool continues = false;
+        foreach (DebuggedVcpu vcpu in _vcpus)
+        {
+            ThreadOrder orders = order(vcpu.Thread.Index);
+            continues |= orders == ThreadOrder.Continue && !vcpu.Thread.IsParked;
+            vcpu.Prepare(
+                _plan, orders == ThreadOrder.Step, StepsHoldInterrupts && _machine.CanHoldInterrupts, _watched is not null);
+            if (orders == ThreadOrder.Stay)
+                vcpu.Thread.Hold();
+            else
+                running.Add(vcpu);
+        }
+
+        foreach (DebuggedVcpu vcpu in running)
+            vcpu.Thread.LetGo();
+        if (continues)
+        {
+            _machine.Release();
+            return;
+        }
+
+        // One step, and the rest of the machine does not notice.
+        foreach (DebuggedVcpu vcpu in running)
+        {
+            vcpu.RunsAlone = true;
+            vcpu.Thread.Resume();
+        }
+    }
+
+    public bool TryTakeStop(out GdbStop stop)
+    {
+        _ = _stopped.Read();
+        stop = default;
+        bool found = false;
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
+        {
+            if (Meaning(vcpu) is not { } meaning)
+            {
+                GiveBack(vcpu);
+            }
+            else if (!found || stop.Cause is StopCause.SoftwareBreakpoint or StopCause.HardwareBreakpoint)
+            {
+                // Those that would not come again come first.
+                stop = meaning;
+                found = true;
+            }
+        }
+
+        if (!found)
+            return false;
+        try
+        {
+            Stop();
+        }
+        catch (VmmException)
+        {
+            _stopped.Signal(); // a device holds another vCPU up: once more, then
+            throw;
+        }
+
+        if (stop.Cause is not (StopCause.Crash or StopCause.BadInstruction))
+            _vcpus[stop.Vcpu].Record.Clear();
+        return true;
+    }
+
+    /// <summary>While the guest runs: breakpoints that it wrote over, and those whose addresses were not mapped.</summary>
+    public void Patrol()
+    {
+        _written.Renew();
+        foreach (ulong address in _plan.Pending)
+        {
+            if (!_written.IsAt(address) && _addresses.Find(address) is { } physical)
+                _written.TryWrite(address, physical);
+        }
+    }
+
+    public void Detach()
+    {
+        HasRun = true;
+        Stop();
+        _table.ClearAll();
+        _plan = BreakpointPlan.Nothing;
+        _watched = null;
+        _attached = false;
+        foreach (DebuggedVcpu vcpu in _vcpus)
+        {
+            if (vcpu.Record is { IsPending: true, Kind: not ExitKind.Debug })
+            {
+                EndAfterCrash(vcpu);
+                return;
+            }
+
+            vcpu.Record.Clear();
+            vcpu.Prepare(_plan, steps: false, holdsInterrupts: false, looksAtEach: false);
+            vcpu.Thread.LetGo();
+        }
+
+        _machine.Release();
+    }
+
+    /// <summary>gdb has gone without a word, before the guest has run: it waits for the next one.</summary>
+    public void Forget()
+    {
+        Stop();
+        _table.ClearAll();
+        _attached = false;
+    }
+
+    public void Dispose() => _stopped.Dispose();
+
+    /// <summary>The registers of a vCPU that stands still.</summary>
+    internal VcpuImage Capture(int vcpu)
+    {
+        VcpuImage? image = null;
+        _ = Registers;
+        _machine.Vcpus[vcpu].Invoke(kvm => image = VcpuImage.Capture(kvm, _extended));
+        return image!;
+    }
+
+    private RegisterSet Describe()
+    {
+        _machine.Vcpus[0].Invoke(kvm => _extended = ExtendedState.Of(kvm, _machine.ExtendedStateSize));
+        return RegisterSet.Create(_is64, hasYmm: _extended.YmmAt > 0);
+    }
+
+    /// <summary>What a stop means to gdb; null for an exception of the guest's own.</summary>
+    private GdbStop? Meaning(DebuggedVcpu vcpu)
+    {
+        StopRecord record = vcpu.Record;
+        int index = vcpu.Thread.Index;
+        if (record.IsEmulationFailure && _written.IsAt(LinearPointer(vcpu)))
+            return new(index, StopCause.SoftwareBreakpoint); // a KVM that emulates has no INT3
+        if (record.Kind != ExitKind.Debug)
+        {
+            string end = $"vCPU {index}: {VcpuWords.Crash(record.Kind)}; it ends the machine when it goes on\n";
+            return new(index, record.IsEmulationFailure ? StopCause.BadInstruction : StopCause.Crash, Note: end);
+        }
+
+        if (record.Change is { } change)
+            return new(index, StopCause.Watch, change);
+        if (record.Debug.exception == DebugControl.BreakpointException)
+            return _written.IsAt(record.Debug.pc) ? new(index, StopCause.SoftwareBreakpoint) : null;
+        if (DebugControl.Hit(_plan, record.Debug.dr6) is { } hit)
+        {
+            return hit.Breakpoint.Kind switch
+            {
+                BreakpointKind.Software => new(index, StopCause.SoftwareBreakpoint),
+                BreakpointKind.Hardware => new(index, StopCause.HardwareBreakpoint),
+                _ => new(index, StopCause.Watch, hit.Breakpoint),
+            };
+        }
+
+        return vcpu.Steps ? new(index, StopCause.Step) : null;
+    }
+
+    private ulong LinearPointer(DebuggedVcpu vcpu)
+    {
+        VcpuImage image = Capture(vcpu.Thread.Index);
+        return new GuestView(image.General, image.Special, _machine.Memory).Rip;
+    }
+
+    /// <summary>Hands the guest an exception of its own.</summary>
+    private static void GiveBack(DebuggedVcpu vcpu)
+    {
+        kvm_debug_exit_arch debug = vcpu.Record.Debug;
+        vcpu.Record.Clear();
+        vcpu.Thread.Invoke(kvm =>
+        {
+            kvm_vcpu_events events = kvm.GetVcpuEvents();
+            events.exception = new() { injected = 1, nr = (byte)debug.exception };
+            kvm.SetVcpuEvents(events);
+            if (debug.exception == DebugControl.DebugException)
+                kvm.SetDebugRegs(kvm.GetDebugRegs() with { dr6 = debug.dr6 });
+        });
+        vcpu.Thread.LetGo();
+    }
+
+    /// <summary>Puts the breakpoints in place; the vCPUs stand still.</summary>
+    private void Insert()
+    {
+        Dictionary<ulong, ulong> physical = [];
+        _plan = _table.Plan(address =>
+        {
+            if (_addresses.Find(address) is not { } found)
+                return false;
+            physical[address] = found;
+            return true;
+        });
+        foreach (ulong address in _plan.Written)
+            _written.TryWrite(address, physical[address]);
+
+        _watched = null;
+        if (_missesWatchpoints && _plan.Registers.Any(register => register.Breakpoint.IsWatch))
+        {
+            WatchedMemory watched = new(_machine.Memory, _plan.Registers.Where(register => register.Breakpoint.IsWatch));
+            _machine.Vcpus[0].Invoke(vcpu => watched.FindChange(vcpu)); // as it is now
+            _watched = watched;
+        }
+    }
+
+    private unsafe void EndAfterCrash(DebuggedVcpu vcpu)
+    {
+        vcpu.Record.Clear();
+        vcpu.Thread.Invoke(kvm => vcpu.Record.PutBack(kvm.Run));
+        _machine.End(new(StopKind.Crash, (uint)vcpu.Thread.Index));
+    }
+}
