@@ -15,6 +15,9 @@ internal static class Built
     /// <summary>A program of samples/, by its folder's name.</summary>
     public static string Sample(string name) => Existing(Path.Combine("samples", "bin", name, "release", name));
 
+    /// <summary>A page of docs/.</summary>
+    public static string Page(string name) => Path.Combine(Root, "docs", name);
+
     private static string Existing(string name)
     {
         string path = Path.Combine(Root, "out", name);
