@@ -36,6 +36,14 @@ internal static class FaultDiagnosis
         return new(CauseNames.Of(view, fault, instruction, kernel), HandlingOf(chain));
     }
 
+    /// <summary>Of an instruction that could be read when it was its turn, and now cannot: what came after it wrote over the page tables.</summary>
+    public static Diagnosis OfLostTables { get; } = new(
+        new(
+            "stack-over-page-tables",
+            "the page tables were overwritten after the last instruction seen, as by a handler whose own fault called it again and again, "
+            + "until the stack had run over them"),
+        null);
+
     /// <summary>Why KVM could not go on with an instruction.</summary>
     /// <inheritdoc cref="OfTripleFault"/>
     public static Diagnosis OfEmulation(GuestView view, KernelImage? kernel)

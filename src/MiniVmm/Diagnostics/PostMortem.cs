@@ -17,6 +17,9 @@ namespace MiniVmm.Diagnostics;
 /// <param name="kernel">What is known of the kernel's file.</param>
 internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMemory memory, KernelImage kernel)
 {
+    /// <summary>Runs the machine again where KVM reset the dead vCPU, and says what that showed; null for not doing so.</summary>
+    public Func<VcpuThread, KernelImage, string>? RunAgain { get; init; }
+
     /// <summary>Most vCPUs that are written of in full; a guest has rarely more kinds of trouble at once.</summary>
     private const int MostInFull = 4;
 
@@ -27,7 +30,12 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
         StringBuilder text = new();
         try
         {
-            Write(text, dead, VcpuSnapshot.Take(dead.Vcpu, memory));
+            VcpuSnapshot snapshot = VcpuSnapshot.Take(dead.Vcpu, memory);
+            text.Append(CultureInfo.InvariantCulture, $"vCPU {dead.Index} died: {Reason(dead)}\n");
+            if (dead.HasShutDown && FaultDiagnosis.IsAfterReset(snapshot.View.Regs, snapshot.View.Sregs))
+                WriteReset(text, dead);
+            else
+                Write(text, dead, snapshot);
         }
         catch (KvmException refusal)
         {
@@ -78,27 +86,35 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
     /// <summary>Where each vCPU was, one a line.</summary>
     public string OfVcpus() => Standings(vcpus);
 
-    private void Write(StringBuilder text, VcpuThread dead, VcpuSnapshot snapshot)
+    /// <summary>Of the death of a machine that was run again, without its first line.</summary>
+    /// <param name="dead">The vCPU.</param>
+    /// <param name="recorder">What it was like before its last instruction.</param>
+    public string OfRecordedDeath(VcpuThread dead, FaultRecorder recorder)
+    {
+        ArgumentNullException.ThrowIfNull(dead);
+        ArgumentNullException.ThrowIfNull(recorder);
+        VcpuSnapshot snapshot = VcpuSnapshot.Take(dead.Vcpu, memory);
+        GuestView view = new(recorder.Regs, recorder.Sregs, memory) { PhysicalBits = snapshot.View.PhysicalBits };
+        StringBuilder text = new();
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"  KVM on AMD resets a vCPU at a triple fault; a second run, its last {recorder.Steps} instructions step by step, came to this:\n");
+        Write(text, dead, snapshot with { View = view }, recorder);
+        return text.ToString();
+    }
+
+    private void Write(StringBuilder text, VcpuThread dead, VcpuSnapshot snapshot, FaultRecorder? recorder = null)
     {
         GuestView view = snapshot.View;
-        text.Append(CultureInfo.InvariantCulture, $"vCPU {dead.Index} died: {Reason(dead)}\n");
-        if (FaultDiagnosis.IsAfterReset(view.Regs, view.Sregs) && dead.HasShutDown)
-        {
-            text.Append(
-                "  KVM on AMD resets a vCPU at a triple fault, so these are the registers after INIT and the cause is gone; the usual "
-                + "one is an exception before the kernel had a working IDT\n");
-        }
-        else
-        {
-            Diagnosis diagnosis = Diagnose(dead, snapshot);
-            if (diagnosis.Cause is { } cause)
-                text.Append(CultureInfo.InvariantCulture, $"  cause: {cause.Text} [{cause.Name}]\n");
-            new PostMortemText(text, view, kernel).Where();
-            if (diagnosis.Handling is { } handling)
-                text.Append(CultureInfo.InvariantCulture, $"  unhandled: {handling.Text} [{handling.Name}]\n");
-        }
-
+        Diagnosis diagnosis = recorder is { CouldFetch: true } && CodeFetch.Check(view) is not null
+            ? FaultDiagnosis.OfLostTables
+            : Diagnose(dead, snapshot);
+        if (diagnosis.Cause is { } cause)
+            text.Append(CultureInfo.InvariantCulture, $"  cause: {cause.Text} [{cause.Name}]\n");
         PostMortemText sections = new(text, view, kernel);
+        sections.Where(recorder?.Before is var (regs, sregs) ? new GuestView(regs, sregs, memory).Rip : null);
+        if (diagnosis.Handling is { } handling)
+            text.Append(CultureInfo.InvariantCulture, $"  unhandled: {handling.Text} [{handling.Name}]\n");
         sections.Mode();
         sections.Registers();
         sections.Code();
@@ -108,6 +124,24 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
             sections.Walk("cr2", view.Sregs.cr2);
         sections.Tables(Vectors(view));
         sections.Stack();
+        ExitText.Append(text, dead.Statistics.Last);
+    }
+
+    /// <summary>Where KVM has reset the vCPU at its triple fault.</summary>
+    private void WriteReset(StringBuilder text, VcpuThread dead)
+    {
+        string told = RunAgain?.Invoke(dead, kernel) ?? "";
+        if (told.StartsWith("  ", StringComparison.Ordinal))
+        {
+            text.Append(told);
+            return;
+        }
+
+        text.Append(
+            "  KVM on AMD resets a vCPU at a triple fault, so the cause is gone with its registers; the usual one is an exception before "
+            + "the kernel had a working IDT\n");
+        if (told.Length > 0)
+            text.Append("  ").Append(told);
         ExitText.Append(text, dead.Statistics.Last);
     }
 

@@ -22,11 +22,18 @@ internal sealed class PostMortemText(StringBuilder text, GuestView view, KernelI
         kernel?.Symbols?.Describe(linear, Physical(linear)) is { } name ? $"0x{linear:x} {name}" : $"0x{linear:x}";
 
     /// <summary>Where RIP is; and where it came from, if there is no source line for it.</summary>
-    public void Where()
+    /// <param name="before">The instruction before, where it is known.</param>
+    public void Where(ulong? before)
     {
         Line($"  at: {Place(view.Rip)}");
         if (kernel?.Symbols is not { } symbols || symbols.Line(view.Rip, Physical(view.Rip)) is not null)
             return;
+        if (before is { } from && symbols.Line(from, Physical(from)) is not null)
+        {
+            Line($"  came from: {Place(from)}");
+            return;
+        }
+
         foreach (StackFrame frame in new StackUnwinder(view, kernel).Unwind().Skip(1))
         {
             // A return address is behind its call.

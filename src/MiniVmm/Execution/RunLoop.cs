@@ -83,6 +83,38 @@ internal sealed unsafe class RunLoop(
         }
     }
 
+    /// <summary>Runs as <see cref="Run"/> does, for a <see cref="FaultRecorder"/>: slowly, and with its exits for debugging.</summary>
+    public void Record(FaultRecorder recorder)
+    {
+        kvm_run* run = vcpu.Run;
+        while (!_attention.IsWanted)
+        {
+            recorder.BeforeEntry(vcpu);
+            int error = vcpu.Enter();
+            if (error != 0)
+            {
+                if (!Reenter(run, error))
+                    return;
+                continue;
+            }
+
+            if (run->exit_reason == KvmExitReason.KVM_EXIT_DEBUG)
+            {
+                if (!recorder.Step(vcpu))
+                    lifecycle.Stop(new(StopKind.Timeout));
+                continue;
+            }
+
+            ExitDecoder.Decode(run, vcpu.RunSize, out VmExit exit);
+            statistics.Count((uint)run->exit_reason);
+            Serve(in exit);
+            statistics.Remember(in exit, (uint)run->exit_reason);
+            recorder.Served();
+            if (recorder.IsOn && !_attention.IsWanted)
+                Complete();
+        }
+    }
+
     /// <summary>
     /// Has KVM finish the instruction of the last exit, which it does only at the next entry (api.rst, 5: KVM_EXIT_IO),
     /// without running any further: registers are whole then. An access in parts needs several.

@@ -37,6 +37,9 @@ public sealed class VcpuStatistics
     /// <summary>Exits in all.</summary>
     public long Total => _counts.Sum();
 
+    /// <summary>Exits but for those that a kick made, which are not the guest's.</summary>
+    internal long OfGuest => _counts.Sum() - _counts[(int)KvmExitReason.KVM_EXIT_INTR];
+
     /// <summary>How often each reason occurred, the most frequent first.</summary>
     public IEnumerable<(KvmExitReason Reason, long Count)> ByReason =>
         _counts.Select((count, reason) => ((KvmExitReason)reason, count))

@@ -101,6 +101,9 @@ public sealed class VcpuThread : IDisposable
         set => _loop.Stops = value;
     }
 
+    /// <summary>Takes down what the vCPU does, where its end is looked into; null for one that runs at full speed.</summary>
+    internal FaultRecorder? Recorder { get; set; }
+
     /// <summary>What the thread counted; whole once it has ended.</summary>
     public VcpuStatistics Statistics { get; }
 
@@ -323,7 +326,11 @@ public sealed class VcpuThread : IDisposable
     {
         _entered = true;
         long before = GC.GetAllocatedBytesForCurrentThread();
-        if (_timed)
+        if (Recorder is not null)
+        {
+            _loop.Record(Recorder);
+        }
+        else if (_timed)
         {
             TimeProbe probe = new(Statistics);
             _loop.Run(ref probe);

@@ -8,6 +8,13 @@ internal static class CodeFetch
     /// <summary>Longest instruction in bytes (SDM vol. 2, 2.3.11).</summary>
     public const int MostBytes = 15;
 
+    /// <summary>What is wrong with the first byte of the instruction at RIP; null for nothing.</summary>
+    public static InstructionFault? Check(GuestView view)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        return CheckLimit(view) ?? Check(view, view.Rip);
+    }
+
     /// <summary>What is wrong with a byte of code; null for nothing.</summary>
     public static InstructionFault? Check(GuestView view, ulong linear)
     {

@@ -21,9 +21,7 @@ internal static class InstructionAnalysis
     {
         ArgumentNullException.ThrowIfNull(view);
         instruction = default;
-        if (CodeFetch.CheckLimit(view) is { } limit)
-            return limit;
-        if (CodeFetch.Check(view, view.Rip) is { } first)
+        if (CodeFetch.Check(view) is { } first)
             return first;
         byte[] code = view.Read(view.Rip, CodeFetch.MostBytes);
         Decoder decoder = Decoder.Create(view.CodeBits, new ByteArrayCodeReader(code), view.Regs.rip, DecoderOptions.None);

@@ -27,7 +27,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly KvmSystem _kvm;
     private readonly MachineCore _core;
     private readonly Milestones _milestones;
-    private readonly string _kernel;
+    private readonly MachineOptions _options;
     private readonly ScreenshotFile? _screenshotAtEnd;
     private readonly bool _hasFirmware;
     private readonly HostConsole _console;
@@ -52,7 +52,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _kvm = kvm;
         _milestones = milestones;
         MachineOptions options = plan.Options;
-        _kernel = options.Kernel;
+        _options = options;
         _hasFirmware = options.Firmware is not null;
         try
         {
@@ -403,9 +403,17 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
     private OptionMessage Explain(Func<PostMortem, string> write)
     {
-        using KernelImage kernel = KernelImage.Open(_kernel);
-        return write(new PostMortem(Vcpus, Memory, kernel)) + UnseenScreen();
+        using KernelImage kernel = KernelImage.Open(_options.Kernel);
+        return write(new PostMortem(Vcpus, Memory, kernel) { RunAgain = RunAgain }) + UnseenScreen();
     }
+
+    /// <summary>Where KVM reset a vCPU at its triple fault: what a second run shows of it, and how.</summary>
+    private string RunAgain(VcpuThread dead, KernelImage kernel) => DeathReplay.Explain(
+        _options, dead.Index, dead.Statistics.OfGuest,
+        (again, recorder) => new PostMortem(again.Vcpus, again.Memory, kernel).OfRecordedDeath(again.Vcpus[dead.Index], recorder));
+
+    /// <summary>How it ended.</summary>
+    internal StopKind EndKind => Lifecycle.Reason.Kind;
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files
