@@ -72,6 +72,10 @@ internal sealed class RunCommand : DocumentedCommand
         HelpName = "LIST",
         Description = "Host CPU of each vCPU, as in 0,2 or 0-3",
     };
+    private readonly Option<bool> _noAssist = new("--no-assist")
+    {
+        Description = "Let an instruction that KVM cannot emulate end the machine, also where MiniVmm could complete it",
+    };
     private readonly Option<string> _console = new("--console")
     {
         HelpName = "stdio|virtio|pty|SOCKET|none|FILE",
@@ -230,7 +234,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Processors",
             "minivmm run --smp 8,sockets=2,cores=2,threads=2 --cpu host,-avx512f --pin 0-7 KERNEL",
-            _smp, _cpu, _pin);
+            _smp, _cpu, _pin, _noAssist);
         Group(
             "Memory",
             "minivmm run --mem 2G --mem-path /dev/hugepages --mem-prealloc KERNEL",
@@ -310,6 +314,7 @@ internal sealed class RunCommand : DocumentedCommand
         (_memPrealloc, OptionName.MemPrealloc),
         (_memMerge, OptionName.MemMerge),
         (_pin, OptionName.Pin),
+        (_noAssist, OptionName.NoAssist),
         (_console, OptionName.Console),
         (_com2, OptionName.Com2),
         (_debugcon, OptionName.Debugcon),

@@ -1,7 +1,6 @@
 using System.Globalization;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
 using MiniVmm.Machine;
 using Spectre.Console;
 
@@ -16,6 +15,12 @@ internal static class StatisticsReport
         console.WriteLine();
         console.Write(Exits(machine));
         console.WriteLine();
+        if (machine.Vcpus.Any(vcpu => vcpu.Statistics.Assisted.Any()))
+        {
+            console.Write(Assisted(machine));
+            console.WriteLine();
+        }
+
         console.Write(Times(machine));
         console.WriteLine();
         console.Write(Start(milestones));
@@ -24,16 +29,27 @@ internal static class StatisticsReport
 
     private static Table Exits(VirtualMachine machine)
     {
-        Table table = Tables.New(["exits by reason", .. machine.Vcpus.Select(vcpu => $">vCPU {vcpu.Index}")]);
-        var counts = machine.Vcpus
-            .Select(vcpu => vcpu.Statistics.ByReason.ToDictionary(row => row.Reason, row => row.Count))
-            .ToList();
-        IEnumerable<KvmExitReason> reasons = counts.SelectMany(count => count.Keys)
-            .Distinct()
-            .OrderByDescending(reason => counts.Sum(count => count.GetValueOrDefault(reason)));
-        foreach (KvmExitReason reason in reasons)
-            table.AddRow([reason.ToString(), .. counts.Select(count => Number(count.GetValueOrDefault(reason)))]);
+        Table table = Counts(machine, "exits by reason", statistics => statistics.ByReason.Select(row => (row.Reason.ToString(), row.Count)));
         table.AddRow(["all", .. machine.Vcpus.Select(vcpu => Number(vcpu.Statistics.Total))]);
+        return table;
+    }
+
+    private static Table Assisted(VirtualMachine machine) =>
+        Counts(machine, "completed for KVM", statistics => statistics.Assisted);
+
+    /// <summary>A row for each thing that a vCPU counted, the most frequent first.</summary>
+    private static Table Counts(
+        VirtualMachine machine, string title, Func<VcpuStatistics, IEnumerable<(string Name, long Count)>> read)
+    {
+        Table table = Tables.New([title, .. machine.Vcpus.Select(vcpu => $">vCPU {vcpu.Index}")]);
+        var counts = machine.Vcpus
+            .Select(vcpu => read(vcpu.Statistics).ToDictionary(row => row.Name, row => row.Count))
+            .ToList();
+        IEnumerable<string> names = counts.SelectMany(count => count.Keys)
+            .Distinct()
+            .OrderByDescending(name => counts.Sum(count => count.GetValueOrDefault(name)));
+        foreach (string name in names)
+            table.AddRow([name, .. counts.Select(count => Number(count.GetValueOrDefault(name)))]);
         return table;
     }
 

@@ -33,6 +33,7 @@ public static class OptionTexts
             OptionName.Smp => options with { Topology = TopologyText.Parse(text) },
             OptionName.Cpu => options with { Cpu = CpuText.Parse(text, CpuText.UserModels) },
             OptionName.Pin => options with { Pin = PinText.Parse(text) },
+            OptionName.NoAssist => options with { Assists = !SwitchText.Parse(text, name) },
             OptionName.Mem => options with { Memory = MemText.Parse(options.Memory, text) },
             OptionName.MemPath => options with { Memory = options.Memory with { Path = text } },
             OptionName.MemPrealloc => options with

@@ -44,6 +44,24 @@ public sealed unsafe partial class KvmVcpu
     /// <exception cref="KvmException">The call failed.</exception>
     public ulong? GetMsr(uint index) => GetMsrs([index]) is [var entry] ? entry.data : null;
 
+    /// <summary>Reads a model-specific register without an allocation.</summary>
+    /// <returns>False if KVM does not have it.</returns>
+    public bool TryGetMsr(uint index, out ulong value)
+    {
+        OneMsr one = new() { Header = { nmsrs = 1 }, Entry = { index = index } };
+        bool read = KvmCall.Try(Fd, KvmIoctl.KVM_GET_MSRS, &one) == 1;
+        value = one.Entry.data;
+        return read;
+    }
+
+    /// <summary>Writes a model-specific register without an allocation.</summary>
+    /// <returns>False if KVM does not have it, or refuses the value.</returns>
+    public bool TrySetMsr(uint index, ulong value)
+    {
+        OneMsr one = new() { Header = { nmsrs = 1 }, Entry = { index = index, data = value } };
+        return KvmCall.Try(Fd, KvmIoctl.KVM_SET_MSRS, &one) == 1;
+    }
+
     /// <summary>Reads model-specific registers, in this order, but for those that KVM does not have.</summary>
     /// <exception cref="KvmException">The call failed.</exception>
     public kvm_msr_entry[] GetMsrs(ReadOnlySpan<uint> indices)
@@ -92,6 +110,16 @@ public sealed unsafe partial class KvmVcpu
         return area;
     }
 
+    /// <summary>The same, of a guest whose state fits KVM_GET_XSAVE's 4096 bytes, without an allocation.</summary>
+    /// <param name="area">4096 bytes or more.</param>
+    /// <exception cref="KvmException">The guest has more state than that, or the call failed.</exception>
+    public void ReadXsave(Span<byte> area)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(area.Length, sizeof(kvm_xsave), nameof(area));
+        fixed (byte* p = area)
+            KvmCall.Must("KVM_GET_XSAVE", Fd, KvmIoctl.KVM_GET_XSAVE, p);
+    }
+
     /// <param name="area">From <see cref="GetXsave"/>, and as long as this VM's.</param>
     /// <inheritdoc cref="SetFpu"/>
     public void SetXsave(ReadOnlySpan<byte> area)
@@ -122,5 +150,12 @@ public sealed unsafe partial class KvmVcpu
             (nuint)sizeof(kvm_msrs) + (nuint)count * (nuint)sizeof(kvm_msr_entry));
         list->nmsrs = (uint)count;
         return list;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct OneMsr
+    {
+        public kvm_msrs Header;
+        public kvm_msr_entry Entry;
     }
 }

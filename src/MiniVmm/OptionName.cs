@@ -17,6 +17,7 @@ public enum OptionName
     Smp,
     Cpu,
     Pin,
+    NoAssist,
     Mem,
     MemPath,
     MemPrealloc,

@@ -44,7 +44,8 @@ public sealed partial class ArchitectureTests
         ["Floppy"] = ["Memory", "Devices", "Storage"],
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
-        ["Execution"] = ["Memory", "Devices", "Boot"],
+        ["Assist"] = ["Memory", "Inspection"],
+        ["Execution"] = ["Memory", "Devices", "Boot", "Assist"],
         ["Display"] = ["Memory", "Devices"],
         ["Inspection"] = ["Memory"],
         ["Symbols"] = ["Boot"],
@@ -54,8 +55,8 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution", "Display"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot", "Execution",
-            "Display", "Inspection", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
+            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot",
+            "Inspection", "Assist", "Execution", "Display", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
         ],
     };
 

@@ -148,7 +148,9 @@ internal sealed record MachineStatistics
 /// <param name="IsPresent">Whether it is in the machine; else it has been taken out.</param>
 /// <param name="Exits">The total.</param>
 /// <param name="ByReason">KVM's name for each reason that occurred, and how often it did.</param>
-internal sealed record VcpuCounts(bool IsPresent, long Exits, IReadOnlyDictionary<string, long> ByReason);
+/// <param name="Assisted">Each instruction that was completed for KVM, and how often; null if there was none.</param>
+internal sealed record VcpuCounts(
+    bool IsPresent, long Exits, IReadOnlyDictionary<string, long> ByReason, IReadOnlyDictionary<string, long>? Assisted = null);
 
 /// <summary>The counters of one device.</summary>
 /// <param name="Name">Which device, as in <c>disk0</c>.</param>

@@ -202,17 +202,18 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
             KvmExitReason.KVM_EXIT_FAIL_ENTRY =>
                 "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY, hardware reason "
                 + $"0x{run->fail_entry.hardware_entry_failure_reason:x})",
-            KvmExitReason.KVM_EXIT_INTERNAL_ERROR => InternalError(run),
+            KvmExitReason.KVM_EXIT_INTERNAL_ERROR => InternalError(run, thread.Assists),
             KvmExitReason other => $"an exit that MiniVmm does not handle: {other} ({run->exit_reason})",
         };
     }
 
-    private static string InternalError(kvm_run* run)
+    private static string InternalError(kvm_run* run, bool assists)
     {
         uint suberror = run->@internal.suberror;
         string what = suberror switch
         {
-            KvmConstants.KVM_INTERNAL_ERROR_EMULATION => "KVM could not emulate an instruction",
+            KvmConstants.KVM_INTERNAL_ERROR_EMULATION =>
+                $"KVM could not emulate an instruction{(assists ? "" : ", and MiniVmm's assist is off")}",
             KvmConstants.KVM_INTERNAL_ERROR_SIMUL_EX => "exceptions came at once in a way KVM cannot deliver",
             KvmConstants.KVM_INTERNAL_ERROR_DELIVERY_EV => "KVM failed while it delivered an event",
             KvmConstants.KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON =>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using MiniVmm.Assist;
 using MiniVmm.Devices;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
@@ -20,6 +21,7 @@ namespace MiniVmm.Execution;
 /// <param name="statistics">Counts the exits.</param>
 /// <param name="coalesced">The ring of queued writes, where any are (KVM_REGISTER_COALESCED_MMIO).</param>
 /// <param name="ram">Guest RAM, to tell a page that the host could not provide from an address where nothing is.</param>
+/// <param name="assists">Whether instructions that KVM cannot emulate are completed here, with <paramref name="ram"/>.</param>
 internal sealed unsafe class RunLoop(
     int index,
     KvmVcpu vcpu,
@@ -28,17 +30,25 @@ internal sealed unsafe class RunLoop(
     Lifecycle lifecycle,
     VcpuStatistics statistics,
     CoalescedRing? coalesced = null,
-    GuestMemory? ram = null)
+    GuestMemory? ram = null,
+    bool assists = false)
 {
     // Of one instruction: a string operation on a device's memory is one exit an element, as long as the guest likes.
     private const int MostParts = 1 << 16;
     private readonly Attention _attention = Watched(lifecycle);
+    private VcpuAssist? _assist;
 
     /// <summary>Brings the loop out before its next entry, with a kick also out of the guest.</summary>
     public Attention Attention => _attention;
 
     /// <summary>Takes exits that would end the machine; null for nobody. Before the first entry.</summary>
     public IVcpuStops? Stops { get; set; }
+
+    /// <summary>Whether instructions that KVM cannot emulate are completed.</summary>
+    public bool Assists => assists;
+
+    /// <summary>Bytes that the assist allocated for the first instruction of each kind: the only ones of the loop.</summary>
+    public long AssistBytes { get; private set; }
 
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError { get; private set; }
@@ -236,11 +246,25 @@ internal sealed unsafe class RunLoop(
                 lifecycle.Stop(new(StopKind.Halted, (uint)index));
                 break;
             case ExitKind.Nothing:
+            case ExitKind.InternalError when assists && TryAssist():
                 break;
             default:
                 if (Stops?.TryTake(index, kind) != true)
                     lifecycle.Stop(new(StopKind.Crash, (uint)index));
                 break;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryAssist()
+    {
+        if (ram is null || vcpu.Run->@internal.suberror != KvmConstants.KVM_INTERNAL_ERROR_EMULATION)
+            return false;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        _assist ??= VcpuAssist.Create(vcpu, ram);
+        bool isDone = _assist?.TryComplete(leavesBreakpoints: Stops is not null) == true;
+        if (!isDone || statistics.CountAssisted(_assist!.Mnemonic))
+            AssistBytes += GC.GetAllocatedBytesForCurrentThread() - before;
+        return isDone;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Iced.Intel;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Execution;
@@ -14,9 +15,11 @@ public sealed class VcpuStatistics
 
     // A power of two.
     private const int Kept = 16;
+    private const int Mnemonics = 2048; // more than the decoder knows
     private readonly long[] _counts = new long[Reasons];
     private readonly ExitRecord[] _last = new ExitRecord[Kept];
     private uint _remembered;
+    private long[]? _assisted;
     private long _inGuest;
     private long _outside;
 
@@ -24,7 +27,8 @@ public sealed class VcpuStatistics
     public long FirstExit { get; private set; }
 
     /// <summary>
-    /// Bytes allocated on the managed heap between the first entry and the last exit; 0 is the contract.
+    /// Bytes allocated on the managed heap between the first entry and the last exit; 0 is the contract. Without what the
+    /// assist takes for the first instruction of each kind that it completes.
     /// </summary>
     public long AllocatedBytes { get; set; }
 
@@ -65,6 +69,21 @@ public sealed class VcpuStatistics
         last = exit.Kind is ExitKind.PortRead or ExitKind.PortWrite or ExitKind.MmioRead or ExitKind.MmioWrite
             ? new(exit.Kind, reason, exit.Size, exit.Count, exit.Address, First(exit))
             : new(exit.Kind, reason, 0, 0, 0, 0);
+    }
+
+    /// <summary>How often each instruction was completed for KVM, the most frequent first.</summary>
+    public IEnumerable<(string Instruction, long Count)> Assisted =>
+        (Volatile.Read(ref _assisted) ?? [])
+            .Select((count, mnemonic) => (((Mnemonic)mnemonic).ToString().ToLowerInvariant(), count))
+            .Where(row => row.count > 0)
+            .OrderByDescending(row => row.count);
+
+    /// <returns>Whether it is the first of its kind.</returns>
+    internal bool CountAssisted(Mnemonic mnemonic)
+    {
+        long[] counts = _assisted ?? new long[Mnemonics];
+        Volatile.Write(ref _assisted, counts);
+        return ++counts[Math.Min((int)mnemonic, Mnemonics - 1)] == 1;
     }
 
     internal void Count(uint reason)

@@ -59,8 +59,10 @@ public sealed class VcpuThread : IDisposable
     /// <param name="timed">
     /// Whether to measure the time inside and outside of the guest; costs two clock readings an exit.
     /// </param>
+    /// <param name="assists">Whether instructions that KVM cannot emulate are completed, where that is exact.</param>
     public VcpuThread(
-        int index, KvmVcpu vcpu, Bus ports, Bus memory, GuestMemory ram, Lifecycle lifecycle, int? hostCpu, bool timed)
+        int index, KvmVcpu vcpu, Bus ports, Bus memory, GuestMemory ram, Lifecycle lifecycle, int? hostCpu, bool timed,
+        bool assists = true)
     {
         Index = index;
         _vcpu = vcpu;
@@ -69,7 +71,7 @@ public sealed class VcpuThread : IDisposable
         _timed = timed;
         Statistics = new VcpuStatistics();
         _kick = new VcpuKick(vcpu);
-        _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics, ram: ram);
+        _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics, ram: ram, assists: assists);
     }
 
     /// <summary>Position among the vCPUs, 0 for the boot processor.</summary>
@@ -106,6 +108,9 @@ public sealed class VcpuThread : IDisposable
 
     /// <summary>What the thread counted; whole once it has ended.</summary>
     public VcpuStatistics Statistics { get; }
+
+    /// <summary>Whether instructions that KVM cannot emulate are completed.</summary>
+    internal bool Assists => _loop.Assists;
 
     /// <summary>The errno that KVM_RUN failed with, 0 if it did not.</summary>
     public int EntryError => _loop.EntryError;
@@ -325,7 +330,7 @@ public sealed class VcpuThread : IDisposable
     private void Run()
     {
         _entered = true;
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        long before = GC.GetAllocatedBytesForCurrentThread() - _loop.AssistBytes;
         if (Recorder is not null)
         {
             _loop.Record(Recorder);
@@ -341,7 +346,7 @@ public sealed class VcpuThread : IDisposable
             _loop.Run(ref probe);
         }
 
-        Statistics.AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - before;
+        Statistics.AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - _loop.AssistBytes - before;
     }
 
     /// <summary>Does what is waiting, and waits while it is paused.</summary>

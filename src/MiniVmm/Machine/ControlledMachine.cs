@@ -33,7 +33,8 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
             .. machine.Vcpus.Select(vcpu => new VcpuCounts(
                 !vcpu.IsParked,
                 vcpu.Statistics.Total,
-                vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count))),
+                vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count),
+                vcpu.Statistics.Assisted.ToDictionary(row => row.Instruction, row => row.Count) is { Count: > 0 } some ? some : null)),
         ],
         Backing = machine.Backing.Description,
         GuestMemory = machine.IsPaused ? null : balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer

@@ -120,11 +120,12 @@ public sealed class MachineCore : IDisposable
     /// <param name="apicId">Its local APIC's id.</param>
     /// <param name="hostCpu">Host CPU to be pinned to, or null.</param>
     /// <param name="timed">Whether the time inside and outside of the guest is measured.</param>
+    /// <param name="assists">Whether instructions that KVM cannot emulate are completed, where that is exact.</param>
     /// <exception cref="KvmException">The id is taken, or the host has no more vCPUs to give.</exception>
-    public VcpuThread AddVcpu(uint apicId, int? hostCpu = null, bool timed = false)
+    public VcpuThread AddVcpu(uint apicId, int? hostCpu = null, bool timed = false, bool assists = true)
     {
         KvmVcpu vcpu = Vm.CreateVcpu((int)apicId);
-        VcpuThread thread = new(Vcpus.Count, vcpu, Ports, Mmio, Memory.Ram, Lifecycle, hostCpu, timed);
+        VcpuThread thread = new(Vcpus.Count, vcpu, Ports, Mmio, Memory.Ram, Lifecycle, hostCpu, timed, assists);
         try
         {
             Debugger?.Adopt(thread);

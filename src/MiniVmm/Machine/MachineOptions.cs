@@ -107,6 +107,9 @@ public sealed record MachineOptions
     /// <summary>The PNG file that shows the screen at the machine's end; null for none.</summary>
     public string? ScreenshotAtEnd { get; init; }
 
+    /// <summary>Whether instructions that KVM cannot emulate are completed, where that is exact.</summary>
+    public bool Assists { get; init; } = true;
+
     /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
 

@@ -173,7 +173,7 @@ internal sealed class Processors : ISuspendable
     {
         int index = _core.Vcpus.Count;
         int? pin = _options.Pin.Count > 0 ? _options.Pin[index] : null;
-        return _core.AddVcpu(Topology.ApicId(index), pin, _options.Timed);
+        return _core.AddVcpu(Topology.ApicId(index), pin, _options.Timed, _options.Assists);
     }
 
     private void SetUp(VcpuThread thread, Action<KvmVcpu, int> setUp)

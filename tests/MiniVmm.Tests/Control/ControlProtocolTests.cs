@@ -45,6 +45,8 @@ public sealed class ControlProtocolTests
         JsonNode statistics = Ask("""{"command":"stats"}""")["statistics"]!;
 
         Assert.Equal(10, (int)statistics["vcpus"]![0]!["byReason"]!["KVM_EXIT_IO"]!);
+        Assert.Equal(7, (int)statistics["vcpus"]![0]!["assisted"]!["popcnt"]!);
+        Assert.Null(statistics["vcpus"]![1]!["assisted"]);
         Assert.Equal(3, (int)statistics["memory"]!["balloon"]!["guest"]!["majorFaults"]!);
         Assert.Equal(4, (int)statistics["devices"]![0]!["counters"]!["reads"]!);
     }

@@ -128,7 +128,7 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     {
         Vcpus =
         [
-            new VcpuCounts(true, 12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }),
+            new VcpuCounts(true, 12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }, new Dictionary<string, long> { ["popcnt"] = 7 }),
             new VcpuCounts(false, 0, new Dictionary<string, long>()),
         ],
         Backing = "anonymous",

@@ -106,7 +106,7 @@ public sealed class VerbOutcomeTests : IDisposable
     {
         IReadOnlyList<AnswerTable> tables = Ask(new StatsVerb(), new FakeMachine()).Tables;
 
-        Assert.Equal(["memory", "device", "exits by reason"], tables.Select(table => table.Columns[0].Title));
+        Assert.Equal(["memory", "device", "exits by reason", "completed for KVM"], tables.Select(table => table.Columns[0].Title));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["guest RAM", "256 MiB, anonymous"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's freeMemory", "128.0 MiB"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's majorFaults", "3"]));

@@ -16,7 +16,14 @@ internal static class StatsTables
         if (statistics.Objects("devices") is { Length: > 0 } devices)
             tables.Add(Devices(devices));
         if (statistics.Objects("vcpus") is { Length: > 0 } vcpus)
-            tables.Add(Exits(vcpus));
+        {
+            AnswerTable exits = Counts(vcpus, "exits by reason", "byReason");
+            exits.Add(["all", .. vcpus.Select(vcpu => Count(vcpu.Number("exits") ?? 0))]);
+            tables.Add(exits);
+            if (vcpus.Any(vcpu => vcpu.Numbers("assisted").Count > 0))
+                tables.Add(Counts(vcpus, "completed for KVM", "assisted"));
+        }
+
         return tables;
     }
 
@@ -85,21 +92,21 @@ internal static class StatsTables
         return table;
     }
 
-    private static AnswerTable Exits(AnswerObject[] vcpus)
+    /// <summary>A row for each thing that a vCPU counted, the most frequent first.</summary>
+    private static AnswerTable Counts(AnswerObject[] vcpus, string title, string member)
     {
-        Dictionary<string, long>[] counts = [.. vcpus.Select(vcpu => vcpu.Numbers("byReason"))];
+        Dictionary<string, long>[] counts = [.. vcpus.Select(vcpu => vcpu.Numbers(member))];
         AnswerTable table = new(
         [
-            new("exits by reason"),
+            new(title),
             .. vcpus.Select((vcpu, index) =>
                 new AnswerColumn($"vCPU {index}{(vcpu.Flag("present") == false ? ", out" : "")}", IsNumber: true)),
         ]);
-        IEnumerable<string> reasons = counts.SelectMany(count => count.Keys)
+        IEnumerable<string> names = counts.SelectMany(count => count.Keys)
             .Distinct()
-            .OrderByDescending(reason => counts.Sum(count => (double)count.GetValueOrDefault(reason)));
-        foreach (string reason in reasons)
-            table.Add([reason, .. counts.Select(count => Count(count.GetValueOrDefault(reason)))]);
-        table.Add(["all", .. vcpus.Select(vcpu => Count(vcpu.Number("exits") ?? 0))]);
+            .OrderByDescending(name => counts.Sum(count => (double)count.GetValueOrDefault(name)));
+        foreach (string name in names)
+            table.Add([name, .. counts.Select(count => Count(count.GetValueOrDefault(name)))]);
         return table;
     }
 }

@@ -8,7 +8,12 @@ internal sealed class StatsVerb : ControlVerb
     private static readonly JsonShape<VcpuCounts> VcpuShape = new JsonShape<VcpuCounts>()
         .Flag("present", vcpu => vcpu.IsPresent, "False for one that has been taken out of the machine.")
         .Count("exits", vcpu => vcpu.Exits)
-        .Counters("byReason", vcpu => vcpu.ByReason, "Under KVM's names; reasons that never occurred are left out.");
+        .Counters("byReason", vcpu => vcpu.ByReason, "Under KVM's names; reasons that never occurred are left out.")
+        .Counters(
+            "assisted",
+            vcpu => vcpu.Assisted,
+            "Instructions that KVM could not emulate and MiniVmm completed, by mnemonic; left out if there were none.",
+            required: false);
 
     private static readonly JsonShape<DeviceCounters> DeviceShape = new JsonShape<DeviceCounters>()
         .Text("name", device => device.Name)
