@@ -27,7 +27,7 @@ internal sealed class TestOutput(IAnsiConsole console)
         int done = 0;
         return console.Progress().AutoClear(true).Columns(new ProgressBarColumn(), new TaskDescriptionColumn()).Start(context =>
         {
-            ProgressTask task = context.AddTask("", maxValue: Math.Max(count, 1));
+            ProgressTask task = context.AddTask("starting", maxValue: Math.Max(count, 1));
             return run(Begin, Finish);
 
             void Begin(TestCase test)

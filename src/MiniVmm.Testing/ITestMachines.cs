@@ -5,8 +5,8 @@ namespace MiniVmm.Testing;
 /// <summary>How a machine ended, and what there is to say of it.</summary>
 /// <param name="End">How.</param>
 /// <param name="Screen">The text screen, where some of it was printed nowhere else.</param>
-/// <param name="Report">MiniVmm's report of the end, in lines; null for none.</param>
-internal sealed record MachineEnd(TestEnd End, IReadOnlyList<string> Screen, OptionMessage? Report);
+/// <param name="Remarks">What was not as it was asked for, and MiniVmm's report of the end: lines.</param>
+internal sealed record MachineEnd(TestEnd End, IReadOnlyList<string> Screen, IReadOnlyList<OptionMessage> Remarks);
 
 /// <summary>Runs the machines of tests; a test's of this interface need no KVM.</summary>
 internal interface ITestMachines

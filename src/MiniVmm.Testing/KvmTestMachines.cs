@@ -18,20 +18,23 @@ internal sealed class KvmTestMachines(Func<NamedOption, string> spell) : ITestMa
     public async Task<MachineEnd> RunAsync(
         MachineOptions options, TimeSpan timeout, ConsoleReader read, CancellationToken cancellation)
     {
-        VirtualMachine machine = Create(options);
+        List<OptionMessage> remarks = [];
+        VirtualMachine machine = Create(options, remarks);
         Task<bool> reading = FollowAsync(machine, read);
         try
         {
             StopReason reason = await machine.RunAsync(timeout, cancellation).ConfigureAwait(false);
             bool ended = await reading.ConfigureAwait(false);
             OptionMessage? report = machine.ExplainEnd();
+            if (report is not null)
+                remarks.Add(report);
             string crash = reason.Kind == StopKind.Crash || reason.IsHostLimit
                 ? report?.Spelled(spell).Split('\n')[0] ?? ""
                 : "";
             return new(
                 new(reason, ended && reason.Kind == StopKind.Interrupted, crash),
                 machine.ReadUnseenScreen(),
-                report);
+                remarks);
         }
         finally
         {
@@ -40,10 +43,12 @@ internal sealed class KvmTestMachines(Func<NamedOption, string> spell) : ITestMa
         }
     }
 
-    private static VirtualMachine Create(MachineOptions options)
+    private static VirtualMachine Create(MachineOptions options, List<OptionMessage> remarks)
     {
         using MachinePlan plan = MachinePlan.Create(options with { Console = ConsoleKind.Stream });
-        return VirtualMachine.Create(plan);
+        if (plan.Remark is { } remark)
+            remarks.Add(remark);
+        return VirtualMachine.Create(plan, remarks.Add);
     }
 
     /// <summary>Reads to the machine's end, on a thread of its own.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using MiniVmm.Configuration;
 using MiniVmm.Machine;
+using MiniVmm.Terminal;
 
 namespace MiniVmm.Testing;
 
@@ -86,11 +87,28 @@ internal static class TestKeys
             },
             OptionName.Firmware or OptionName.FirmwareVars or OptionName.Cdrom or OptionName.Fda or OptionName.MemPath
                 or OptionName.ScreenshotAtEnd => machine.With(option, Path.Combine(folder, text)),
+            OptionName.Com2 or OptionName.Debugcon => RequireQuiet(machine.With(option, text), key, text, folder),
             OptionName.Disk => InFolder(machine.With(option, text), machine.Disks.Count, folder),
             _ => machine.With(option, text),
         };
 
         bool Exists(string name) => File.Exists(Path.Combine(folder, name));
+    }
+
+    /// <summary>
+    /// A test has no terminal, and nobody connects to it: its second port goes to a file or nowhere, and so does port 0xe9,
+    /// unless it joins the console.
+    /// </summary>
+    private static MachineOptions RequireQuiet(MachineOptions machine, string key, string text, string folder)
+    {
+        if (machine.Com2 is { Kind: not (ConsoleKind.File or ConsoleKind.None) }
+            || machine.DebugConsole is DebugConsoleKind.Stdio or DebugConsoleKind.Stderr)
+            throw new BadInputException($"{key} {text}: name a file, or none");
+        return machine with
+        {
+            Com2 = key == "com2" && machine.Com2 is { Path: { } file } port ? port with { Path = Path.Combine(folder, file) } : machine.Com2,
+            DebugConsolePath = key == "debugcon" && machine.DebugConsolePath is { } path ? Path.Combine(folder, path) : machine.DebugConsolePath,
+        };
     }
 
     /// <summary>The disks from <paramref name="first"/> on, where they are.</summary>

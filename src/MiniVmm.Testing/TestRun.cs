@@ -67,7 +67,7 @@ internal sealed class TestRun(ITestMachines machines, int jobs, Func<NamedOption
         {
             MachineEnd end = await machines.RunAsync(test.Machine, test.Timeout, Read, cancellation).ConfigureAwait(false);
             judge.TakeScreen(end.Screen);
-            return (judge.Decide(end.End), end.Report?.Spelled(spell) ?? "");
+            return (judge.Decide(end.End), string.Concat(end.Remarks.Select(remark => $"{remark.Spelled(spell).TrimEnd('\n')}\n")));
         }
         catch (BadInputException e)
         {

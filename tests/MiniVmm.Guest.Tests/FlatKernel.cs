@@ -22,6 +22,16 @@ internal static class FlatKernel
         return File([.. code, .. Out(0xf4, 0)]);
     }
 
+    /// <summary>Prints the letter x for ever, without ever ending a line.</summary>
+    public static byte[] PrintingWithoutEnd
+    {
+        get
+        {
+            byte[] print = Out(0x3f8, (byte)'x');
+            return File([.. print, 0xeb, (byte)-(print.Length + 2)]); // jmp back to it
+        }
+    }
+
     /// <summary>Writes white letters to the top left of the text screen, and halts with interrupts off.</summary>
     public static byte[] OnScreen(string text)
     {

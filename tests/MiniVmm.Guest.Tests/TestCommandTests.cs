@@ -201,6 +201,55 @@ public sealed class TestCommandTests : IClassFixture<UsableKvm>
         Assert.Contains("<error type=\"not-run\" message=\"interrupted\">", await File.ReadAllTextAsync(folder["r.xml"]), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Without_a_KVM_the_host_is_at_fault_and_nothing_runs()
+    {
+        using TemporaryFolder folder = new();
+        File.Copy(Path.Combine(Suite, "pass.elf"), folder["pass.elf"]);
+
+        Assert.Contains("/dev/kvm", (await OtherUser.RunAsync("test", folder.Path)).With(ExitStatus.HostLimit).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_image_of_which_no_machine_can_be_made_is_an_error_and_the_others_run()
+    {
+        using TemporaryFolder folder = new();
+        File.Copy(Path.Combine(Suite, "pass.elf"), folder["b.elf"]);
+        folder.Write("a.elf", (await File.ReadAllBytesAsync(Path.Combine(Suite, "pass.elf"))).AsSpan(0, 5000));
+        folder.Write("c.test", "expect: x\n"u8);
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("test", folder.Path, "--json");
+
+        run.With(ExitStatus.TestsFailed);
+        Assert.Equal(new() { ["a.elf"] = "error", ["b.elf"] = "pass", ["c.test"] = "error" }, Verdicts(run.Output));
+    }
+
+    [Fact]
+    public async Task On_a_terminal_it_shows_what_runs_and_leaves_lines_behind()
+    {
+        using PseudoTerminal terminal = new();
+        using MinivmmProcess vmm = terminal.StartProgram(
+            "sh", "-c", "stty cols 250 && exec \"$@\"", "sh", Built.MiniVmm, "test", Suite, "--jobs", "2");
+        (await vmm.EndAsync()).With(ExitStatus.TestsFailed);
+
+        await terminal.Screen.WaitForAsync("not green: ");
+        string screen = terminal.ScreenWithoutColours;
+        Assert.Contains("/14 ", screen, StringComparison.Ordinal);
+        Assert.All(Truth, row => Assert.Matches($@"{row.Value} +\d+\.\d\d s  [^\n]*{row.Key.Replace(".", "\\.", StringComparison.Ordinal)}", screen));
+    }
+
+    [Fact]
+    public async Task A_guest_that_prints_without_end_is_read_to_its_time_and_kept_in_part()
+    {
+        using TemporaryFolder folder = new();
+        string endless = folder.Write("endless.bin", FlatKernel.PrintingWithoutEnd);
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("test", endless, "--json", "--timeout", "3");
+
+        Assert.Equal("timeout", Verdicts(run.With(ExitStatus.TestsFailed).Output)["endless.bin"]);
+        Assert.InRange(run.Output.Length, 1000, 500_000);
+    }
+
     private static Dictionary<string, string> Verdicts(string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);

@@ -117,6 +117,10 @@ public sealed class DiscoveryTests : IDisposable
     [InlineData("timeout: 0", ":1: timeout 0: not a number of seconds")]
     [InlineData("smp: 3,cores=2", ":1: Smp 3,cores=2: ")]
     [InlineData("console: none", ":1: 'console' is no key of a test")]
+    [InlineData("com2: pty", ":1: com2 pty: name a file, or none")]
+    [InlineData("com2: tcp::5000,server", ":1: com2 tcp::5000,server: name a file, or none")]
+    [InlineData("debugcon: stdio", ":1: debugcon stdio: name a file, or none")]
+    [InlineData("debugcon: stderr", ":1: debugcon stderr: name a file, or none")]
     [InlineData("skip:", ":1: skip: needs a reason")]
     [InlineData("may-skip: perhaps", ":1: may-skip perhaps: use on or off")]
     public void A_comment_that_is_wrong_is_an_error_with_its_line(string text, string message)

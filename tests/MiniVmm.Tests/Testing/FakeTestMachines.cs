@@ -34,7 +34,7 @@ internal sealed class FakeTestMachines(Func<string, ConsoleReader, CancellationT
         try
         {
             StopReason reason = await run(options.Kernel, text => reached |= read(text), cancellation);
-            return new(new(reason, reached && reason.Kind == StopKind.Interrupted), [], "vCPU 0: at rest\n");
+            return new(new(reason, reached && reason.Kind == StopKind.Interrupted), [], ["a remark", "vCPU 0: at rest\n"]);
         }
         finally
         {

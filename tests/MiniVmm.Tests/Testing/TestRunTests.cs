@@ -42,7 +42,7 @@ public sealed class TestRunTests
         Assert.Equal([Verdict.Skip, Verdict.Error, Verdict.Pass], results.Select(result => result.Verdict));
         Assert.Equal(["later", "no such file", "powered off"], results.Select(result => result.Reason));
         Assert.Equal(["c"], machines.Ran);
-        Assert.Equal(("c: ok\n", "vCPU 0: at rest\n"), (results[2].Output, results[2].Report));
+        Assert.Equal(("c: ok\n", "a remark\nvCPU 0: at rest\n"), (results[2].Output, results[2].Report));
     }
 
     [Theory]
