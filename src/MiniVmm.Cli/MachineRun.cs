@@ -82,6 +82,7 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     private StopReason RunUntilStopped(VirtualMachine machine, StopSignals? early, out OptionMessage? explanation)
     {
         // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
+        machine.HangReport = Messages.Report;
         machine.Start();
         using StopSignals? late = early is null ? new StopSignals() : null;
         (early ?? late!).Attach(machine);

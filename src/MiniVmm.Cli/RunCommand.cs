@@ -210,6 +210,16 @@ internal sealed class RunCommand : DocumentedCommand
         HelpName = "SECONDS",
         Description = "End the machine after that time, with status 124",
     };
+    private readonly Option<string?> _hangAfter = new("--hang-after")
+    {
+        HelpName = "SECONDS",
+        Description = "Say where each vCPU is when the guest has printed nothing for that time, and go on",
+    };
+    private readonly Option<string?> _core = new("--core")
+    {
+        HelpName = "FILE",
+        Description = "Write an ELF core, for gdb, if the guest crashes or its time runs out",
+    };
     private readonly Option<string?> _screenshotAtEnd = new("--screenshot-at-end")
     {
         HelpName = "FILE",
@@ -246,7 +256,7 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _gdb, _gdbWait, _timeout, _screenshotAtEnd, _stats, _dryRun);
+            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _dryRun);
         SetAction(Run);
     }
 
@@ -319,6 +329,8 @@ internal sealed class RunCommand : DocumentedCommand
         (_com2, OptionName.Com2),
         (_debugcon, OptionName.Debugcon),
         (_display, OptionName.Display),
+        (_hangAfter, OptionName.HangAfter),
+        (_core, OptionName.Core),
         (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),

@@ -73,6 +73,8 @@ public static class OptionTexts
             OptionName.Name => options with { Name = MachineName.Check(text) },
             OptionName.Display => DisplayText.Parse(options, text),
             OptionName.ScreenshotAtEnd => options with { ScreenshotAtEnd = text },
+            OptionName.HangAfter => options with { HangAfter = SecondsText.Parse(text, name) },
+            OptionName.Core => options with { CoreFile = text },
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),
         };

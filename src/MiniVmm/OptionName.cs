@@ -45,6 +45,8 @@ public enum OptionName
     Display,
     ScreenshotAtEnd,
     Timeout,
+    HangAfter,
+    Core,
     Stats,
 }
 

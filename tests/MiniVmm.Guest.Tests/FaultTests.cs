@@ -53,6 +53,45 @@ public sealed class FaultTests : IClassFixture<UsableKvm>
         Assert.Contains($"halt_for_good+0x2 (faults/faults.c:{KernelFault.LineOf("halt_for_good", Source)})", run.Errors);
     }
 
+    [Fact]
+    public async Task A_guest_that_goes_silent_is_reported_and_goes_on()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", Built.Guest("faults.elf"), "--append", "halt_for_good", "--hang-after", "0.3", "--timeout", "2");
+
+        run.With(ExitStatus.Timeout);
+        Assert.Contains("minivmm: the guest has printed nothing for 0.3 s", run.ErrorLines);
+        Assert.Equal(2, run.ErrorLines.Count(line => line.Contains("[halted-interrupts-off]", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Gdb_reads_the_core_of_a_death()
+    {
+        using TemporaryFolder folder = new();
+        string core = Path.Combine(folder.Path, "core");
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", Built.Guest("faults.elf"), "--append", "null_write", "--core", core);
+        run.With(ExitStatus.GuestCrash);
+
+        MinivmmResult gdb = await MinivmmProcess.RunProgramAsync(
+            "gdb", "-nx", "-batch", "-ex", "bt", "-ex", "x/i $rip", Built.Guest("faults.elf"), core);
+
+        Assert.Contains($"null_write () at faults/faults.c:{KernelFault.LineOf("null_write", Source)}", gdb.Output);
+        Assert.Contains("kernel_main (boot=", gdb.Output);
+        Assert.Contains("movl   $0x1,0x10(%rax)", gdb.Output);
+    }
+
+    [Fact]
+    public async Task A_guest_that_ends_well_leaves_no_core()
+    {
+        using TemporaryFolder folder = new();
+        string core = Path.Combine(folder.Path, "core");
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("hello.elf"), "--core", core);
+
+        run.With(ExitStatus.Success);
+        Assert.False(File.Exists(core));
+    }
+
     private static async Task<MinivmmResult> Run(string kind)
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest("faults.elf"), "--append", kind, "--timeout", "60");

@@ -89,6 +89,8 @@ internal static class DeathReplay
         Display = DisplayKind.None,
         Vnc = null,
         ScreenshotAtEnd = null,
+        HangAfter = null,
+        CoreFile = null,
         Timed = false,
         Name = null,
         Gdb = null,

@@ -110,6 +110,15 @@ public sealed record MachineOptions
     /// <summary>Whether instructions that KVM cannot emulate are completed, where that is exact.</summary>
     public bool Assists { get; init; } = true;
 
+    /// <summary>
+    /// How long the guest may print nothing, on consoles or the screen, before a report on its vCPUs is due
+    /// (<see cref="VirtualMachine.HangReport"/>); null for ever.
+    /// </summary>
+    public TimeSpan? HangAfter { get; init; }
+
+    /// <summary>The ELF core that is written if the guest crashes or its time runs out; null for none.</summary>
+    public string? CoreFile { get; init; }
+
     /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
 

@@ -11,4 +11,7 @@ internal enum PauseReasons
 
     /// <summary>gdb.</summary>
     Debugger = 2,
+
+    /// <summary>A report on a guest that has gone silent.</summary>
+    Report = 4,
 }

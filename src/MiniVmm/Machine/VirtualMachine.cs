@@ -6,7 +6,6 @@ using MiniVmm.Diagnostics;
 using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
-using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 using MiniVmm.Pci;
@@ -29,6 +28,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly Milestones _milestones;
     private readonly MachineOptions _options;
     private readonly ScreenshotFile? _screenshotAtEnd;
+    private readonly CoreFile? _coreFile;
     private readonly bool _hasFirmware;
     private readonly HostConsole _console;
     private readonly Serial16550? _serial;
@@ -90,6 +90,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             milestones.Reach("kernel and tables in place");
 
             _screenshotAtEnd = options.ScreenshotAtEnd is { } file ? _core.Own(ScreenshotFile.Create(file)) : null;
+            _coreFile = options.CoreFile is { } core ? _core.Own(CoreFile.Create(core)) : null;
             _console = _core.Own(new HostConsole(options.Consoles, _core.Lifecycle));
             if (options.SecondConsole is { } second)
                 _console2 = _core.Own(new HostConsole(second, _core.Lifecycle));
@@ -322,7 +323,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
         _gdb?.Start();
         begun?.Invoke();
-        Lifecycle.Wait(timeout, _console.CanShowScreen ? _console.LookAtScreen : null);
+        Lifecycle.Wait(timeout, Look());
         _core.Vcpus.Join();
         lock (_pausing)
             _isLive = false;
@@ -334,6 +335,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _console.Dispose();
         _console2?.Dispose();
         _screenshotAtEnd?.Write(_screen.Capture());
+        if (_coreFile is not null && Lifecycle.Reason.Kind is StopKind.Crash or StopKind.Timeout)
+            WriteCore(_coreFile);
 
         long[] first = [.. Vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
         if (first.Length > 0)
@@ -383,37 +386,6 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// <summary>Whether the end was a triple fault, at which a PC's processor shuts down.</summary>
     internal bool DiedOfTripleFault =>
         Lifecycle.Reason is { Kind: StopKind.Crash, Value: uint vcpu } && Vcpus[(int)vcpu].HasShutDown;
-
-    /// <summary>
-    /// What there is to say of the end, for people: lines without a prefix; null where the reason says it all. Only after
-    /// <see cref="WaitForEnd"/>.
-    /// </summary>
-    public OptionMessage? ExplainEnd() => Lifecycle.Reason switch
-    {
-        { Kind: StopKind.Crash, Value: uint vcpu } => Explain(mortem => mortem.OfDeath(Vcpus[(int)vcpu])),
-        { Kind: StopKind.Timeout } => Explain(mortem => mortem.OfHang()),
-        { Kind: StopKind.Interrupted } => Explain(mortem => mortem.OfVcpus()),
-        { Kind: StopKind.RamUnavailable, Value: uint vcpu } =>
-            (OptionMessage)$"{Backing.ExplainMissingPage((int)vcpu, Vcpus[(int)vcpu].UnavailableAddress)}\n",
-        { Kind: StopKind.OutputClosed, IsHostLimit: true, Value: uint error } =>
-            (OptionMessage)$"{_console.ClosedOption}: cannot be written any more: {ProcessLimit.Explain((int)error)}\n",
-        { IsHostLimit: false } when UnseenScreen() is { Length: > 0 } screen => (OptionMessage)screen,
-        _ => null,
-    };
-
-    private OptionMessage Explain(Func<PostMortem, string> write)
-    {
-        using KernelImage kernel = KernelImage.Open(_options.Kernel);
-        return write(new PostMortem(Vcpus, Memory, kernel) { RunAgain = RunAgain }) + UnseenScreen();
-    }
-
-    /// <summary>Where KVM reset a vCPU at its triple fault: what a second run shows of it, and how.</summary>
-    private string RunAgain(VcpuThread dead, KernelImage kernel) => DeathReplay.Explain(
-        _options, dead.Index, dead.Statistics.OfGuest,
-        (again, recorder) => new PostMortem(again.Vcpus, again.Memory, kernel).OfRecordedDeath(again.Vcpus[dead.Index], recorder));
-
-    /// <summary>How it ended.</summary>
-    internal StopKind EndKind => Lifecycle.Reason.Kind;
 
     /// <summary>
     /// Ends the vCPUs' threads if any still run, and closes everything in the opposite order; the terminal and files

@@ -56,7 +56,10 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     public bool IsClosed => _closed;
 
     /// <summary>Whether the guest has printed anything yet.</summary>
-    public bool IsUsed => Volatile.Read(ref _written) > 0;
+    public bool IsUsed => Written > 0;
+
+    /// <summary>Bytes that it has printed.</summary>
+    public long Written => Volatile.Read(ref _written);
 
     /// <summary>The last of what was written, oldest first; up to 64 KiB. Not while anybody writes.</summary>
     public byte[] Recent()

@@ -127,6 +127,9 @@ internal sealed unsafe class HostConsole : IDisposable
     public int TakeStream() =>
         _pair?.TakePeer() ?? throw new InvalidOperationException("the machine's console is no stream, or was taken");
 
+    /// <summary>Bytes that the guest has printed, where somebody may read them.</summary>
+    public long Written => (_output?.Written ?? 0) + (_debugOutput?.Written ?? 0);
+
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
 
