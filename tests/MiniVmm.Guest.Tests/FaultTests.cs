@@ -54,6 +54,16 @@ public sealed class FaultTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task The_calls_that_led_to_a_death_are_listed_with_their_lines()
+    {
+        MinivmmResult run = await Run("null_call");
+
+        string line = $"{KernelFault.LineOf("null_call", Source)}";
+        Assert.Matches($@"(?m)^    #1  0x[0-9a-f]+ null_call\+0x[0-9a-f]+ \(faults/faults\.c:{line}\)$", run.Errors);
+        Assert.Matches(@"(?m)^    #2  0x[0-9a-f]+ kernel_main\+0x[0-9a-f]+ \(faults/faults\.c:\d+\)$", run.Errors);
+    }
+
+    [Fact]
     public async Task A_guest_that_goes_silent_is_reported_and_goes_on()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync(

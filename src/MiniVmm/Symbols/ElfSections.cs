@@ -62,10 +62,16 @@ internal sealed class ElfSections
     /// <summary>The first section of a type (SHT_*).</summary>
     public ElfSection? OfType(uint type) => _sections.Find(section => section is { } found && found.Type == type);
 
+    /// <summary>Whether it is a 64-bit file.</summary>
+    public bool Is64 => _is64;
+
+    /// <summary>The first section of a name.</summary>
+    public ElfSection? Named(string name) => _sections.Find(section => section is { } found && found.Name == name);
+
     /// <summary>A section's bytes by its name, unpacked; empty for none.</summary>
     public ReadOnlyMemory<byte> Contents(string name)
     {
-        if (_sections.Find(section => section is { } found && found.Name == name) is not { } section)
+        if (Named(name) is not { } section)
             return default;
         return (section.Flags & Compressed) == 0 ? section.Contents : Unpack(section.Contents);
     }

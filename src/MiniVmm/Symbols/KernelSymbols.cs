@@ -5,18 +5,20 @@ internal sealed class KernelSymbols
 {
     private readonly ElfSymbols _names;
     private readonly DwarfLines? _lines;
+    private readonly DwarfFrames? _frames;
 
-    private KernelSymbols(ElfSymbols names, DwarfLines? lines)
+    private KernelSymbols(ElfSymbols names, ElfSections sections)
     {
         _names = names;
-        _lines = lines;
+        _lines = DwarfLines.Find(sections);
+        _frames = DwarfFrames.Find(sections);
     }
 
     /// <summary>The symbols of a kernel's file; null where it has none. The file must stay readable.</summary>
     public static KernelSymbols? Find(ReadOnlyMemory<byte> file)
     {
         ElfSections sections = ElfSections.Of(file);
-        return ElfSymbols.Find(file, sections) is { } names ? new(names, DwarfLines.Find(sections)) : null;
+        return ElfSymbols.Find(file, sections) is { } names ? new(names, sections) : null;
     }
 
     /// <inheritdoc cref="ElfSymbols.LinkAddress"/>
@@ -30,6 +32,11 @@ internal sealed class KernelSymbols
     /// <param name="physical">The guest-physical address behind it; null where there is none.</param>
     public string? Line(ulong linear, ulong? physical) =>
         _names.LinkAddress(linear, physical) is { } address ? _lines?.Describe(address) : null;
+
+    /// <summary>How to get to the caller of an instruction; null where the file does not tell.</summary>
+    /// <inheritdoc cref="Line"/>
+    public DwarfFrameRow? Frame(ulong linear, ulong? physical) =>
+        _names.LinkAddress(linear, physical) is { } address ? _frames?.At(address) : null;
 
     /// <summary>As in "main+0x12 (kernel/main.c:41)"; null for an address outside of the kernel.</summary>
     /// <inheritdoc cref="Line"/>
