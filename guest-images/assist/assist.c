@@ -282,6 +282,76 @@ static void check_bases(void)
 	print("  wrgsbase, rdgsbase, swapgs\n");
 }
 
+static uint64_t vectors[8] __attribute__((aligned(64)));	/* two of 32 bytes */
+static uint8_t area[4096] __attribute__((aligned(64)));		/* of XSAVE */
+
+/* Adds the first 16 or 32 bytes to the others, in words of 32 bits, and leaves that in xmm5 or ymm5. */
+static void check_sum(const char *name, bool is_wide)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t before[8];
+		for (int i = 0; i < 8; i++)
+			before[i] = vectors[i] = random();
+		if (is_wide)
+			asm volatile("vmovdqu %0, %%ymm4; vpaddd %1, %%ymm4, %%ymm5; vmovdqu %%ymm5, %1"
+				: : "m"(vectors[0]), "m"(vectors[4]) : "memory");
+		else
+			asm volatile("movdqu %0, %%xmm5; paddd %1, %%xmm5; movdqa %%xmm5, %1"
+				: : "m"(vectors[0]), "m"(vectors[4]) : "memory");
+		for (int i = 0; i < (is_wide ? 4 : 2); i++) {
+			uint32_t low = (uint32_t)before[i] + (uint32_t)before[4 + i];
+			uint32_t high = (uint32_t)(before[i] >> 32) + (uint32_t)(before[4 + i] >> 32);
+			expect(name, vectors[4 + i] == ((uint64_t)high << 32 | low));
+		}
+		expect(name, vectors[0] == before[0] && vectors[7] == (is_wide ? vectors[7] : before[7]));
+	}
+	print("  %s\n", name);
+}
+
+static void check_vectors(void)
+{
+	struct cpuid basic = cpuid(1, 0);
+	uint64_t cr0, cr4;
+	uint32_t mxcsr = 0x5f80, read = 0, low, high;
+
+	if (!wanted("paddd") || !(basic.edx & 1 << 26))
+		return;
+	asm volatile("mov %%cr0, %0" : "=r"(cr0));
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	expect("SSE that is not turned on", CATCH("paddd %%xmm1, %%xmm2", "i"(0)) == 6);
+	asm volatile("mov %0, %%cr0" : : "r"((cr0 | 0x22) & ~0xcul));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 | 0x600));
+	asm volatile("ldmxcsr %1; stmxcsr %0" : "=m"(read) : "m"(mxcsr));
+	expect("ldmxcsr, stmxcsr", read == mxcsr);
+	mxcsr = 0x1f80;
+	asm volatile("ldmxcsr %0" : : "m"(mxcsr));
+	check_sum("paddd", false);
+	expect("an operand that is not aligned",
+		CATCH("paddd (%[p]), %%xmm2", [p] "r"((uintptr_t)vectors + 8)) == 13);
+
+	if (basic.ecx & 1 << 26 && basic.ecx & 1 << 28) {
+		asm volatile("mov %0, %%cr4" : : "r"(cr4 | 0x40600));
+		asm volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
+		asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+		expect("xgetbv", low == 7 && high == 0);
+		check_sum("vpaddd", true);
+
+		/* What is saved comes back, whatever was done meanwhile. */
+		uint64_t saved[2];
+		asm volatile("xsave64 %0" : "+m"(area) : "a"(7), "d"(0));
+		asm volatile("movdqu %%xmm5, %0; pxor %%xmm5, %%xmm5" : "=m"(saved));
+		expect("xsave64", ((uint64_t *)area)[(160 + 5 * 16) / 8] == saved[0]);
+		asm volatile("xrstor64 %0" : : "m"(area), "a"(7), "d"(0));
+		asm volatile("movdqu %%xmm5, %0" : "=m"(vectors[4]));
+		expect("xrstor64", vectors[4] == saved[0] && vectors[5] == saved[1]);
+		area[520] = 1;		/* XCOMP_BV, of the standard form */
+		expect("a bad header", CATCH("mov $7, %%eax; xor %%edx, %%edx; xrstor64 (%[p])", [p] "r"(area)) == 13);
+		print("  xsave64, xrstor64, xgetbv\n");
+	}
+	asm volatile("mov %0, %%cr0" : : "r"(cr0));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4));
+}
+
 void kernel_main(const struct boot *boot)
 {
 	only = last_word(boot->arguments);
@@ -290,6 +360,7 @@ void kernel_main(const struct boot *boot)
 	check_bits();
 	check_wide_exchange();
 	check_bases();
+	check_vectors();
 	print("%s: %u comparisons\n", kernel_name, checked);
 	succeed();
 }
