@@ -11,7 +11,7 @@ internal sealed class TestMergeCommand : DocumentedCommand
     {
         Arity = ArgumentArity.OneOrMore,
         HelpName = "FILE...",
-        Description = "Results of the parts, from minivmm test --json",
+        Description = "Results of the parts, from minivmm test --json or --junit",
     };
     private readonly TestReportOptions _reports = new();
 
@@ -25,7 +25,7 @@ internal sealed class TestMergeCommand : DocumentedCommand
 
     private int Run(ParseResult line)
     {
-        NamedReport[] parts = [.. (line.GetValue(_files) ?? []).Select(file => new NamedReport(file, ReportJson.Read(Read(file), file)))];
+        NamedReport[] parts = [.. (line.GetValue(_files) ?? []).Select(file => ReportMerge.Read(Read(file), file))];
         TestReport report = ReportMerge.Of(parts);
         _reports.Output(line).PrintAll(report);
         _reports.Write(line, report);

@@ -18,6 +18,12 @@ internal static class JUnitWriter
     public const string SuiteProperty = "minivmm.suite";
     public const string VerdictsProperty = "minivmm.verdicts";
 
+    /// <summary>The type of the run's error where it says what is wrong with the run, rather than what follows from the tests.</summary>
+    public const string ProblemType = "run";
+
+    /// <summary>What stands between problems in that error's message.</summary>
+    public const string BetweenProblems = "; ";
+
     private const string SuiteName = "minivmm test";
 
     public static void Write(TextWriter writer, TestReport report)
@@ -32,7 +38,7 @@ internal static class JUnitWriter
         writer.Write(
             $"  <testsuite package=\"\" id=\"0\" name=\"{SuiteName}\" {counts} skipped=\"{skipped}\" time=\"{Seconds(report.Duration)}\""
             + $" timestamp=\"{report.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)}\""
-            + $" hostname=\"{XmlText.Escape(HostName())}\">\n");
+            + $" hostname=\"{XmlText.Attribute(HostName())}\">\n");
         writer.Write("    <properties>\n");
         Property(writer, SuiteProperty, string.Create(CultureInfo.InvariantCulture, $"{report.Suite.Count} {report.Suite.Fingerprint}"));
         if (report.Shard is { } shard)
@@ -43,9 +49,9 @@ internal static class JUnitWriter
             Write(writer, result);
         if (hasProblem)
         {
-            string problem = string.Join("; ", report.Reasons);
+            (string type, IReadOnlyList<string> lines) = report.Problems.Count > 0 ? (ProblemType, report.Problems) : ("nothing-passed", report.Reasons);
             writer.Write($"    <testcase classname=\"{SuiteName}\" name=\"{RunName}\" time=\"0\">\n");
-            writer.Write($"      <error type=\"run\" message=\"{XmlText.Escape(problem)}\"/>\n    </testcase>\n");
+            writer.Write($"      <error type=\"{type}\" message=\"{XmlText.Attribute(string.Join(BetweenProblems, lines))}\"/>\n    </testcase>\n");
         }
 
         writer.Write("    <system-out/>\n    <system-err/>\n  </testsuite>\n</testsuites>\n");
@@ -59,7 +65,7 @@ internal static class JUnitWriter
         string folder = NameOr(Path.GetDirectoryName(result.Name), ".");
         string name = NameOr(Path.GetFileName(result.Name), "(no name)");
         writer.Write(
-            $"    <testcase classname=\"{XmlText.Escape(folder)}\" name=\"{XmlText.Escape(name)}\""
+            $"    <testcase classname=\"{XmlText.Attribute(folder)}\" name=\"{XmlText.Attribute(name)}\""
             + $" time=\"{Seconds(result.Duration)}\"");
         if (ElementOf(result.Verdict) is not { } element)
         {
@@ -67,7 +73,7 @@ internal static class JUnitWriter
             return;
         }
 
-        string message = XmlText.Escape(result.Reason);
+        string message = XmlText.Attribute(result.Reason);
         if (element == "skipped")
             writer.Write($">\n      <skipped message=\"{message}\"/>\n    </testcase>\n");
         else
@@ -94,7 +100,7 @@ internal static class JUnitWriter
     }
 
     private static void Property(TextWriter writer, string name, string value) =>
-        writer.Write($"      <property name=\"{name}\" value=\"{XmlText.Escape(value)}\"/>\n");
+        writer.Write($"      <property name=\"{name}\" value=\"{XmlText.Attribute(value)}\"/>\n");
 
     /// <summary>A schema's name is more than blanks.</summary>
     private static string NameOr(string? name, string other) => string.IsNullOrWhiteSpace(name) ? other : name;

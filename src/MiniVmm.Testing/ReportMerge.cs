@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace MiniVmm.Testing;
 
 /// <summary>A part's results, and the file that has them.</summary>
@@ -11,6 +13,11 @@ internal static class ReportMerge
 {
     /// <summary>Most missing parts that are named one by one.</summary>
     private const int MostNamed = 10;
+
+    /// <summary>A file's results, in JSON or JUnit's XML.</summary>
+    /// <exception cref="BadInputException">It is neither, or another program's.</exception>
+    public static NamedReport Read(ReadOnlyMemory<byte> content, string file) => new(
+        file, JUnitReader.Recognises(content.Span) ? JUnitReader.Read(Encoding.UTF8.GetString(content.Span), file) : ReportJson.Read(content, file));
 
     /// <summary>The whole of some parts, at least one.</summary>
     /// <exception cref="BadInputException">They are of different suites, or divided differently.</exception>

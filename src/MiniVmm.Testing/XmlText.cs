@@ -6,8 +6,7 @@ namespace MiniVmm.Testing;
 internal static class XmlText
 {
     /// <summary>
-    /// The text as it can stand in an element or, in double quotes, in an attribute; what XML has no way to write (section 2.2)
-    /// is replaced by U+FFFD, and what a reader would make blanks of (3.3.3) is written by number.
+    /// The text as it can stand in an element. What XML has no way to write (section 2.2) is replaced by U+FFFD.
     /// </summary>
     public static string Escape(string text)
     {
@@ -29,4 +28,9 @@ internal static class XmlText
 
         return escaped.ToString();
     }
+
+    /// <summary>The same in an attribute's double quotes, where a reader makes blanks of other white space (3.3.3).</summary>
+    public static string Attribute(string text) => Escape(text)
+        .Replace("\n", "&#10;", StringComparison.Ordinal)
+        .Replace("\t", "&#9;", StringComparison.Ordinal);
 }

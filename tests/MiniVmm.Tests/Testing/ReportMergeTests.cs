@@ -19,6 +19,26 @@ public sealed class ReportMergeTests
         });
 
     [Fact]
+    public void Parts_in_JUnit_s_XML_are_as_good()
+    {
+        TestReport whole = Whole([Verdict.Pass, Verdict.Crash, Verdict.Skip, Verdict.Timeout, Verdict.SkippedItself]);
+        NamedReport[] parts =
+        [
+            .. Parts(whole, 3).Select(part =>
+            {
+                using StringWriter writer = new();
+                JUnitWriter.Write(writer, part.Report);
+                return ReportMerge.Read(System.Text.Encoding.UTF8.GetBytes(writer.ToString()), part.File);
+            }),
+        ];
+
+        TestReport merged = ReportMerge.Of(parts);
+
+        Assert.Equal(whole.Results.Select(result => (result.Name, result.Verdict)), merged.Results.Select(result => (result.Name, result.Verdict)));
+        Assert.Equal(whole.Reasons, merged.Reasons);
+    }
+
+    [Fact]
     public void A_missing_part_is_a_problem_with_its_number()
     {
         NamedReport[] parts = Parts(Whole([Verdict.Pass, Verdict.Pass, Verdict.Pass, Verdict.Pass]), 4);

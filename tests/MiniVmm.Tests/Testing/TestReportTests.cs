@@ -112,6 +112,79 @@ public sealed class TestReportTests
     });
 
     [Fact]
+    public void JUnit_holds_what_a_merge_needs() => Reports.Sample(report =>
+    {
+        TestReport read = JUnitReader.Read(JUnit(report), "r.xml");
+
+        Assert.Equal((report.Suite, report.Shard, report.IsGreen, report.Started, report.Duration), (read.Suite, read.Shard, read.IsGreen, read.Started, read.Duration));
+        Assert.Equal(report.Results.Select(result => (result.Verdict, result.Duration)), read.Results.Select(result => (result.Verdict, result.Duration)));
+        Assert.Equal(
+            report.Results.Select(result => result.Verdict == Verdict.Pass ? "" : AsXml(result.Reason)),
+            read.Results.Select(result => result.Reason));
+        return report.Problems.Count > 0 == read.Problems.Count > 0;
+    });
+
+    [Fact]
+    public void JUnit_keeps_names_and_output()
+    {
+        TestReport report = Report([new("a b/c&d.elf", Verdict.Fail, "\"no\"") { Output = "<x>\r\n\ty ]]> ✓\n" }, new("e.elf", Verdict.Pass, "powered off")]);
+
+        TestReport read = JUnitReader.Read(JUnit(report), "r.xml");
+
+        Assert.Equal(["a b/c&d.elf", "e.elf"], read.Results.Select(result => result.Name));
+        Assert.Equal("<x>\r\n\ty ]]> ✓\n", read.Results[0].Output);
+    }
+
+    [Fact]
+    public void JUnit_formatted_anew_by_another_tool_is_read()
+    {
+        TestReport report = Report([new("a/b.elf", Verdict.Crash, "vCPU 0 < 1") { Output = "x" }, new("c.elf", Verdict.Skip, "later")]) with { Shard = new Shard(1, 3) };
+        XmlDocument document = Validated(report);
+        document.InsertBefore(document.CreateComment("<not a tag>"), document.DocumentElement);
+        using StringWriter writer = new();
+        using (XmlWriter xml = XmlWriter.Create(writer, new XmlWriterSettings { Indent = true }))
+            document.Save(xml);
+
+        TestReport read = JUnitReader.Read(writer.ToString().Replace("UTF-16", "utf-8", StringComparison.OrdinalIgnoreCase), "r.xml");
+
+        Assert.Equal([("a/b.elf", Verdict.Crash, "vCPU 0 < 1"), ("c.elf", Verdict.Skip, "later")], read.Results.Select(result => (result.Name, result.Verdict, result.Reason)));
+        Assert.Equal(new Shard(1, 3), read.Shard);
+    }
+
+    [Theory]
+    [InlineData("<", "line 1: a name is missing")]
+    [InlineData("<testsuites>", "line 1: <testsuites> does not end")]
+    [InlineData("<a>\n</b>", "line 2: </b> ends nothing")]
+    [InlineData("<a b='1' b='2'/>", "<a> has b twice")]
+    [InlineData("<a b=1/>", "line 1: b without quotes")]
+    [InlineData("<a b='&nbsp;'/>", "line 1: &nbsp; is not known")]
+    [InlineData("<a b='&#xd800;'/>", "line 1: a number that is no letter's")]
+    [InlineData("<a/>", "no testsuite")]
+    [InlineData("<testsuites><testsuite name=\"junit of others\" tests=\"1\"></testsuite></testsuites>", "no property minivmm.verdicts")]
+    public void Other_XML_is_refused(string xml, string problem) =>
+        Assert.Equal($"r.xml: not results of minivmm test: {problem}", Assert.Throws<BadInputException>(() => JUnitReader.Read(xml, "r.xml")).Message);
+
+    [Fact]
+    public void Any_XML_is_results_or_an_error_in_words()
+    {
+        string good = JUnit(Report([new("a", Verdict.Pass, "powered off"), new("b", Verdict.Fail, "x") { Output = "y" }]) with { Shard = new Shard(1, 2) });
+        string[] pieces = ["<", ">", "/", "\"", "=", " ", "&", ";", "<!--", "-->", "<![CDATA[", "]]>", "<?", "?>", "testcase", "&#", "\n"];
+
+        Gen.Select(Gen.Int[0, good.Length - 1], Gen.Int[0, 30], Gen.Int[0, pieces.Length - 1].Array[0, 4]).Sample((at, cut, put) =>
+        {
+            try
+            {
+                _ = JUnitReader.Read(good[..at] + string.Concat(put.Select(piece => pieces[piece])) + good[Math.Min(at + cut, good.Length)..], "r.xml");
+                return true;
+            }
+            catch (BadInputException e)
+            {
+                return e.Message.StartsWith("r.xml: ", StringComparison.Ordinal);
+            }
+        });
+    }
+
+    [Fact]
     public void JUnit_has_the_output_of_what_failed()
     {
         XmlDocument document = Validated(Report(
@@ -195,6 +268,10 @@ public sealed class TestReportTests
         document.Load(reader);
         return document;
     }
+
+    /// <summary>As XML has it.</summary>
+    private static string AsXml(string text) => string.Concat(text.EnumerateRunes().Select(letter =>
+        letter.Value is (< 0x20 and not ('\t' or '\n' or '\r')) or 0xfffe or 0xffff ? "\ufffd" : letter.ToString()));
 
     /// <summary>As UTF-8 has it: halves of surrogate pairs are replaced.</summary>
     private static string Whole(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
