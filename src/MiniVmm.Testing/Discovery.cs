@@ -121,6 +121,8 @@ internal sealed class Discovery
         {
             string image = Path.Combine(folder, test.Image);
             images.Add(image);
+            if (CommentsOf(image).FirstOrDefault(File.Exists) is { } comment)
+                throw new BadInputException($"{comment}: {path} says what is expected of {test.Image}; say all of it there");
             AddImage(image, test.Test, Path.Combine(folder, test.Name), readsComment: false);
         }
 

@@ -160,6 +160,16 @@ public sealed class DiscoveryTests : IDisposable
     }
 
     [Fact]
+    public void A_comment_beside_an_image_of_the_manifest_is_not_passed_over()
+    {
+        _folder.WithKernels("a.elf").With("a.test", "expect: x").With("minivmm-tests.json", """{"tests": [{"image": "a.elf"}]}""");
+
+        Assert.Contains(
+            "a.test: " + _folder["minivmm-tests.json"] + " says what is expected of a.elf; say all of it there",
+            Assert.Throws<BadInputException>(() => Find(_folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_manifest_that_is_named_is_its_tests_alone()
     {
         _folder.WithKernels("a.elf", "b.elf").With("minivmm-tests.json", """{"tests": [{"image": "a.elf"}]}""");
