@@ -94,7 +94,7 @@ static void unmap_null(void)
 static void load_idt(const void *base, uint16_t limit)
 {
 	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer = { limit, (uintptr_t)base };
-	asm volatile("lidt %0" : : "m"(pointer));
+	asm volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 
 /* A handler that nobody comes back from; only deaths before it are of interest here. */
@@ -129,7 +129,7 @@ static void load_tss(uint64_t base, uint16_t limit)
 	own_gdt[8] = 0x00affb000000ffff;	/* 0x43: 64-bit code, DPL 3 */
 	own_gdt[9] = 0x00cff3000000ffff;	/* 0x4b: data, DPL 3 */
 	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer = { sizeof(own_gdt) - 1, (uintptr_t)own_gdt };
-	asm volatile("lgdt %0; ltr %w1" : : "m"(pointer), "r"(0x30));
+	asm volatile("lgdt %0; ltr %w1" : : "m"(pointer), "r"(0x30) : "memory");
 }
 
 /* Goes to CPL 3: all of the first 4 GiB becomes the user's. */
@@ -287,7 +287,7 @@ FAULT(iret_frame)
 FAULT(gdt_unmapped)
 {
 	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer = { 0x2f, UNMAPPED };
-	asm volatile("lgdt %0" : : "m"(pointer));
+	asm volatile("lgdt %0" : : "m"(pointer) : "memory");
 	asm volatile("mov %0, %%ds" : : "r"(0x10)); /* dies */
 }
 

@@ -10,23 +10,17 @@ namespace MiniVmm.Lab.Tests;
 [Trait(LabKind.Shared, LabKind.Kvm)]
 public sealed class FaultTests
 {
-    // What the emulated processor of the lab lets pass.
-    private static readonly string[] Unchecked = ["msr_value", "cr8_too_high", "tables_outside_ram"];
-
-    private static readonly string[] Source = File.ReadAllLines(Path.Combine(Lab.Root, "guest-images/faults/faults.c"));
-
     [Fact]
     public async Task Each_mistake_is_named_with_its_line_and_what_kept_it_from_a_handler()
     {
         List<string> wrong = [];
-        KernelFault[] faults =
-            [.. KernelFault.Everywhere.Concat(KernelFault.OnProcessors).Where(fault => !Unchecked.Contains(fault.Kind))];
+        KernelFault[] faults = [.. KernelFault.Everywhere, .. KernelFault.InLab];
         foreach (KernelFault fault in faults)
         {
-            await using VmmProcess vmm = VmmProcess.Run(fault.Kind, Lab.Guest("faults.elf"), "--append", fault.Kind, "--timeout", "60");
+            await using VmmProcess vmm = VmmProcess.Run($"{fault.Kernel}-{fault.Kind}", Lab.Guest($"{fault.Kernel}.elf"), "--append", fault.Kind, "--timeout", "60");
             vmm.CloseInput();
             await vmm.AssertExitAsync(ExitStatus.GuestCrash);
-            if (fault.Check(vmm.Errors, Source) is { } complaint)
+            if (fault.Check(vmm.Errors, File.ReadAllLines(Path.Combine(Lab.Root, fault.SourcePath))) is { } complaint)
                 wrong.Add($"{complaint}\n{vmm.Errors}");
         }
 

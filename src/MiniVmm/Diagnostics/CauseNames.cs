@@ -44,7 +44,7 @@ internal static class CauseNames
         bool fetched = !fault.IsFetch;
         if (fetched && OfCode(view) is { } data)
             return (data.Name, $"{data.Text}; {fault.Detail}");
-        if (fetched && view.CodeBits == 32 && WrongWidth.Is64BitCodeIn32BitMode(view, kernel))
+        if (fetched && view.CodeBits == 32 && WrongWidth.Is64BitCodeIn32BitMode(view))
             return ("64-bit-code-in-32-bit-mode", $"64-bit code runs in a {view.CodeBits}-bit mode (CS.L is 0); {fault.Detail}");
         if (fetched && view.CodeBits == 64 && WrongWidth.Is32BitCodeIn64BitMode(view, fault))
             return ("32-bit-code-in-64-bit-mode", $"32-bit code runs in 64-bit mode; {fault.Detail}");

@@ -28,9 +28,6 @@ internal sealed class KernelImage : IDisposable
     /// <summary>Names of its addresses; null where the file has none.</summary>
     public KernelSymbols? Symbols { get; }
 
-    /// <summary>Whether it is an ELF file of 64-bit code.</summary>
-    public bool Is64Bit => _elf is { Is64: true };
-
     /// <summary>Of a file; what cannot be read now, has nothing to tell.</summary>
     public static KernelImage Open(string kernel)
     {

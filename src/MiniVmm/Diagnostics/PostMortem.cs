@@ -54,8 +54,18 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
         if (vcpus.All(vcpu => vcpu.Statistics.Total == 0))
             return "";
         StringBuilder text = new(Standings(vcpus));
+        AppendInShort(text, vcpus, ended: false);
+        return text.ToString();
+    }
+
+    /// <summary>Registers, code, stack and last exits of those that run, or wait for something.</summary>
+    /// <param name="text">Where it is written.</param>
+    /// <param name="some">Which; no more than a few of them.</param>
+    /// <param name="ended">Whether they were ended by another's death: that they wait is no trouble then.</param>
+    private void AppendInShort(StringBuilder text, IEnumerable<VcpuThread> some, bool ended)
+    {
         int written = 0;
-        foreach (VcpuThread vcpu in vcpus)
+        foreach (VcpuThread vcpu in some)
         {
             if (vcpu.IsParked || written == MostInFull)
                 continue;
@@ -65,7 +75,7 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
                 if (snapshot.MpState is KvmConstants.KVM_MP_STATE_UNINITIALIZED or KvmConstants.KVM_MP_STATE_INIT_RECEIVED)
                     continue;
                 text.Append(CultureInfo.InvariantCulture, $"vCPU {vcpu.Index}, {ProcessorMode.Describe(snapshot.View)}:\n");
-                if (HangDiagnosis.Of(snapshot, vcpu.Vcpu) is { } finding)
+                if (!ended && HangDiagnosis.Of(snapshot, vcpu.Vcpu) is { } finding)
                     text.Append(CultureInfo.InvariantCulture, $"  cause: {finding.Text} [{finding.Name}]\n");
                 PostMortemText sections = new(text, snapshot.View, kernel);
                 sections.Registers();
@@ -79,8 +89,6 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
                 // Its line above says so.
             }
         }
-
-        return text.ToString();
     }
 
     /// <summary>Where each vCPU was, one a line.</summary>
@@ -185,8 +193,10 @@ internal sealed unsafe class PostMortem(IReadOnlyList<VcpuThread> vcpus, GuestMe
     private void AppendOthers(StringBuilder text, VcpuThread dead)
     {
         VcpuThread[] others = [.. vcpus.Where(vcpu => vcpu != dead && vcpu.Statistics.Total + (vcpu.IsParked ? 1 : 0) > 0)];
-        if (others.Length > 0)
-            text.Append(Standings(others));
+        if (others.Length == 0)
+            return;
+        text.Append(Standings(others));
+        AppendInShort(text, others, ended: true);
     }
 
     private string Standings(IReadOnlyList<VcpuThread> some) => EndReport.OfVcpus(some, memory, kernel);

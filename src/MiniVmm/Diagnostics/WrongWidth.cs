@@ -10,11 +10,9 @@ internal static class WrongWidth
     private const int Enough = 3;  // REX.W prefixes with an opcode that compilers use
 
     /// <summary>Whether what a 32-bit mode runs was compiled for 64 bits.</summary>
-    public static bool Is64BitCodeIn32BitMode(GuestView view, KernelImage? kernel)
+    public static bool Is64BitCodeIn32BitMode(GuestView view)
     {
         ArgumentNullException.ThrowIfNull(view);
-        if (kernel is { Is64Bit: false })
-            return false;
         ReadOnlySpan<byte> code = view.Read(view.Rip - Looked, 2 * Looked);
         int found = 0;
         for (int i = 0; i + 1 < code.Length; i++)

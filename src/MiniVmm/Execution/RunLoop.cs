@@ -97,10 +97,15 @@ internal sealed unsafe class RunLoop(
     public void Record(FaultRecorder recorder)
     {
         kvm_run* run = vcpu.Run;
+        bool completes = false; // an instruction whose exit was served, before it is stepped any further
         while (!_attention.IsWanted)
         {
-            recorder.BeforeEntry(vcpu);
+            if (!completes)
+                recorder.BeforeEntry(vcpu);
+            else
+                Volatile.Write(ref run->immediate_exit, 1);
             int error = vcpu.Enter();
+            completes = false;
             if (error != 0)
             {
                 if (!Reenter(run, error))
@@ -108,6 +113,8 @@ internal sealed unsafe class RunLoop(
                 continue;
             }
 
+            Volatile.Write(ref run->immediate_exit, 0);
+            Interlocked.MemoryBarrier();
             if (run->exit_reason == KvmExitReason.KVM_EXIT_DEBUG)
             {
                 if (!recorder.Step(vcpu))
@@ -120,8 +127,7 @@ internal sealed unsafe class RunLoop(
             Serve(in exit);
             statistics.Remember(in exit, (uint)run->exit_reason);
             recorder.Served();
-            if (recorder.IsOn && !_attention.IsWanted)
-                Complete();
+            completes = recorder.IsOn;
         }
     }
 

@@ -185,8 +185,10 @@ internal struct PageWalk
                 return;
             bool large = level is 2 or 3 && !root && (entry & PageEntry.PageSize) != 0;
             ulong size = 1UL << shift;
+
+            // Of the four entries at PAE's root, bits 5 and 6 are reserved too; QEMU's emulated processors mark them accessed.
             ulong reserved = always
-                | (root ? PageEntry.NoExecute | 0x1e6 : 0)
+                | (root ? PageEntry.NoExecute | 0x186 : 0)
                 | (level >= 4 ? PageEntry.PageSize : 0)
                 | (large ? size - 1 & ~(LargePat | 0xfff) : 0);
             ReservedBits = entry & reserved;
