@@ -8,12 +8,13 @@ public static class LinuxGuest
     /// Quiet: every character of the boot log costs the lab several exits; the guest can print it later.
     /// </remarks>
     public static VmmProcess Start(
-        string name, string actions, IEnumerable<string> options, string kernel = "vmlinuz-cloud", bool quiet = true) =>
+        string name, string actions, IEnumerable<string> options, string kernel = "vmlinuz-cloud", bool quiet = true,
+        string append = "") =>
         VmmProcess.Run(name,
         [
             "--kernel", Lab.Guest(kernel),
             "--initrd", Lab.Guest("linux-initramfs.gz"),
-            "--append", $"console=ttyS0 panic=-1 {(quiet ? "quiet " : "")}lab.do={actions}",
+            "--append", $"console=ttyS0 panic=-1 {(quiet ? "quiet " : "")}lab.do={actions}{(append.Length > 0 ? $" {append}" : "")}",
             .. options,
         ]);
 
