@@ -130,7 +130,7 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
         using MinivmmProcess vmm = await StartAsync();
         string text = await GdbAsync(
             "break high_main", "continue", "maintenance packet Qqemu.PhyMemMode:1", "x/1xw 0x100000", "maintenance packet Qqemu.PhyMemMode:0",
-            "monitor help", "monitor registers", "monitor pagewalk 0xffffffff80100000", "monitor pagewalk 0xffff900000000000",
+            "monitor help", "monitor registers", "monitor registers 7", "monitor pagewalk 0xffffffff80100000 0", "monitor pagewalk 0xffff900000000000",
             "monitor devices", "monitor exits", "monitor reset", "monitor nonsense", "kill");
 
         Assert.Matches(@"0x100000.*:\s+0x", text);
@@ -140,6 +140,7 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
         Assert.Contains("PML4E at 0x101900 = 0000000000000000: empty", text, StringComparison.Ordinal);
         Assert.Matches(@"port +0x3f8-0x3ff ", text);
         Assert.Matches(@"vCPU 0: \d+ exits", text);
+        Assert.Contains("there is no vCPU '7'", text, StringComparison.Ordinal);
         Assert.Contains("cannot be reset in place", text, StringComparison.Ordinal);
         Assert.Contains("there is no command 'nonsense'", text, StringComparison.Ordinal);
         (await vmm.EndAsync()).With(ExitStatus.Interrupted);
@@ -165,7 +166,7 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
         using MinivmmProcess vmm = await StartAsync();
         string text = await GdbAsync("break high_main", "continue", "set var $rip = 0xffff900000000000", "continue", "continue");
 
-        Assert.Contains("triple fault", text, StringComparison.Ordinal);
+        Assert.Contains("vCPU 0 died: triple fault (KVM_EXIT_SHUTDOWN)", text, StringComparison.Ordinal);
         Assert.Contains("SIGSEGV", text, StringComparison.Ordinal);
         Assert.Contains("Program terminated with signal SIGSEGV", text, StringComparison.Ordinal);
         Assert.Contains("triple fault (KVM_EXIT_SHUTDOWN)", (await vmm.EndAsync()).With(ExitStatus.GuestCrash).Errors, StringComparison.Ordinal);

@@ -268,9 +268,11 @@ internal sealed unsafe class RunLoop(
             return false;
         long before = GC.GetAllocatedBytesForCurrentThread();
         _assist ??= VcpuAssist.Create(vcpu, ram);
-        bool isDone = _assist?.TryComplete(leavesBreakpoints: Stops is not null) == true;
+        bool isDone = _assist?.TryComplete(leavesBreakpoints: Stops is { HasWrittenBreakpoints: true }) == true;
         if (!isDone || statistics.CountAssisted(_assist!.Mnemonic))
             AssistBytes += GC.GetAllocatedBytesForCurrentThread() - before;
+        if (isDone)
+            Stops?.Completed(index);
         return isDone;
     }
 }

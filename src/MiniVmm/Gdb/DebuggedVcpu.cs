@@ -13,11 +13,25 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
 
     public StopRecord Record { get; } = new();
 
+    /// <summary>What its pending stop means to gdb, once <see cref="IsClassified"/>; null for an exception of the guest's own.</summary>
+    public GdbStop? Meaning { get; private set; }
+
+    public bool IsClassified { get; private set; }
+
     /// <summary>Whether it makes one step, or has made it.</summary>
     public bool Steps { get; private set; }
 
     /// <summary>Whether it alone runs, in a machine that stands still.</summary>
     public bool RunsAlone { get; set; }
+
+    public void Classify(GdbStop? meaning) => (Meaning, IsClassified) = (meaning, true);
+
+    /// <summary>Its stop has been dealt with.</summary>
+    public void Forget()
+    {
+        Record.Clear();
+        IsClassified = false;
+    }
 
     /// <summary>Tells KVM how it is to run.</summary>
     /// <param name="plan">The breakpoints.</param>

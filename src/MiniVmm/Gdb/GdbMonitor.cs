@@ -16,8 +16,9 @@ internal sealed class GdbMonitor(IDebuggedMachine machine, MachineDebugger debug
     private const string Help =
         """
         help             this list
-        registers        mode, registers and tables of the current thread's vCPU
-        pagewalk ADDR    the way of a linear address through its page tables
+        registers [CPU]  mode, registers and tables of the current thread's vCPU
+        pagewalk ADDR [CPU]
+                         the way of a linear address through its page tables
         breakpoints      where the breakpoints were when the guest last ran
         devices          ports and memory that devices claim
         exits            how often each vCPU came out of the guest, why, and the last times
@@ -33,8 +34,11 @@ internal sealed class GdbMonitor(IDebuggedMachine machine, MachineDebugger debug
         {
             [] or ["help" or "?", ..] => Help,
             ["registers"] => Registers(vcpu),
+            ["registers", string cpu] when Find(cpu) is { } named => Registers(named),
             ["pagewalk", string address] => PageWalk(vcpu, address),
-            ["pagewalk", ..] => "pagewalk takes an address, as in: monitor pagewalk 0xffffffff81000000\n",
+            ["pagewalk", string address, string cpu] when Find(cpu) is { } named => PageWalk(named, address),
+            ["registers" or "pagewalk", .., string cpu] => $"there is no vCPU '{cpu}'\n",
+            ["pagewalk"] => "pagewalk takes an address, as in: monitor pagewalk 0xffffffff81000000\n",
             ["breakpoints"] => Breakpoints(),
             ["devices"] => Devices(),
             ["exits"] => Exits(),
@@ -43,6 +47,9 @@ internal sealed class GdbMonitor(IDebuggedMachine machine, MachineDebugger debug
             _ => $"there is no command '{words[0]}'; monitor help lists them\n",
         };
     }
+
+    private int? Find(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int vcpu) && debugger.Vcpus.Contains(vcpu) ? vcpu : null;
 
     private string Registers(int vcpu)
     {

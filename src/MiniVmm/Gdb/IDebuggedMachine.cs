@@ -24,6 +24,9 @@ internal interface IDebuggedMachine
     /// <summary>Bytes of a vCPU's XSAVE area, or 0 where KVM does not say.</summary>
     int ExtendedStateSize { get; }
 
+    /// <summary>Why a vCPU has died, for people: lines that end in a line feed. All of them are out of the guest.</summary>
+    string ExplainDeath(VcpuThread vcpu);
+
     /// <summary>
     /// Stops the guest's time: returns when no vCPU is in the guest and the devices are idle. Without effect where it stands still
     /// for the debugger already.

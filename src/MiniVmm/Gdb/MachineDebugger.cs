@@ -101,6 +101,19 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         return true;
     }
 
+    public bool HasWrittenBreakpoints => !_written.IsEmpty;
+
+    public void Completed(int vcpu)
+    {
+        DebuggedVcpu debugged = _vcpus[vcpu];
+        Breakpoint? change = _watched?.FindChange(debugged.Thread.Vcpu);
+        if (!_attached || (change is null && !debugged.Steps))
+            return;
+        debugged.Record.NoteStep(change);
+        debugged.Thread.Hold();
+        _stopped.Signal();
+    }
+
     public string Describe(int vcpu) => $"CPU#{vcpu} [{VcpuWords.State(_machine.Vcpus[vcpu])}]";
 
     public void ReadRegisters(int vcpu, Span<byte> values)
@@ -156,6 +169,9 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             vcpu.RunsAlone = false;
         }
 
+        // While it is known which INT3 was whose.
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
+            _ = Classify(vcpu);
         _written.Remove();
     }
 
@@ -164,20 +180,21 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         HasRun = true;
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
         {
-            if (vcpu.Record.Kind != ExitKind.Debug)
+            switch (Classify(vcpu)?.Cause)
             {
-                EndAfterCrash(vcpu);
-                return;
+                case StopCause.Crash or StopCause.BadInstruction:
+                    EndAfterCrash(vcpu);
+                    return;
+                case StopCause.Watch:
+                    _stopped.Signal(); // its instruction is done: it would not come again
+                    return;
+                case null:
+                    GiveBack(vcpu);
+                    break;
+                default:
+                    vcpu.Forget(); // it comes again
+                    break;
             }
-
-            // A breakpoint is hit again; of a watchpoint the instruction is done.
-            if (Meaning(vcpu) is { Cause: StopCause.Watch })
-            {
-                _stopped.Signal();
-                return;
-            }
-
-            vcpu.Record.Clear();
         }
 
         Insert();
@@ -218,7 +235,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         bool found = false;
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
         {
-            if (Meaning(vcpu) is not { } meaning)
+            if (Classify(vcpu) is not { } meaning)
             {
                 GiveBack(vcpu);
             }
@@ -242,8 +259,15 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             throw;
         }
 
-        if (stop.Cause is not (StopCause.Crash or StopCause.BadInstruction))
-            _vcpus[stop.Vcpu].Record.Clear();
+        if (stop.Cause is StopCause.Crash or StopCause.BadInstruction)
+        {
+            DebuggedVcpu dead = _vcpus[stop.Vcpu];
+            dead.Thread.Invoke(vcpu => PutBack(vcpu, dead.Record));
+            stop = stop with { Note = $"{_machine.ExplainDeath(dead.Thread)}the machine ends when it is to go on\n" };
+            return true;
+        }
+
+        _vcpus[stop.Vcpu].Forget();
         return true;
     }
 
@@ -268,13 +292,16 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         _attached = false;
         foreach (DebuggedVcpu vcpu in _vcpus)
         {
-            if (vcpu.Record is { IsPending: true, Kind: not ExitKind.Debug })
+            GdbStop? meaning = vcpu.Record.IsPending ? Classify(vcpu) : new(vcpu.Thread.Index, StopCause.Interrupt);
+            if (meaning is { Cause: StopCause.Crash or StopCause.BadInstruction })
             {
                 EndAfterCrash(vcpu);
                 return;
             }
 
-            vcpu.Record.Clear();
+            if (meaning is null)
+                GiveBack(vcpu);
+            vcpu.Forget();
             vcpu.Prepare(_plan, steps: false, holdsInterrupts: false, looksAtEach: false);
             vcpu.Thread.LetGo();
         }
@@ -307,7 +334,18 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         return RegisterSet.Create(_is64, hasYmm: _extended.YmmAt > 0);
     }
 
-    /// <summary>What a stop means to gdb; null for an exception of the guest's own.</summary>
+    /// <summary>What a pending stop means to gdb; null for an exception of the guest's own.</summary>
+    private GdbStop? Classify(DebuggedVcpu vcpu)
+    {
+        if (vcpu.IsClassified)
+            return vcpu.Meaning;
+        GdbStop? meaning = Meaning(vcpu);
+        vcpu.Classify(meaning);
+        if (vcpu.Record.IsEmulationFailure && meaning is { Cause: StopCause.SoftwareBreakpoint })
+            vcpu.Thread.Invoke(DropInvalidOpcode);
+        return meaning;
+    }
+
     private GdbStop? Meaning(DebuggedVcpu vcpu)
     {
         StopRecord record = vcpu.Record;
@@ -315,10 +353,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         if (record.IsEmulationFailure && _written.IsAt(LinearPointer(vcpu)))
             return new(index, StopCause.SoftwareBreakpoint); // a KVM that emulates has no INT3
         if (record.Kind != ExitKind.Debug)
-        {
-            string end = $"vCPU {index}: {VcpuWords.Crash(record.Kind)}; it ends the machine when it goes on\n";
-            return new(index, record.IsEmulationFailure ? StopCause.BadInstruction : StopCause.Crash, Note: end);
-        }
+            return new(index, record.IsEmulationFailure ? StopCause.BadInstruction : StopCause.Crash);
 
         if (record.Change is { } change)
             return new(index, StopCause.Watch, change);
@@ -343,11 +378,21 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         return new GuestView(image.General, image.Special, _machine.Memory).Rip;
     }
 
+    /// <summary>KVM has the guest get an exception for the INT3 that it could not emulate.</summary>
+    private static void DropInvalidOpcode(KvmVcpu vcpu)
+    {
+        kvm_vcpu_events events = vcpu.GetVcpuEvents();
+        if (events.exception is not { injected: not 0, nr: ExceptionVector.InvalidOpcode })
+            return;
+        events.exception = default;
+        vcpu.SetVcpuEvents(events);
+    }
+
     /// <summary>Hands the guest an exception of its own.</summary>
     private static void GiveBack(DebuggedVcpu vcpu)
     {
         kvm_debug_exit_arch debug = vcpu.Record.Debug;
-        vcpu.Record.Clear();
+        vcpu.Forget();
         vcpu.Thread.Invoke(kvm =>
         {
             kvm_vcpu_events events = kvm.GetVcpuEvents();
@@ -382,10 +427,12 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         }
     }
 
-    private unsafe void EndAfterCrash(DebuggedVcpu vcpu)
+    private static unsafe void PutBack(KvmVcpu vcpu, StopRecord record) => record.PutBack(vcpu.Run);
+
+    private void EndAfterCrash(DebuggedVcpu vcpu)
     {
-        vcpu.Record.Clear();
-        vcpu.Thread.Invoke(kvm => vcpu.Record.PutBack(kvm.Run));
+        vcpu.Forget();
+        vcpu.Thread.Invoke(kvm => PutBack(kvm, vcpu.Record));
         _machine.End(new(StopKind.Crash, (uint)vcpu.Thread.Index));
     }
 }

@@ -40,6 +40,16 @@ internal sealed unsafe class StopRecord
         _pending = true;
     }
 
+    /// <summary>The end of a step that KVM has not noticed; on the vCPU's thread. Allocates nothing.</summary>
+    public void NoteStep(Breakpoint? change)
+    {
+        Change = change;
+        Kind = ExitKind.Debug;
+        Debug = new() { exception = DebugControl.DebugException, dr6 = DebugControl.Dr6SingleStep };
+        IsEmulationFailure = false;
+        _pending = true;
+    }
+
     public void Clear() => _pending = false;
 
     /// <summary>Puts back what KVM said, for whoever explains the machine's end.</summary>

@@ -19,12 +19,4 @@ internal static class VcpuWords
             _ => "running",
         };
     }
-
-    public static string Crash(ExitKind kind) => kind switch
-    {
-        ExitKind.TripleFault => "triple fault (KVM_EXIT_SHUTDOWN)",
-        ExitKind.InternalError => "KVM could not go on (KVM_EXIT_INTERNAL_ERROR)",
-        ExitKind.FailedEntry => "the processor refused to enter the guest (KVM_EXIT_FAIL_ENTRY)",
-        _ => "an exit that MiniVmm does not handle",
-    };
 }

@@ -1,5 +1,6 @@
 using MiniVmm.Boot;
 using MiniVmm.Devices;
+using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Gdb;
 using MiniVmm.Host;
@@ -64,6 +65,12 @@ public sealed partial class VirtualMachine
         public bool MissesWatchpoints => EmulatedSupervisor.IsOn(new HostFiles());
 
         public int ExtendedStateSize => machine._core.Vm.CheckExtension(KvmCapability.KVM_CAP_XSAVE2);
+
+        public string ExplainDeath(VcpuThread vcpu)
+        {
+            using KernelImage kernel = KernelImage.Open(machine._options.Kernel);
+            return new PostMortem(machine.Vcpus, machine.Memory, kernel).OfDeath(vcpu);
+        }
 
         public void Hold() => machine.Pause(PauseReasons.Debugger);
 
