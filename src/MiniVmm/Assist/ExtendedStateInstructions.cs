@@ -5,7 +5,7 @@ using MiniVmm.Inspection;
 namespace MiniVmm.Assist;
 
 /// <summary>
-/// XSAVE and its kin, in their 64-bit forms, MXCSR, XCR0 and protection keys (SDM vol. 1, ch. 13; vol. 2, their pages). The
+/// XSAVE and its kin in 64-bit code, MXCSR, XCR0 and protection keys (SDM vol. 1, ch. 13; vol. 2, their pages). The
 /// optimizations that a processor may make are not made.
 /// </summary>
 internal sealed class ExtendedStateInstructions(
@@ -22,12 +22,12 @@ internal sealed class ExtendedStateInstructions(
 
     public AssistStep Execute(in Instruction instruction) => instruction.Mnemonic switch
     {
-        Mnemonic.Xsave64 => Save(instruction, AssistFeatures.Xsave, compact: false, supervisor: false),
-        Mnemonic.Xsaveopt64 => Save(instruction, AssistFeatures.Xsaveopt, compact: false, supervisor: false),
-        Mnemonic.Xsavec64 => Save(instruction, AssistFeatures.Xsavec, compact: true, supervisor: false),
-        Mnemonic.Xsaves64 => Save(instruction, AssistFeatures.Xsaves, compact: true, supervisor: true),
-        Mnemonic.Xrstor64 => Restore(instruction, AssistFeatures.Xsave, supervisor: false),
-        Mnemonic.Xrstors64 => Restore(instruction, AssistFeatures.Xsaves, supervisor: true),
+        Mnemonic.Xsave or Mnemonic.Xsave64 => Save(instruction, AssistFeatures.Xsave, compact: false, supervisor: false),
+        Mnemonic.Xsaveopt or Mnemonic.Xsaveopt64 => Save(instruction, AssistFeatures.Xsaveopt, compact: false, supervisor: false),
+        Mnemonic.Xsavec or Mnemonic.Xsavec64 => Save(instruction, AssistFeatures.Xsavec, compact: true, supervisor: false),
+        Mnemonic.Xsaves or Mnemonic.Xsaves64 => Save(instruction, AssistFeatures.Xsaves, compact: true, supervisor: true),
+        Mnemonic.Xrstor or Mnemonic.Xrstor64 => Restore(instruction, AssistFeatures.Xsave, supervisor: false),
+        Mnemonic.Xrstors or Mnemonic.Xrstors64 => Restore(instruction, AssistFeatures.Xsaves, supervisor: true),
         Mnemonic.Xgetbv => GetBits(),
         Mnemonic.Ldmxcsr => LoadMxcsr(instruction),
         Mnemonic.Stmxcsr => StoreMxcsr(instruction),
@@ -39,6 +39,15 @@ internal sealed class ExtendedStateInstructions(
     /// <summary>EDX:EAX.</summary>
     private ulong Pair => (ulong)(uint)cpu.Regs.rdx << 32 | (uint)cpu.Regs.rax;
 
+    /// <summary>
+    /// Whether the instruction and the image's x87 pointers can be taken as the 64-bit forms': without REX.W the pointers have
+    /// segments in their upper halves, which makes no difference where all are 0.
+    /// </summary>
+    private static bool IsPossible(in Instruction instruction, ReadOnlySpan<byte> image) =>
+        instruction.Mnemonic is Mnemonic.Xsave64 or Mnemonic.Xsaveopt64 or Mnemonic.Xsavec64 or Mnemonic.Xsaves64
+            or Mnemonic.Xrstor64 or Mnemonic.Xrstors64
+        || image[XsaveImage.PointersAt..XsaveImage.MxcsrAt].IndexOfAnyExcept((byte)0) < 0;
+
     private bool HasXsave => (cpu.Sregs.cr4 & ControlBits.Cr4Osxsave) != 0 && cpu.Has(AssistFeatures.Xsave);
 
     private bool IsTaskSwitched => (cpu.Sregs.cr0 & ControlBits.Cr0Ts) != 0;
@@ -48,6 +57,8 @@ internal sealed class ExtendedStateInstructions(
     {
         if (!HasXsave || !cpu.Has(needed))
             return AssistStep.InvalidOpcode;
+        if (!cpu.Is64Bit)
+            return AssistStep.Unknown;
         if (supervisor && cpu.Cpl != 0)
             return AssistStep.GeneralProtection;
         return IsTaskSwitched ? AssistStep.DeviceNotAvailable : null;
@@ -71,7 +82,8 @@ internal sealed class ExtendedStateInstructions(
             return AssistStep.Unknown;
         ulong wanted = enabled & Pair;
         ReadOnlySpan<byte> image = extended.Image;
-        if (image.IsEmpty || !layout.Knows(wanted, image.Length))
+        if (image.IsEmpty || !layout.Knows(wanted, image.Length)
+            || ((wanted & X87) != 0 && !IsPossible(instruction, image)))
             return AssistStep.Unknown;
         int size = compact ? layout.Compacted(63, wanted) : StandardEnd(wanted);
         if (size > MostBytes)
@@ -142,7 +154,8 @@ internal sealed class ExtendedStateInstructions(
         ulong wanted = enabled & Pair;
         ulong loaded = wanted & present;
         Span<byte> image = extended.Image;
-        if (image.IsEmpty || !layout.Knows(wanted | format & ~Compact, image.Length))
+        if (image.IsEmpty || !layout.Knows(wanted | format & ~Compact, image.Length)
+            || ((loaded & X87) != 0 && !IsPossible(instruction, _area)))
             return AssistStep.Unknown;
         int size = compact ? layout.Compacted(63, format & ~Compact) : StandardEnd(loaded);
         if (size > MostBytes)

@@ -13,10 +13,14 @@ namespace MiniVmm.Assist;
 internal sealed unsafe class VcpuAssist : IExtendedState
 {
     private const ulong SingleStep = 1 << 14; // DR6.BS
+    private const ulong SharedRegisters =
+        KvmConstants.KVM_SYNC_X86_REGS | KvmConstants.KVM_SYNC_X86_SREGS | KvmConstants.KVM_SYNC_X86_EVENTS;
+
     private readonly KvmVcpu _vcpu;
     private readonly AssistedCpu _cpu;
     private readonly InstructionAssist _assist;
     private readonly byte[] _image = new byte[sizeof(kvm_xsave)];
+    private bool _isShared;
     private bool _imageRead;
     private bool _imageChanged;
 
@@ -50,13 +54,11 @@ internal sealed unsafe class VcpuAssist : IExtendedState
     {
         try
         {
-            _cpu.Regs = _vcpu.GetRegs();
-            _cpu.Sregs = _vcpu.GetSregs();
+            Load(out kvm_vcpu_events events);
             _imageRead = false;
             _imageChanged = false;
 
             // KVM has queued #UD for its own failure; any other exception was on its way before.
-            kvm_vcpu_events events = _vcpu.GetVcpuEvents();
             if (events.exception.injected != 0 && events.exception.nr != ExceptionVector.InvalidOpcode)
                 return false;
             AssistOutcome outcome = _assist.Execute(leavesBreakpoints);
@@ -103,16 +105,32 @@ internal sealed unsafe class VcpuAssist : IExtendedState
         }
     }
 
+    /// <summary>
+    /// The first time by calls. From then on KVM leaves them in the shared page at each exit, and takes them from there: a call
+    /// costs much more than that.
+    /// </summary>
+    private void Load(out kvm_vcpu_events events)
+    {
+        kvm_run* run = _vcpu.Run;
+        _isShared = (run->kvm_valid_regs & SharedRegisters) == SharedRegisters;
+        if (_isShared)
+        {
+            _cpu.Regs = run->s.regs.regs;
+            _cpu.Sregs = run->s.regs.sregs;
+            events = run->s.regs.events;
+            return;
+        }
+
+        _cpu.Regs = _vcpu.GetRegs();
+        _cpu.Sregs = _vcpu.GetSregs();
+        events = _vcpu.GetVcpuEvents();
+        run->kvm_valid_regs |= SharedRegisters;
+    }
+
     private void Store(ref kvm_vcpu_events events, GuestException? raised)
     {
         if (_imageChanged)
             _vcpu.SetXsave(_image);
-        if (raised is { Address: { } address })
-        {
-            _cpu.Sregs.cr2 = address;
-            _vcpu.SetSregs(_cpu.Sregs);
-        }
-
         if (raised is { Vector: ExceptionVector.Debug })
         {
             kvm_debugregs debug = _vcpu.GetDebugRegs();
@@ -120,7 +138,6 @@ internal sealed unsafe class VcpuAssist : IExtendedState
             _vcpu.SetDebugRegs(debug);
         }
 
-        _vcpu.SetRegs(_cpu.Regs);
         events.exception = default;
         if (raised is { } exception)
         {
@@ -128,11 +145,29 @@ internal sealed unsafe class VcpuAssist : IExtendedState
             events.exception.nr = exception.Vector;
             events.exception.has_error_code = exception.ErrorCode is null ? (byte)0 : (byte)1;
             events.exception.error_code = exception.ErrorCode ?? 0;
+            _cpu.Sregs.cr2 = exception.Address ?? _cpu.Sregs.cr2;
         }
 
         // The shadow of STI or MOV SS ends with the instruction. What other threads may have sent meanwhile stays.
         events.interrupt.shadow = 0;
         events.flags = KvmConstants.KVM_VCPUEVENT_VALID_SHADOW;
-        _vcpu.SetVcpuEvents(events);
+        bool changesCr2 = raised is { Address: not null };
+        kvm_run* run = _vcpu.Run;
+        if (!_isShared)
+        {
+            if (changesCr2)
+                _vcpu.SetSregs(_cpu.Sregs);
+            _vcpu.SetRegs(_cpu.Regs);
+            _vcpu.SetVcpuEvents(events);
+            return;
+        }
+
+        run->s.regs.regs = _cpu.Regs;
+        run->s.regs.events = events;
+        run->kvm_dirty_regs = KvmConstants.KVM_SYNC_X86_REGS | KvmConstants.KVM_SYNC_X86_EVENTS;
+        if (!changesCr2)
+            return;
+        run->s.regs.sregs = _cpu.Sregs;
+        run->kvm_dirty_regs |= KvmConstants.KVM_SYNC_X86_SREGS;
     }
 }

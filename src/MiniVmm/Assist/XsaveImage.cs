@@ -6,6 +6,7 @@ namespace MiniVmm.Assist;
 internal static class XsaveImage
 {
     public const int StatusWordAt = 2;
+    public const int PointersAt = 8; // of the last x87 instruction and operand
     public const int MxcsrAt = 24;
     public const int XmmAt = 160;
     public const int XmmEnd = 416;

@@ -38,11 +38,19 @@ public sealed unsafe class ExtendedStateAgainstProcessorTests : IDisposable
     }
 
     [Theory]
+    [InlineData("xsave")]
     [InlineData("xsave64")]
+    [InlineData("xsavec")]
     [InlineData("xsavec64")]
     public void What_is_saved_is_where_the_processor_puts_it(string name)
     {
-        Action<Assembler> instruction = name == "xsave64" ? c => c.xsave64(__[rsi]) : c => c.xsavec64(__[rsi]);
+        Action<Assembler> instruction = name switch
+        {
+            "xsave" => c => c.xsave(__[rsi]),
+            "xsave64" => c => c.xsave64(__[rsi]),
+            "xsavec" => c => c.xsavec(__[rsi]),
+            _ => c => c.xsavec64(__[rsi]),
+        };
         using NativeInstruction native = Native(instruction);
         Gen.Select(Bytes, Bytes, Gen.ULong[0, 7]).Sample(
             (state, before, mask) =>
@@ -66,11 +74,20 @@ public sealed unsafe class ExtendedStateAgainstProcessorTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void What_is_restored_is_what_the_processor_loads(bool compact)
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void What_is_restored_is_what_the_processor_loads(bool compact, bool wide)
     {
-        static void Restore(Assembler c) => c.xrstor64(__[rsi]);
+        void Restore(Assembler c)
+        {
+            if (wide)
+                c.xrstor64(__[rsi]);
+            else
+                c.xrstor(__[rsi]);
+        }
+
         using NativeInstruction native = Native(Restore);
         Gen.Select(Bytes, Bytes, Gen.ULong[0, 7], Gen.ULong[0, 7], Gen.ULong[0, 7]).Sample(
             (state, operand, mask, present, format) =>
