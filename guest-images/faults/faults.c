@@ -3,8 +3,7 @@
  * "dies" behind it; a post-mortem must name the mistake, the function and the line. 64-bit code; start.S has mapped the
  * first 4 GiB.
  */
-#include "kernel.h"
-#include "text.h"
+#include "faults.h"
 
 #define PRESENT		1ul
 #define WRITABLE	2ul
@@ -18,7 +17,6 @@
 #define NOT_CANONICAL	0x8000000000000000ul
 #define EFER		0xc0000080
 #define FS_BASE		0xc0000100
-#define FAULT(name)	static __attribute__((noipa)) void name(void)
 
 const char kernel_name[] = "faults";
 
@@ -411,11 +409,7 @@ FAULT(no_eoi)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} kinds[] = {
-#define KIND(name) { #name, name }
+static const struct kind kinds[] = {
 	KIND(undefined), KIND(divide_by_zero), KIND(divide_overflow), KIND(null_read), KIND(null_write), KIND(page_read),
 	KIND(page_write), KIND(string_write), KIND(read_only_page), KIND(reserved_bits), KIND(reserved_bits_of_large_page),
 	KIND(non_canonical_read), KIND(non_canonical_write), KIND(non_canonical_jump), KIND(non_canonical_return),
@@ -435,16 +429,5 @@ static const struct {
 
 void kernel_main(const struct boot *boot)
 {
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!word_is(boot->arguments, kinds[i].name))
-			continue;
-		print("faults: %s\n", kinds[i].name);
-		load_idt(0, 0);
-		kinds[i].run();
-		fail("it lives");
-	}
-
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		print("%s\n", kinds[i].name);
-	fail("no such fault");
+	die(boot->arguments, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }

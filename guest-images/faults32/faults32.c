@@ -2,23 +2,15 @@
  * As faults, in 32-bit protected mode, with paging off at first: one mistake each, which the command line names. The line that
  * dies has "dies" behind it.
  */
-#include "kernel.h"
-#include "text.h"
+#include "faults.h"
 
 #define EFER		0xc0000080
-#define FAULT(name)	static __attribute__((noipa)) void name(void)
 
 const char kernel_name[] = "faults32";
 
 static uint64_t own_gdt[8] __attribute__((aligned(16)));
 static uint64_t pdpt[4] __attribute__((aligned(32)));
 static uint64_t directory[512] __attribute__((aligned(4096)));
-
-static void load_idt(const void *base, uint16_t limit)
-{
-	struct { uint16_t limit; uint32_t base; } __attribute__((packed)) pointer = { limit, (uintptr_t)base };
-	asm volatile("lidt %0" : : "m"(pointer) : "memory");
-}
 
 static void load_gdt(void)
 {
@@ -104,11 +96,7 @@ FAULT(code_of_64_bits)
 	asm volatile("call *%0" : : "r"(code) : "eax", "ebx"); /* dies */
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} kinds[] = {
-#define KIND(name) { #name, name }
+static const struct kind kinds[] = {
 	KIND(undefined), KIND(divide_by_zero), KIND(lme_without_pae), KIND(cr0_pg_without_pe), KIND(pae_unmapped),
 	KIND(pae_reserved_bits), KIND(segment_limit), KIND(segment_null), KIND(segment_read_only), KIND(segment_not_present),
 	KIND(far_jump_to_data), KIND(code_of_64_bits),
@@ -116,16 +104,5 @@ static const struct {
 
 void kernel_main(const struct boot *boot)
 {
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!word_is(boot->arguments, kinds[i].name))
-			continue;
-		print("faults32: %s\n", kinds[i].name);
-		load_idt(0, 0);
-		kinds[i].run();
-		fail("it lives");
-	}
-
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		print("%s\n", kinds[i].name);
-	fail("no such fault");
+	die(boot->arguments, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }

@@ -63,7 +63,7 @@ public sealed class FaultTests : IClassFixture<UsableKvm>
 
         string line = $"{KernelFault.LineOf("null_call", Source)}";
         Assert.Matches($@"(?m)^    #1  0x[0-9a-f]+ null_call\+0x[0-9a-f]+ \(faults/faults\.c:{line}\)$", run.Errors);
-        Assert.Matches(@"(?m)^    #2  0x[0-9a-f]+ kernel_main\+0x[0-9a-f]+ \(faults/faults\.c:\d+\)$", run.Errors);
+        Assert.Matches(@"(?m)^    #2  0x[0-9a-f]+ kernel_main\+0x[0-9a-f]+ \(lib/faults\.h:\d+\)$", run.Errors);
     }
 
     [Fact]

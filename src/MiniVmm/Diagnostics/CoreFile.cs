@@ -28,17 +28,7 @@ internal sealed class CoreFile : IDisposable
     }
 
     /// <exception cref="BadInputException">It cannot be written.</exception>
-    public static CoreFile Create(string path)
-    {
-        try
-        {
-            return new(path, new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
-        {
-            throw new BadInputException($"{OptionName.Core.With(path)}: cannot be written: {e.Message}", e);
-        }
-    }
+    public static CoreFile Create(string path) => new(path, OutputFile.Create(path, OptionName.Core));
 
     /// <summary>Writes it.</summary>
     /// <param name="vcpus">The vCPUs by their indices.</param>

@@ -13,17 +13,7 @@ internal sealed class ScreenshotFile : IDisposable
     }
 
     /// <exception cref="BadInputException">It cannot be written.</exception>
-    public static ScreenshotFile Create(string path)
-    {
-        try
-        {
-            return new(path, new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
-        {
-            throw new BadInputException($"{OptionName.ScreenshotAtEnd.With(path)}: cannot be written: {e.Message}", e);
-        }
-    }
+    public static ScreenshotFile Create(string path) => new(path, OutputFile.Create(path, OptionName.ScreenshotAtEnd));
 
     /// <exception cref="HostLimitException">It cannot be written after all: its disk is full.</exception>
     public void Write(ScreenImage image)
