@@ -95,6 +95,8 @@ void high_main(const char *start_info)
 		tick(i);
 	change_watched();
 	unpack();
+	if (waits(start_info))
+		say("debug: waiting\n");
 	do {
 		((void (*)(void))unpacked)();
 	} while (waits(start_info) && !go_on);

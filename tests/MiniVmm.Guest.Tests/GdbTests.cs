@@ -237,6 +237,27 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
         (await MinivmmProcess.RunAsync("debug", "--gdb-program", quitting, Kernel)).With(0);
     }
 
+    [Fact]
+    public async Task On_a_terminal_the_keys_are_gdbs_and_Ctrl_C_stops_the_guest()
+    {
+        using PseudoTerminal terminal = new();
+        string before = await terminal.SettingsAsync();
+        using MinivmmProcess vmm = terminal.StartProgram(
+            "env", "HOME=/nonexistent", Built.MiniVmm, "debug", "--smp", "2", "--append", "wait", Kernel);
+        await terminal.Screen.WaitForAsync("(gdb) ");
+        terminal.Type("continue\n");
+        await terminal.Screen.WaitForAsync("debug: waiting");
+
+        terminal.Type("\u0003");
+
+        await terminal.Screen.WaitForAsync("Thread 1 received signal SIGINT");
+        terminal.Type("set var go_on = 1\ncontinue\n");
+        await terminal.Screen.WaitForAsync("exited normally");
+        terminal.Type("quit\n");
+        (await vmm.EndAsync(closeInput: false)).With(0);
+        Assert.Equal(before, await terminal.SettingsAsync());
+    }
+
     private Task<MinivmmProcess> StartAsync(string append = "") => StartAsync(Kernel, append);
 
     private async Task<MinivmmProcess> StartAsync(string kernel, string append)

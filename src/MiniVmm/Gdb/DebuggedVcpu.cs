@@ -33,14 +33,18 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
         IsClassified = false;
     }
 
-    /// <summary>Tells KVM how it is to run.</summary>
+    /// <summary>What it is to do.</summary>
+    public ThreadOrder Order { get; set; } = ThreadOrder.Continue;
+
+    /// <summary>Tells KVM how it is to run, by its order.</summary>
     /// <param name="plan">The breakpoints.</param>
-    /// <param name="steps">Whether it is to stop after one instruction.</param>
     /// <param name="holdsInterrupts">Whether no interrupt comes in that step.</param>
     /// <param name="looksAtEach">Whether it comes out after each instruction, to be looked at.</param>
     /// <exception cref="KvmException">KVM refused.</exception>
-    public void Prepare(BreakpointPlan plan, bool steps, bool holdsInterrupts, bool looksAtEach)
+    public void Prepare(BreakpointPlan plan, bool holdsInterrupts, bool looksAtEach)
     {
+        bool steps = Order == ThreadOrder.Step;
+
         // A step is told each time: KVM counts it from where the vCPU is then.
         if (!steps && !Steps && !looksAtEach && !_looksAtEach && ReferenceEquals(plan, _plan))
             return;

@@ -197,24 +197,33 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             }
         }
 
-        Insert();
-        List<DebuggedVcpu> running = [];
-        bool continues = false;
-        foreach (DebuggedVcpu vcpu in _vcpus)
+        try
         {
-            ThreadOrder orders = order(vcpu.Thread.Index);
-            continues |= orders == ThreadOrder.Continue && !vcpu.Thread.IsParked;
-            vcpu.Prepare(
-                _plan, orders == ThreadOrder.Step, StepsHoldInterrupts && _machine.CanHoldInterrupts, _watched is not null);
-            if (orders == ThreadOrder.Stay)
-                vcpu.Thread.Hold();
-            else
-                running.Add(vcpu);
+            Insert();
+            foreach (DebuggedVcpu vcpu in _vcpus)
+            {
+                vcpu.Order = order(vcpu.Thread.Index);
+                vcpu.Prepare(_plan, StepsHoldInterrupts && _machine.CanHoldInterrupts, _watched is not null);
+            }
+        }
+        catch (SystemCallException)
+        {
+            _written.Remove(); // the guest stands still, and gdb sees what is its own
+            throw;
         }
 
+        LetGo();
+    }
+
+    /// <summary>Has each vCPU follow its order.</summary>
+    private void LetGo()
+    {
+        DebuggedVcpu[] running = [.. _vcpus.Where(vcpu => vcpu.Order != ThreadOrder.Stay)];
+        foreach (DebuggedVcpu vcpu in _vcpus.Except(running))
+            vcpu.Thread.Hold();
         foreach (DebuggedVcpu vcpu in running)
             vcpu.Thread.LetGo();
-        if (continues)
+        if (Array.Exists(running, vcpu => vcpu.Order == ThreadOrder.Continue && !vcpu.Thread.IsParked))
         {
             _machine.Release();
             return;
@@ -302,7 +311,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             if (meaning is null)
                 GiveBack(vcpu);
             vcpu.Forget();
-            vcpu.Prepare(_plan, steps: false, holdsInterrupts: false, looksAtEach: false);
+            vcpu.Order = ThreadOrder.Continue;
+            vcpu.Prepare(_plan, holdsInterrupts: false, looksAtEach: false);
             vcpu.Thread.LetGo();
         }
 
