@@ -190,7 +190,8 @@ internal sealed unsafe class GdbServer : IDisposable
 
         // What gdb has sent and nobody reads would have the kernel cut the connection, and with it what gdb has not read.
         pollfd last = new() { fd = _client.Fd, events = POLLIN };
-        while (poll(&last, 1, LongestGoodbye) > 0 && _client.Receive(buffer) > 0)
+        long end = Environment.TickCount64 + LongestGoodbye;
+        while (end - Environment.TickCount64 is > 0 and long left && poll(&last, 1, (int)left) > 0 && _client.Receive(buffer) > 0)
         {
         }
 

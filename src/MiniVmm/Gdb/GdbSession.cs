@@ -93,7 +93,7 @@ internal sealed class GdbSession(IGdbTarget target)
     {
         switch (kind)
         {
-            case GdbInput.Refused when _acknowledges:
+            case GdbInput.Refused when _acknowledges && _output.Count < GdbFraming.MostFrame: // not again for each of many
                 _output.AddRange(_frame.AsSpan(0, _frameLength));
                 break;
             case GdbInput.Interrupt when IsRunning:

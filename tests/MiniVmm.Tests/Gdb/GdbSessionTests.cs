@@ -280,6 +280,16 @@ public sealed class GdbSessionTests
     }
 
     [Fact]
+    public void A_client_that_refuses_everything_does_not_fill_the_memory()
+    {
+        _gdb.Send("g");
+        for (int i = 0; i < 1000; i++)
+            _session.Receive([.. Enumerable.Repeat((byte)'-', 100)]);
+
+        Assert.InRange(_session.Output.Length, 2 * _target.Registers.Size, 2 * GdbFraming.MostFrame);
+    }
+
+    [Fact]
     public void No_packets_whatever_they_hold_end_in_an_exception_or_in_silence()
     {
         string[] starts =
