@@ -66,6 +66,8 @@ internal enum AssistFeatures : ulong
 internal static class AssistFeatureBits
 {
     private const uint Extended = 0x8000_0001;
+    private const uint AddressSizes = 0x8000_0008;
+    private const int WidestPhysicalAddress = 52;
 
     private static ReadOnlySpan<(uint Leaf, uint Subleaf, char Register, int Bit, AssistFeatures Feature)> Bits => new[]
     {
@@ -139,6 +141,18 @@ internal static class AssistFeatureBits
         }
 
         return features;
+    }
+
+    /// <summary>Bits of a physical address, 32 to 52: more in a page-table entry are reserved.</summary>
+    public static int PhysicalBits(ReadOnlySpan<kvm_cpuid_entry2> leaves)
+    {
+        foreach (ref readonly kvm_cpuid_entry2 leaf in leaves)
+        {
+            if (leaf.function == AddressSizes)
+                return Math.Clamp((int)(leaf.eax & 0xff), 32, WidestPhysicalAddress);
+        }
+
+        return WidestPhysicalAddress;
     }
 
     /// <summary>What the host's processor has, of leaves 1 and 7: vectors are there.</summary>

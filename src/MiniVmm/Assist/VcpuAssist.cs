@@ -27,7 +27,11 @@ internal sealed unsafe class VcpuAssist : IExtendedState
     private VcpuAssist(KvmVcpu vcpu, GuestMemory memory, ReadOnlySpan<kvm_cpuid_entry2> cpuid)
     {
         _vcpu = vcpu;
-        _cpu = new AssistedCpu { Features = AssistFeatureBits.Of(cpuid) };
+        _cpu = new AssistedCpu
+        {
+            Features = AssistFeatureBits.Of(cpuid),
+            PhysicalBits = AssistFeatureBits.PhysicalBits(cpuid),
+        };
         _assist = new InstructionAssist(_cpu, memory, this, new XsaveLayout(cpuid));
     }
 
