@@ -34,7 +34,9 @@ internal sealed class KernelImage : IDisposable
         NativeBuffer? file = null;
         try
         {
-            file = InputFile.Read(kernel, OptionName.Kernel);
+            // A disk image in the kernel's place would be gigabytes of nothing that has symbols.
+            if (InputFile.TryReadStart(kernel, most: 4, out _) is { } start && ElfFile.HasMagic(start))
+                file = InputFile.Read(kernel, OptionName.Kernel);
         }
         catch (VmmException)
         {
