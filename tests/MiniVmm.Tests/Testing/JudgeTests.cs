@@ -90,6 +90,13 @@ public sealed class JudgeTests
         Assert.Equal(reason, Decide(new(default, "x", new(new(StopKind.DebugExit, value))), ["x"u8.ToArray()]).Reason);
 
     [Theory]
+    [InlineData("", "rebooted before it printed \"ok\"", "expect: ok")]
+    [InlineData("booting\n", "rebooted before it printed \"ok\"", "expect: ok")]
+    [InlineData("booting\n", "rebooted; if that is its good end, expect a text, or exit 0")]
+    public void A_reboot_says_what_was_missing(string text, string reason, string keys = "") =>
+        Assert.Equal(reason, Decide(new(default, text, new(new(StopKind.Reset)), keys), [Encoding.UTF8.GetBytes(text)]).Reason);
+
+    [Theory]
     [InlineData("hello: ok\n", "still ran after 60 s; it printed what was expected, and did not power off; if it is not to, run it until a text", "expect: ok")]
     [InlineData("hello\n\n", "still ran after 60 s; last line \"hello\"")]
     [InlineData("", "still ran after 60 s; it printed nothing")]
