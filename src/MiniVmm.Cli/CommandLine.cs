@@ -25,7 +25,6 @@ internal static class CommandLine
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
             run,
-            new TestCommand(),
             new QemuUsage(),
             new ServeCommand(),
             new PsCommand(),
@@ -36,9 +35,13 @@ internal static class CommandLine
             new ManCommand(),
         };
 
-        // It has all of run's options, which would cost each run some of its start.
+        // They have many options, which would cost each run some of its start.
         if (args is not ["run", ..])
+        {
             root.Subcommands.Insert(1, new DebugCommand(run, milestones));
+            root.Subcommands.Insert(2, new TestCommand());
+        }
+
         if (args is [SchemaCommand.Word, ..])
             root.Add(new SchemaCommand());
         root.Options.Clear();
