@@ -36,27 +36,17 @@ internal sealed class AssistedCpu : IVATryGetRegisterValueProvider
     public bool Has(AssistFeatures features) => (Features & features) == features;
 
     /// <summary>A general register's value, zero-extended.</summary>
-    public ulong Read(Register register)
-    {
-        ulong full = At(register);
-        return register.GetSize() switch
-        {
-            1 => IsHighByte(register) ? (byte)(full >> 8) : (byte)full,
-            2 => (ushort)full,
-            4 => (uint)full,
-            _ => full,
-        };
-    }
+    public ulong Read(Register register) => RegisterFile.Read(Regs, register);
 
     /// <summary>
     /// Writes a general register: 32 bits clear the upper half, 8 and 16 leave the others as they are (SDM vol. 1, 3.4.1.1).
     /// </summary>
     public void Write(Register register, ulong value)
     {
-        ref ulong full = ref At(register);
+        ref ulong full = ref RegisterFile.Full(ref Regs, register);
         full = register.GetSize() switch
         {
-            1 when IsHighByte(register) => full & ~0xff00UL | (value & 0xff) << 8,
+            1 when RegisterFile.IsHighByte(register) => full & ~0xff00UL | (value & 0xff) << 8,
             1 => full & ~0xffUL | value & 0xff,
             2 => full & ~0xffffUL | value & 0xffff,
             4 => (uint)value,
@@ -70,30 +60,5 @@ internal sealed class AssistedCpu : IVATryGetRegisterValueProvider
     {
         value = register.IsGPR() ? Read(register) : 0;
         return register.IsGPR() || register.IsSegmentRegister();
-    }
-
-    private static bool IsHighByte(Register register) => register is >= Register.AH and <= Register.BH;
-
-    private ref ulong At(Register register)
-    {
-        switch (register.GetFullRegister() - Register.RAX)
-        {
-            case 0: return ref Regs.rax;
-            case 1: return ref Regs.rcx;
-            case 2: return ref Regs.rdx;
-            case 3: return ref Regs.rbx;
-            case 4: return ref Regs.rsp;
-            case 5: return ref Regs.rbp;
-            case 6: return ref Regs.rsi;
-            case 7: return ref Regs.rdi;
-            case 8: return ref Regs.r8;
-            case 9: return ref Regs.r9;
-            case 10: return ref Regs.r10;
-            case 11: return ref Regs.r11;
-            case 12: return ref Regs.r12;
-            case 13: return ref Regs.r13;
-            case 14: return ref Regs.r14;
-            default: return ref Regs.r15;
-        }
     }
 }

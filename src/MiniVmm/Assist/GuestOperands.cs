@@ -120,12 +120,13 @@ internal sealed unsafe class GuestOperands(AssistedCpu cpu, GuestMemory memory)
 
     private bool TryLinear(Register name, ulong offset, int size, bool write, out ulong linear)
     {
-        kvm_segment segment = Segment(name);
+        kvm_segment segment = RegisterFile.Segment(cpu.Sregs, name);
         byte vector = name == Register.SS ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection;
         if (!cpu.Is64Bit)
         {
             linear = (uint)(segment.@base + offset);
-            if (IsAllowed(segment, offset, size, write))
+            bool hasTypes = cpu.IsProtected && !cpu.IsVirtual8086;
+            if (SegmentAccess.Check(segment, offset, size, write, hasTypes) == SegmentProblem.None)
                 return true;
             Fault = Error(vector);
             return false;
@@ -138,32 +139,6 @@ internal sealed unsafe class GuestOperands(AssistedCpu cpu, GuestMemory memory)
         Fault = Error(vector);
         return false;
     }
-
-    private bool IsAllowed(in kvm_segment segment, ulong offset, int size, bool write)
-    {
-        const byte code = 8, expandsDown = 4, accessible = 2; // writable data, readable code
-        ulong last = offset + (uint)size - 1;
-        if (!cpu.IsProtected || cpu.IsVirtual8086)
-            return last <= segment.limit;
-        if (segment.unusable != 0 || segment.present == 0)
-            return false;
-        bool isCode = (segment.type & code) != 0;
-        if (write ? isCode || (segment.type & accessible) == 0 : isCode && (segment.type & accessible) == 0)
-            return false;
-        return isCode || (segment.type & expandsDown) == 0
-            ? last <= segment.limit
-            : offset > segment.limit && last <= (segment.db != 0 ? uint.MaxValue : ushort.MaxValue);
-    }
-
-    private kvm_segment Segment(Register name) => name switch
-    {
-        Register.ES => cpu.Sregs.es,
-        Register.CS => cpu.Sregs.cs,
-        Register.SS => cpu.Sregs.ss,
-        Register.FS => cpu.Sregs.fs,
-        Register.GS => cpu.Sregs.gs,
-        _ => cpu.Sregs.ds,
-    };
 
     private bool TryCopy(ulong linear, Span<byte> bytes, bool write)
     {

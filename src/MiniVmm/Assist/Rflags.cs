@@ -8,14 +8,10 @@ internal static class Rflags
     public const ulong Adjust = 1 << 4;
     public const ulong Zero = 1 << 6;
     public const ulong Sign = 1 << 7;
-    public const ulong Trap = 1 << 8;
     public const ulong Overflow = 1 << 11;
 
     /// <summary>RF: no instruction breakpoint on the next instruction.</summary>
     public const ulong Resume = 1 << 16;
-
-    /// <summary>AC: alignment check for user code, access to user pages for the supervisor.</summary>
-    public const ulong AlignmentCheck = 1 << 18;
 
     /// <summary>The flags of arithmetic.</summary>
     public const ulong Status = Carry | Parity | Adjust | Zero | Sign | Overflow;

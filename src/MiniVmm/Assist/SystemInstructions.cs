@@ -19,7 +19,7 @@ internal sealed class SystemInstructions(AssistedCpu cpu, GuestOperands operands
     {
         Mnemonic.Int3 => Breakpoint(),
         Mnemonic.Clac => SetAccess(0),
-        Mnemonic.Stac => SetAccess(Rflags.AlignmentCheck),
+        Mnemonic.Stac => SetAccess(ControlBits.RflagsAc),
         Mnemonic.Wait => Wait(),
         Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence => Fence(),
         Mnemonic.Prefetch or Mnemonic.Prefetchw or Mnemonic.Prefetchwt1 or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1
@@ -52,7 +52,7 @@ internal sealed class SystemInstructions(AssistedCpu cpu, GuestOperands operands
     {
         if (!cpu.Has(AssistFeatures.Smap) || cpu.Cpl != 0)
             return AssistStep.InvalidOpcode;
-        Rflags.Assign(ref cpu.Regs.rflags, Rflags.AlignmentCheck, value);
+        Rflags.Assign(ref cpu.Regs.rflags, ControlBits.RflagsAc, value);
         return AssistStep.Done;
     }
 

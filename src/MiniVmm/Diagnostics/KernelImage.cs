@@ -53,10 +53,6 @@ internal sealed class KernelImage : IDisposable
     public bool IsCode(ulong linear, ulong? physical) =>
         Segment(linear, physical) is { IsExecutable: true };
 
-    /// <summary>Whether an address is in the kernel, but not in its code.</summary>
-    public bool IsData(ulong linear, ulong? physical) =>
-        Segment(linear, physical) is { IsExecutable: false };
-
     /// <summary>Whether a guest-physical address is in memory that the file only reserves, which start-up code zeroes: .bss.</summary>
     public bool IsBss(ulong physical) => _elf is not null && _elf.ProgramHeaders.Any(header =>
         header.Type == ElfSegmentType.Load

@@ -14,15 +14,13 @@ namespace MiniVmm.Diagnostics;
 internal readonly record struct VcpuStanding(
     uint MpState, kvm_regs Regs, kvm_sregs Sregs, ulong? Physical, ReadOnlyMemory<byte> Code)
 {
-    private const ulong InterruptFlag = 1 << 9;
-    private const ulong ProtectionEnable = 1;
     private const int CodeBytes = 48;
     private const int MostInstructions = 12;
     private const ulong LongestLoop = 64;
 
     private bool IsHalted => MpState == KvmConstants.KVM_MP_STATE_HALTED;
 
-    private bool InterruptsOff => (Regs.rflags & InterruptFlag) == 0;
+    private bool InterruptsOff => (Regs.rflags & ControlBits.RflagsIf) == 0;
 
     /// <summary>RIP; that of the HLT where the vCPU halted, as RIP is past it then.</summary>
     private ulong Rip => IsHalted ? Regs.rip - 1 : Regs.rip;
@@ -65,7 +63,7 @@ internal readonly record struct VcpuStanding(
 
     private ulong Linear => Sregs.cs.l != 0 ? Rip : Sregs.cs.@base + Rip & uint.MaxValue;
 
-    private bool IsProtected => (Sregs.cr0 & ProtectionEnable) != 0;
+    private bool IsProtected => (Sregs.cr0 & ControlBits.Cr0Pe) != 0;
 
     private string Place(ulong rip) => IsProtected ? $"0x{rip:x}" : $"{Sregs.cs.selector:x4}:{rip:x4}";
 

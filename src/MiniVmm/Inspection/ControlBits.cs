@@ -12,7 +12,6 @@ internal static class ControlBits
     public const ulong Cr0Am = 1 << 18;
     public const ulong Cr0Pg = 1UL << 31;
 
-    public const ulong Cr4Tsd = 1 << 2;
     public const ulong Cr4Pse = 1 << 4;
     public const ulong Cr4Pae = 1 << 5;
     public const ulong Cr4Osfxsr = 1 << 9;
@@ -22,7 +21,6 @@ internal static class ControlBits
     public const ulong Cr4Smep = 1 << 20;
     public const ulong Cr4Smap = 1 << 21;
 
-    public const ulong EferSce = 1 << 0;
     public const ulong EferLme = 1 << 8;
     public const ulong EferLma = 1 << 10;
     public const ulong EferNxe = 1 << 11;

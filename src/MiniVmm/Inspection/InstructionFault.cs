@@ -48,7 +48,6 @@ internal enum FaultCause
     StackNotCanonical,
     StackNotMapped,
     StackReadOnly,
-    SingleStep,
 }
 
 /// <summary>An exception that an instruction raises.</summary>

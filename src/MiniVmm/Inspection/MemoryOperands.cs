@@ -22,7 +22,7 @@ internal sealed class MemoryOperands(GuestView view, Instruction instruction)
                     + (RegisterFile.Read(view, instruction.MemoryBase) ?? 0)
                     + (RegisterFile.Read(view, instruction.MemoryIndex) ?? 0) * (ulong)instruction.MemoryIndexScale;
             bool keepsBase = instruction.MemorySegment is Register.FS or Register.GS;
-            return view.Linear(RegisterFile.Segment(view, instruction.MemorySegment), offset, keepsBase);
+            return view.Linear(RegisterFile.Segment(view.Sregs, instruction.MemorySegment), offset, keepsBase);
         }
 
         return null;
@@ -49,7 +49,7 @@ internal sealed class MemoryOperands(GuestView view, Instruction instruction)
         if (Offset(operand) is not { } offset)
             return null; // a vector register is its index
         int size = Math.Max(operand.MemorySize.GetSize(), 1);
-        kvm_segment segment = RegisterFile.Segment(view, operand.Segment);
+        kvm_segment segment = RegisterFile.Segment(view.Sregs, operand.Segment);
         bool keepsBase = operand.Segment is Register.FS or Register.GS;
         bool stack = operand.Segment == Register.SS;
         if (!view.Is64Bit && CheckSegment(segment, operand.Segment, offset, size, writes) is { } fault)
@@ -95,21 +95,16 @@ internal sealed class MemoryOperands(GuestView view, Instruction instruction)
     private InstructionFault? CheckSegment(in kvm_segment segment, Register name, ulong offset, int size, bool writes)
     {
         byte vector = name == Register.SS ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection;
-        bool protectedMode = view.IsProtected && !view.IsVirtual8086;
-        if (protectedMode && (segment.unusable != 0 || segment.present == 0))
-            return new(FaultCause.SegmentNull, vector, 0, $"{name} holds the null selector");
-        if (protectedMode && writes && ((segment.type & 8) != 0 || (segment.type & 2) == 0))
-            return new(FaultCause.SegmentReadOnly, vector, 0, $"{name} ({segment.selector:x4}) is not writable");
-        ulong last = offset + (ulong)size - 1;
-        bool expandsDown = (segment.type & 0b1100) == 0b0100;
-        bool beyond = expandsDown
-            ? offset <= segment.limit || last > (segment.db != 0 ? uint.MaxValue : 0xffffu)
-            : last > segment.limit;
-        return beyond
-            ? new(
+        return SegmentAccess.Check(segment, offset, size, writes, hasTypes: view.IsProtected && !view.IsVirtual8086) switch
+        {
+            SegmentProblem.None => null,
+            SegmentProblem.Null => new(FaultCause.SegmentNull, vector, 0, $"{name} holds the null selector"),
+            SegmentProblem.NotWritable => new(FaultCause.SegmentReadOnly, vector, 0, $"{name} ({segment.selector:x4}) is not writable"),
+            SegmentProblem.NotReadable => new(FaultCause.SegmentReadOnly, vector, 0, $"{name} ({segment.selector:x4}) is execute-only"),
+            _ => new(
                 FaultCause.SegmentLimit, vector, 0,
-                $"offset 0x{offset:x} is beyond the limit 0x{segment.limit:x} of {name} ({segment.selector:x4})", offset)
-            : null;
+                $"offset 0x{offset:x} is beyond the limit 0x{segment.limit:x} of {name} ({segment.selector:x4})", offset),
+        };
     }
 
     private InstructionFault? CheckPage(ulong linear, bool writes, bool stack)

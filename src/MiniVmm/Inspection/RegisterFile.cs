@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Iced.Intel;
 using MiniVmm.Kvm;
 
@@ -10,52 +11,58 @@ internal static class RegisterFile
     public static ulong? Read(GuestView view, Register register)
     {
         ArgumentNullException.ThrowIfNull(view);
-        if (register is Register.AH or Register.CH or Register.DH or Register.BH)
-            return Read(view, register - Register.AH + Register.AL) is not null ? Full(view.Regs, register.GetFullRegister()) >> 8 & 0xff : null;
-        if (!register.IsGPR())
-            return register is Register.RIP or Register.EIP ? view.Regs.rip : null;
-        ulong value = Full(view.Regs, register.GetFullRegister());
+        return register.IsGPR() ? Read(view.Regs, register) : register is Register.RIP or Register.EIP ? view.Regs.rip : null;
+    }
+
+    /// <summary>The value of a general register, zero-extended. Allocates nothing.</summary>
+    public static ulong Read(in kvm_regs regs, Register register)
+    {
+        ulong value = Full(ref Unsafe.AsRef(in regs), register);
         return register.GetSize() switch
         {
+            1 when IsHighByte(register) => value >> 8 & 0xff,
             1 => value & 0xff,
             2 => value & 0xffff,
-            4 => value & uint.MaxValue,
+            4 => (uint)value,
             _ => value,
         };
     }
 
-    /// <summary>A segment register with what is cached of its descriptor.</summary>
-    public static kvm_segment Segment(GuestView view, Register register)
+    /// <summary>AH, CH, DH or BH, which are the second byte of another register.</summary>
+    public static bool IsHighByte(Register register) => register is >= Register.AH and <= Register.BH;
+
+    /// <summary>The 64 bits that a general register of any size is part of.</summary>
+    public static ref ulong Full(ref kvm_regs regs, Register register)
     {
-        ArgumentNullException.ThrowIfNull(view);
-        return register switch
+        switch (register.GetFullRegister() - Register.RAX)
         {
-            Register.CS => view.Sregs.cs,
-            Register.ES => view.Sregs.es,
-            Register.FS => view.Sregs.fs,
-            Register.GS => view.Sregs.gs,
-            Register.SS => view.Sregs.ss,
-            _ => view.Sregs.ds,
-        };
+            case 0: return ref regs.rax;
+            case 1: return ref regs.rcx;
+            case 2: return ref regs.rdx;
+            case 3: return ref regs.rbx;
+            case 4: return ref regs.rsp;
+            case 5: return ref regs.rbp;
+            case 6: return ref regs.rsi;
+            case 7: return ref regs.rdi;
+            case 8: return ref regs.r8;
+            case 9: return ref regs.r9;
+            case 10: return ref regs.r10;
+            case 11: return ref regs.r11;
+            case 12: return ref regs.r12;
+            case 13: return ref regs.r13;
+            case 14: return ref regs.r14;
+            default: return ref regs.r15;
+        }
     }
 
-    private static ulong Full(in kvm_regs regs, Register register) => register switch
+    /// <summary>A segment register with what is cached of its descriptor; DS for none.</summary>
+    public static kvm_segment Segment(in kvm_sregs sregs, Register register) => register switch
     {
-        Register.RAX => regs.rax,
-        Register.RBX => regs.rbx,
-        Register.RCX => regs.rcx,
-        Register.RDX => regs.rdx,
-        Register.RSI => regs.rsi,
-        Register.RDI => regs.rdi,
-        Register.RBP => regs.rbp,
-        Register.RSP => regs.rsp,
-        Register.R8 => regs.r8,
-        Register.R9 => regs.r9,
-        Register.R10 => regs.r10,
-        Register.R11 => regs.r11,
-        Register.R12 => regs.r12,
-        Register.R13 => regs.r13,
-        Register.R14 => regs.r14,
-        _ => regs.r15,
+        Register.CS => sregs.cs,
+        Register.ES => sregs.es,
+        Register.FS => sregs.fs,
+        Register.GS => sregs.gs,
+        Register.SS => sregs.ss,
+        _ => sregs.ds,
     };
 }
