@@ -40,10 +40,13 @@ public static class LabHost
     }
 
     /// <summary>Bytes of a process that are resident.</summary>
-    public static long ResidentBytes(int process) =>
+    public static long ResidentBytes(int process) => MemoryOf(process, "VmRSS");
+
+    /// <summary>Bytes of a process by a line of its status.</summary>
+    public static long MemoryOf(int process, string line) =>
         1024 * long.Parse(
             File.ReadLines($"/proc/{process}/status")
-                .Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+                .Single(each => each.StartsWith($"{line}:", StringComparison.Ordinal))
                 .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1],
             CultureInfo.InvariantCulture);
 

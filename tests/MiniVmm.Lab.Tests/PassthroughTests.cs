@@ -11,7 +11,10 @@ namespace MiniVmm.Lab.Tests;
 public sealed class PassthroughTests(PassthroughHost host) : IClassFixture<PassthroughHost>
 {
     private const string SmallPages = "--mem=160M";
+    private const string Name = "lab-passthrough";
+    private const long MiB = 1 << 20;
     private const int Mebibytes = 4;
+    private const string Direct = "2>/dev/null dd bs=4M count=1";
     private const string Read = "dd if=/dev/nvme0n1 bs=1M count=4 2>/dev/null | sha256sum";
 
     // The project's folder may be closed to other users.
@@ -21,12 +24,12 @@ public sealed class PassthroughTests(PassthroughHost host) : IClassFixture<Passt
     private const string Forget = "echo 3 >/proc/sys/vm/drop_caches";
 
     [Fact]
-    public async Task A_disk_and_a_card_work_together_on_huge_pages_and_the_guests_reboot_gives_them_back()
+    public async Task A_disk_and_a_card_work_together_on_huge_pages_and_plugged_memory_and_the_guests_reboot_gives_them_back()
     {
         await PassthroughHost.MakeReadyAsync(PassthroughHost.Nvme);
         await PassthroughHost.MakeReadyAsync(PassthroughHost.Card);
         await using GuestShell guest = await GuestShell.StartAsync(
-            "passthrough", "", "--smp", "2", "--mem", "192M", "--mem-path", HugePages.MountPoint,
+            "passthrough", PluggedMemory.Online, "--name", Name, "--smp", "2", "--mem", "192M,max=256M", "--mem-path", HugePages.MountPoint,
             "--device", $"vfio={PassthroughHost.Nvme}", "--net", $"vfio={PassthroughHost.Card}");
 
         // The disk: what is written is read back, by each processor with interrupts of its own.
@@ -43,6 +46,8 @@ public sealed class PassthroughTests(PassthroughHost host) : IClassFixture<Passt
         Assert.Equal(PassthroughHost.Page, await guest.RunAsync($"wget -q -O - http://{PassthroughHost.Address}/"));
         Assert.Contains("yes", await InterruptsAsync(guest, "virtio[0-9]-input"), StringComparison.Ordinal);
         Assert.Contains("PCI-MSI", await guest.RunAsync("grep nvme0q1 /proc/interrupts"), StringComparison.Ordinal);
+
+        await PlugAndUnplugAsync(guest, written);
 
         await guest.Vmm.SendLineAsync("reboot -f");
         await guest.Vmm.AssertExitAsync(ExitStatus.Success);
@@ -101,6 +106,40 @@ public sealed class PassthroughTests(PassthroughHost host) : IClassFixture<Passt
         await RefusedAsync(PassthroughHost.Nvme, $"another program has IOMMU group ");
         holder.CloseInput();
     }
+
+    /// <summary>
+    /// Memory comes, is read into by the disk and read from, and goes: the devices reach it for as long as it is there. What they
+    /// reach is locked by VFIO, and counted; where they reach for more, the host's kernel logs a fault.
+    /// </summary>
+    private static async Task PlugAndUnplugAsync(GuestShell guest, string written)
+    {
+        string faults = await FaultsAsync();
+        Assert.Equal(192 * MiB, Locked());
+        await PluggedMemory.ResizeAsync(Name, "256M");
+        Assert.Equal(256 * MiB, Locked());
+
+        // The movable zone has nothing but plugged memory, and a program's pages are taken from there first. Without the
+        // page cache the disk's DMA ends in them.
+        long before = await TakenOfPluggedAsync(guest);
+        Assert.Equal(written, await guest.RunAsync($"{Direct} if=/dev/nvme0n1 of=/tmp/g iflag=direct && sha256sum </tmp/g"));
+        await guest.RunAsync($"{Direct} if=/dev/zero of=/dev/nvme0n1 oflag=direct && {Direct} if=/tmp/f of=/dev/nvme0n1 oflag=direct");
+        Assert.InRange(await TakenOfPluggedAsync(guest) - before, 3 * Mebibytes * MiB, long.MaxValue);
+        Assert.Equal(written, await guest.RunAsync($"{Forget}; {Read}"));
+
+        await PluggedMemory.ResizeAsync(Name, "192M");
+        Assert.Equal(192 * MiB, Locked());
+        Assert.Equal(written, await guest.RunAsync($"{Direct} if=/dev/nvme0n1 of=/tmp/g iflag=direct && sha256sum </tmp/g"));
+        Assert.Equal(faults, await FaultsAsync());
+
+        long Locked() => LabHost.MemoryOf(guest.Vmm.Id, "VmLck");
+
+        static Task<string> FaultsAsync() => LabHost.ShellAsync("dmesg | grep 'DMAR:.*[Ff]ault' || true");
+    }
+
+    /// <summary>Bytes that the guest's kernel has taken of plugged memory since its start.</summary>
+    private static async Task<long> TakenOfPluggedAsync(GuestShell guest) =>
+        4096 * long.Parse(
+            await guest.RunAsync("sed -n 's/^pgalloc_movable //p' /proc/vmstat"), CultureInfo.InvariantCulture);
 
     /// <summary>For each of two processors, whether it has had interrupts whose names match: "yes no".</summary>
     private static async Task<string> InterruptsAsync(GuestShell guest, string name)

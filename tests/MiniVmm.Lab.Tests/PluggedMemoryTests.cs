@@ -9,23 +9,20 @@ public sealed class PluggedMemoryTests
 {
     private const long MiB = 1 << 20;
 
-    /// <summary>Without it, memory that was plugged waits for somebody in the guest to switch it on.</summary>
-    private const string Online = "memhp_default_state=online_movable";
-
     [Fact]
     public async Task Memory_comes_and_goes_while_the_guest_works_and_the_process_follows()
     {
         string disk = Path.GetTempFileName();
         await LabHost.ShellAsync($"head -c 16M /dev/urandom >{disk}");
         string sum = (await LabHost.ShellAsync($"md5sum <{disk}")).Split(' ')[0];
-        await using GuestShell guest = await GuestShell.StartAsync("plugged", Online,
+        await using GuestShell guest = await GuestShell.StartAsync("plugged", PluggedMemory.Online,
             "--mem", "256M,max=2G", "--smp", "2", "--name", "lab-plugged", "--balloon", "0,reporting=off",
             "--disk", $"{disk},ro,format=raw");
         long small = await guest.MemoryAsync("MemTotal");
         Assert.InRange(Resident(), 0, 256 * MiB);
         await guest.RunAsync("(while usleep 20000; do seq 2000 | sha256sum || echo failed; done) >/tmp/load 2>&1 &");
 
-        Assert.Equal("memory: 1 GiB (from 256 MiB to 2 GiB)\n", await ResizeAsync("lab-plugged", "1G"));
+        Assert.Equal("memory: 1 GiB (from 256 MiB to 2 GiB)\n", await PluggedMemory.ResizeAsync("lab-plugged", "1G"));
 
         Assert.InRange(await guest.MemoryAsync("MemTotal") - small, 760 << 10, 768 << 10);
         Assert.Contains("1 GiB", await LabHost.MiniVmmAsync("ps"), StringComparison.Ordinal);
@@ -39,7 +36,7 @@ public sealed class PluggedMemoryTests
         Assert.InRange(full, 560 * MiB, 1064 * MiB);
         await guest.RunAsync("rm /full/file");
 
-        Assert.Equal("memory: 512 MiB (from 256 MiB to 2 GiB)\n", await ResizeAsync("lab-plugged", "512M"));
+        Assert.Equal("memory: 512 MiB (from 256 MiB to 2 GiB)\n", await PluggedMemory.ResizeAsync("lab-plugged", "512M"));
 
         Assert.InRange(await guest.MemoryAsync("MemTotal") - small, 248 << 10, 256 << 10);
         Assert.InRange(Resident(), 0, full - (200 * MiB));
@@ -61,11 +58,11 @@ public sealed class PluggedMemoryTests
     public async Task Huge_pages_are_taken_from_the_pool_when_they_are_plugged_and_not_before()
     {
         int free = HugePages.Free;
-        await using GuestShell guest = await GuestShell.StartAsync("plugged-huge", Online,
+        await using GuestShell guest = await GuestShell.StartAsync("plugged-huge", PluggedMemory.Online,
             "--mem", "192M,max=448M", "--mem-path", HugePages.MountPoint, "--name", "lab-huge");
         Assert.Equal(free - 96, HugePages.Free);
 
-        await ResizeAsync("lab-huge", "256M");
+        await PluggedMemory.ResizeAsync("lab-huge", "256M");
         Assert.Equal(free - 128, HugePages.Free);
 
         // More than the pool has: the guest gets what there is, and the machine lives.
@@ -74,22 +71,9 @@ public sealed class PluggedMemoryTests
         Assert.Contains(" of 448 MiB", output, StringComparison.Ordinal);
         Assert.InRange(HugePages.Free, 0, 32);
 
-        await ResizeAsync("lab-huge", "192M");
+        await PluggedMemory.ResizeAsync("lab-huge", "192M");
         Assert.Equal(free - 96, HugePages.Free);
         await guest.PowerOffAsync();
         await HugePages.AssertFreeSoonAsync(free);
-    }
-
-    /// <summary>Asks for a size until the guest has it: on a slow lab, one command's patience may be too short.</summary>
-    private static async Task<string> ResizeAsync(string name, string size)
-    {
-        for (int tries = 0; ; tries++)
-        {
-            (int status, string output, string errors) =
-                await LabHost.TryShellAsync($"'{Lab.MiniVmm}' ctl {name} memory {size}");
-            if (status == ExitStatus.Success)
-                return output;
-            Assert.True(status == ExitStatus.HostLimit && tries < 5, $"status {status}: {output}{errors}");
-        }
     }
 }
