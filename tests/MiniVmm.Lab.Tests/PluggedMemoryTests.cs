@@ -20,6 +20,11 @@ public sealed class PluggedMemoryTests
             "--disk", $"{disk},ro,format=raw");
         long small = await guest.MemoryAsync("MemTotal");
         Assert.InRange(Resident(), 0, 256 * MiB);
+
+        // The SRAT: before anything has come the kernel knows up to where it may.
+        Assert.Matches(
+            @"SRAT: Node 0 PXM 0 \[mem 0x100000000-0x16fffffff\] hotplug",
+            await guest.RunAsync("dmesg | grep 'SRAT: Node' || dmesg | grep -i -e SRAT -e NUMA"));
         await guest.RunAsync("(while usleep 20000; do seq 2000 | sha256sum || echo failed; done) >/tmp/load 2>&1 &");
 
         Assert.Equal("memory: 1 GiB (from 256 MiB to 2 GiB)\n", await PluggedMemory.ResizeAsync("lab-plugged", "1G"));

@@ -30,14 +30,16 @@ internal static class AcpiTables
     /// <param name="devices">What the DSDT tells of besides processors; names must differ.</param>
     /// <param name="address">Guest-physical address below 4 GiB, a multiple of <see cref="Alignment"/>.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
+    /// <param name="memory">RAM, told of where more can come; null for tables that say nothing of it.</param>
     /// <exception cref="ArgumentException">A device's name is not an ACPI name, or is taken.</exception>
     /// <exception cref="BadInputException">More processors than the DSDT can name.</exception>
     public static LoadSegment Build(
-        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi, PciRoot? pci = null)
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong address = MemoryLayout.Acpi, PciRoot? pci = null,
+        GuestMemoryMap? memory = null)
     {
         ByteWriter output = new();
         output.Zeros(RsdpSize);
-        byte[] rsdp = Append(output, cpus, devices, pci, address);
+        byte[] rsdp = Append(output, cpus, devices, pci, memory, address);
         byte[] bytes = output.ToArray();
         rsdp.CopyTo(bytes, 0);
         return new(Name, address, bytes);
@@ -49,19 +51,21 @@ internal static class AcpiTables
     /// <param name="rsdp">Address of the RSDP, a multiple of <see cref="RsdpAlignment"/>.</param>
     /// <param name="tables">Address of the tables, a multiple of <see cref="Alignment"/>.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
+    /// <param name="memory">RAM, as above.</param>
     /// <inheritdoc cref="Build" path="/exception"/>
     public static (LoadSegment Rsdp, LoadSegment Tables) BuildApart(
-        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong rsdp, ulong tables, PciRoot? pci = null)
+        FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, ulong rsdp, ulong tables, PciRoot? pci = null,
+        GuestMemoryMap? memory = null)
     {
         ByteWriter output = new();
-        byte[] pointer = Append(output, cpus, devices, pci, tables);
+        byte[] pointer = Append(output, cpus, devices, pci, memory, tables);
         return (new("ACPI RSDP", rsdp, pointer), new(Name, tables, output.ToArray()));
     }
 
     /// <summary>Appends the tables, the first byte of <paramref name="output"/> being at an address.</summary>
     /// <returns>The RSDP.</returns>
     private static byte[] Append(
-        ByteWriter output, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, ulong address)
+        ByteWriter output, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, GuestMemoryMap? memory, ulong address)
     {
         ArgumentNullException.ThrowIfNull(cpus);
         ArgumentNullException.ThrowIfNull(devices);
@@ -71,6 +75,8 @@ internal static class AcpiTables
                 $"{OptionName.Smp.With($"maxcpus={cpus.All.Count}")}: ACPI tables can name {MostCpus} processors at most");
         }
 
+        const uint None = 0; // where the FACS, or the RSDP, is in any case
+
         // Who has a display has both.
         bool hasScreen = devices.Any(device => device.HardwareId == AmlDevice.KeyboardId);
         uint facs = Place(Fadt.BuildFacs(), FacsAlignment);
@@ -78,17 +84,18 @@ internal static class AcpiTables
         uint fadt = Place(Fadt.Build(facs, dsdt, hasScreen), TableAlignment);
         uint madt = Place(Madt.Build(cpus), TableAlignment);
 
-        uint[] listed = pci?.ConfigurationSpace is not { } space
-            ? [fadt, madt]
-            : [fadt, madt, Place(PciRoot.BuildMcfg(space), TableAlignment)];
+        uint mcfg = pci?.ConfigurationSpace is { } space ? Place(PciRoot.BuildMcfg(space), TableAlignment) : None;
+        uint srat = memory is not null && Srat.Build(cpus, memory) is { } table ? Place(table, TableAlignment) : None;
 
         // The same list twice: 32-bit addresses for ACPI 1.0 kernels, 64-bit ones for all others.
         ByteWriter rsdtBody = new();
         ByteWriter xsdtBody = new();
-        foreach (uint table in listed)
+        foreach (uint listed in (ReadOnlySpan<uint>)[fadt, madt, mcfg, srat])
         {
-            rsdtBody.U32(table);
-            xsdtBody.U64(table);
+            if (listed == None)
+                continue;
+            rsdtBody.U32(listed);
+            xsdtBody.U64(listed);
         }
 
         uint rsdt = Place(AcpiTable.Build("RSDT", 1, rsdtBody.Written), TableAlignment);

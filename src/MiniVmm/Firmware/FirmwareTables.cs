@@ -50,7 +50,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
 
     private ulong PlaceAcpi(LoadPlan plan)
     {
-        LoadSegment tables = AcpiTables.Build(cpus, devices, pci: pci);
+        LoadSegment tables = AcpiTables.Build(cpus, devices, pci: pci, memory: plan.Memory);
         ulong size = tables.MemorySize;
         if (tables.End <= MemoryLayout.AcpiEnd && plan.IsFree(tables.Range))
         {
@@ -73,7 +73,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
         plan.NoteMove(tables.Name, tables.Range, address);
         if (rsdp is { } alone && alone != address)
         {
-            (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, devices, alone, address, pci);
+            (LoadSegment pointer, LoadSegment rest) = AcpiTables.BuildApart(cpus, devices, alone, address, pci, plan.Memory);
             plan.Add(pointer);
             plan.Add(rest);
             return alone;
@@ -85,7 +85,7 @@ internal sealed class FirmwareTables(FirmwareCpus cpus, IReadOnlyList<AmlDevice>
                 "only boot protocols that pass its address lead there");
         }
 
-        plan.Add(AcpiTables.Build(cpus, devices, address, pci));
+        plan.Add(AcpiTables.Build(cpus, devices, address, pci, plan.Memory));
         return address;
     }
 

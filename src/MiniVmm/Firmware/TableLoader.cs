@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
+using MiniVmm.Memory;
 
 namespace MiniVmm.Firmware;
 
@@ -40,11 +41,12 @@ internal static class TableLoader
     /// <param name="cpus">All processors.</param>
     /// <param name="devices">The DSDT's devices.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
+    /// <param name="memory">RAM, told of where more can come.</param>
     /// <exception cref="BadInputException">More processors than the DSDT can name.</exception>
-    public static void AddTo(FwCfgItems items, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci)
+    public static void AddTo(FwCfgItems items, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, GuestMemoryMap memory)
     {
         // Built for address 0, addresses in them are offsets into the file: what the script's sums begin with.
-        (Memory.LoadSegment rsdp, Memory.LoadSegment tables) = AcpiTables.BuildApart(cpus, devices, 0, 0, pci);
+        (LoadSegment rsdp, LoadSegment tables) = AcpiTables.BuildApart(cpus, devices, 0, 0, pci, memory);
         byte[] pointer = rsdp.Data.ToArray();
         byte[] bytes = tables.Data.ToArray();
         items.TryAddFile(Script, Build(pointer, bytes));

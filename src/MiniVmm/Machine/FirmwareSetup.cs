@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
+using MiniVmm.Memory;
 using MiniVmm.Terminal;
 
 namespace MiniVmm.Machine;
@@ -37,9 +38,9 @@ internal static class FirmwareSetup
 
     /// <summary>Tells the firmware of ACPI tables and how to show itself.</summary>
     public static void Describe(
-        FwCfgItems items, MachineOptions options, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci)
+        FwCfgItems items, MachineOptions options, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, GuestMemoryMap memory)
     {
-        TableLoader.AddTo(items, cpus, devices, pci);
+        TableLoader.AddTo(items, cpus, devices, pci, memory);
         items.Set16(FwCfgItems.Key.BootMenu, options.BootOrder.HasMenu ? (ushort)1 : (ushort)0);
 
         if (VgaBios(options.Firmware!) is { } vga)

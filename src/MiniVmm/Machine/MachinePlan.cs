@@ -117,7 +117,7 @@ public sealed partial class MachinePlan : IDisposable
             FwCfgMachine.Describe(fwCfg, memory, cpus);
             if (options.Firmware is not null)
             {
-                FirmwareSetup.Describe(fwCfg, options, cpus, aml, pciRoot);
+                FirmwareSetup.Describe(fwCfg, options, cpus, aml, pciRoot, memory);
                 FirmwareKernel.Describe(fwCfg, options, memory);
             }
 

@@ -11,6 +11,7 @@ public sealed class TableLoaderTests
 {
     private static readonly FirmwareCpus Cpus = new([new(0, true), new(1, true)]);
     private static readonly PciRoot Pci = new(null, new(0xc000, 0x4000), new(0x8000_0000, 0x1000_0000), new(1UL << 35, 1UL << 35), [2]);
+    private static readonly GuestMemoryMap Memory = GuestMemoryMap.Of(new(64 * MemoryLayout.MiB, Max: MemoryLayout.GiB));
 
     [Theory]
     [InlineData(0xf5a40, 0x07ff_fc40)] // SeaBIOS' choice
@@ -20,7 +21,7 @@ public sealed class TableLoaderTests
     {
         (byte[] pointer, byte[] bytes) = Load(rsdp, tables);
 
-        (LoadSegment expectedRsdp, LoadSegment expectedTables) = AcpiTables.BuildApart(Cpus, [], rsdp, tables, Pci);
+        (LoadSegment expectedRsdp, LoadSegment expectedTables) = AcpiTables.BuildApart(Cpus, [], rsdp, tables, Pci, Memory);
         Assert.Equal(expectedRsdp.Data.ToArray(), pointer);
         Assert.Equal(expectedTables.Data.ToArray(), bytes);
     }
@@ -40,7 +41,7 @@ public sealed class TableLoaderTests
     private static Dictionary<string, byte[]> Files()
     {
         FwCfgItems items = new();
-        TableLoader.AddTo(items, Cpus, [], Pci);
+        TableLoader.AddTo(items, Cpus, [], Pci, Memory);
         Dictionary<ushort, byte[]> all = items.ByNumber();
         return items.FileNames.Index().ToDictionary(file => file.Item, file => all[(ushort)(0x20 + file.Index)]);
     }
