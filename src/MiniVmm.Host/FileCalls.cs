@@ -101,6 +101,10 @@ public static unsafe partial class FileCalls
         public uint stx_mask;
         [FieldOffset(4)]
         public uint stx_blksize;
+        [FieldOffset(20)]
+        public uint stx_uid;
+        [FieldOffset(24)]
+        public uint stx_gid;
         [FieldOffset(28)]
         public ushort stx_mode;
         [FieldOffset(32)]

@@ -8,6 +8,7 @@ using MiniVmm.Hosting;
 using MiniVmm.Kvm;
 using MiniVmm.Measurement;
 using MiniVmm.Serve;
+using MiniVmm.Teaching.Doctor;
 using MiniVmm.Testing;
 using MiniVmm.Tests.Cli;
 
@@ -25,8 +26,9 @@ public sealed partial class ArchitectureTests
         [typeof(OptionTexts).Assembly] = [""],
         [typeof(RestartPolicy).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(TestCase).Assembly] = ["Host", "Kvm", "", "Configuration"],
+        [typeof(DoctorReport).Assembly] = ["Host", "Kvm", "", "Measurement"],
         [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
-        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Testing"],
+        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing"],
     };
 
     /// <summary>Rooms of the library, each with those that it may use; below them all are the assemblies of above.</summary>

@@ -84,7 +84,8 @@ internal sealed record PassthroughObstacle(ObstacleKind Kind, string Problem, st
     public static PassthroughObstacle NotPermitted(string path) =>
         new(ObstacleKind.NotPermitted, $"{path} may not be opened by this user", $"chown {Environment.UserName} {path}");
 
-    private static PassthroughObstacle NoIommu(HostPciBus bus)
+    /// <summary>Why the host's IOMMU does not serve a function, or is not there at all.</summary>
+    public static PassthroughObstacle NoIommu(HostPciBus bus)
     {
         const string tables = "/sys/firmware/acpi/tables";
         (string problem, string advice) = bus switch

@@ -18,9 +18,9 @@ public sealed partial class DocumentedCommandLinesTests
         Assert.True(CommandLinesOf(DocumentationPages.Text("README.md")).Count() > 8);
 
     [Theory]
-    [InlineData("    tests/lab/lab --nokvm -- out/minivmm doctor   # without a KVM", false)]
+    [InlineData("    tests/lab/lab --nokvm -- out/minivmm nurse   # without a KVM", false)]
     [InlineData("$ out/minivmm run --nosuch kernel", false)]
-    [InlineData("By hand: `minivmm doctor`.", false)]
+    [InlineData("By hand: `minivmm nurse`.", false)]
     [InlineData("$ out/minivmm run --smp 2 kernel; echo $?", true)]
     public void One_that_makes_none_is_found(string text, bool good) =>
         Assert.Equal(good, Assert.Single(CommandLinesOf(text)) is var words && Problem(words) is null);
