@@ -41,6 +41,7 @@ internal static class CommandLine
             root.Subcommands.Insert(1, new DebugCommand(run, milestones));
             root.Subcommands.Insert(2, new TestCommand());
             root.Subcommands.Insert(8, new DoctorCommand()); // behind devices
+            root.Subcommands.Insert(9, new CpuidCommand());
         }
 
         if (args is [SchemaCommand.Word, ..])
