@@ -10,6 +10,7 @@ namespace MiniVmm.Pci;
 internal sealed class PciDecoding(PciWindows windows)
 {
     private readonly List<(bool IsPort, GuestRange Range)> _claims = [];
+    private readonly List<PciEndpoint> _restored = [];
     private bool _released;
 
     public PciWindows Windows => windows;
@@ -36,5 +37,20 @@ internal sealed class PciDecoding(PciWindows windows)
         bool released = _released;
         _released = false;
         return released;
+    }
+
+    /// <summary>
+    /// A function has its registers from a saved state. Where it was before may be another's place, which has been restored already.
+    /// </summary>
+    public void Restored(PciEndpoint function)
+    {
+        if (!_restored.Contains(function))
+            _restored.Add(function);
+        do
+        {
+            foreach (PciEndpoint each in _restored)
+                each.DecodeRestored();
+        }
+        while (TakeReleased());
     }
 }

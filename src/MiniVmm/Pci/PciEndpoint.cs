@@ -16,6 +16,7 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
     private readonly PciBar[] _bars;
     private int _end = PciRegister.HeaderEnd; // of the capabilities
     private int _command;
+    private int _held; // BARs, a bit each, that a restored state says another is in the way of: until the guest changes anything
 
     /// <param name="name">For people.</param>
     /// <param name="identity">What it is.</param>
@@ -66,7 +67,7 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
 
     public string StateName => "pci-endpoint";
 
-    public ushort StateVersion => 1;
+    public ushort StateVersion => 2;
 
     /// <summary>Puts a capability behind the others.</summary>
     /// <exception cref="ArgumentException">There is no room for it.</exception>
@@ -161,6 +162,13 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
     /// <summary>Has each BAR decoded where it is programmed to, if it is on and the addresses are free.</summary>
     public void Decode()
     {
+        _held = 0;
+        DecodeRestored();
+    }
+
+    /// <summary>The same, but for what was not decoded in the state that the function was restored from.</summary>
+    public void DecodeRestored()
+    {
         PciCommand before = Command;
         PciCommand now = (PciCommand)BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(PciRegister.Command));
         Volatile.Write(ref _command, (int)now);
@@ -168,7 +176,7 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
         // All that go first: one may come where another was.
         foreach (PciBar bar in _bars)
         {
-            if (bar.MappedAt is not { } mapped || mapped == Wanted(bar, now))
+            if (bar.MappedAt is not { } mapped || (mapped == Wanted(bar, now) && !IsHeld(bar)))
                 continue;
             bar.Target.Unmap(mapped);
             bar.MappedAt = null;
@@ -177,7 +185,7 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
 
         foreach (PciBar bar in _bars)
         {
-            if (bar.MappedAt is not null || Wanted(bar, now) is not { } wanted
+            if (bar.MappedAt is not null || IsHeld(bar) || Wanted(bar, now) is not { } wanted
                 || !_decoding.TryClaim(bar.IsPort, bar.At(wanted)))
                 continue;
             bar.MappedAt = wanted;
@@ -199,6 +207,10 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
     {
         ArgumentNullException.ThrowIfNull(writer);
         writer.WriteBytes(_bytes);
+        int decoded = 0;
+        foreach (PciBar bar in _bars)
+            decoded |= bar.MappedAt is null ? 0 : 1 << bar.Index;
+        writer.WriteByte((byte)decoded);
     }
 
     public void Restore(StateReader reader)
@@ -213,10 +225,15 @@ internal sealed class PciEndpoint : IPciFunction, ISuspendable
             _bytes[i] = saved[i];
         }
 
-        Decode();
+        byte decoded = reader.Version < 2 ? (byte)((1 << PciRegister.BarCount) - 1) : reader.ReadByte();
+        reader.Check(decoded >> PciRegister.BarCount == 0, $"decoded BARs 0x{decoded:x}");
+        _held = ~decoded;
+        _decoding.Restored(this);
         foreach (PciCapability capability in _capabilities)
             capability.Restored(_bytes.AsSpan(capability.Offset, capability.Length));
     }
+
+    private bool IsHeld(PciBar bar) => (_held & (1 << bar.Index)) != 0;
 
     /// <summary>The address in a BAR, where it is to be decoded at all.</summary>
     private ulong? Wanted(PciBar bar, PciCommand command)

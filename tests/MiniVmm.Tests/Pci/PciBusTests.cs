@@ -192,6 +192,37 @@ public sealed class PciBusTests
     }
 
     [Fact]
+    public void Two_functions_that_changed_places_are_decoded_there_after_a_restore()
+    {
+        (PciEndpoint[] saved, _) = Pair();
+        Place(saved[0], Window + 0x8000);
+        Place(saved[1], Window);
+        Place(saved[0], Window + 0x1000);
+
+        (PciEndpoint[] restored, FakeTarget[] targets) = Pair();
+        foreach ((PciEndpoint from, PciEndpoint to) in saved.Zip(restored))
+            StateReader.Restore(to, StateWriter.Save(from));
+
+        Assert.Equal([Window + 0x1000, Window], targets.Select(target => target.At));
+    }
+
+    [Fact]
+    public void Of_two_at_one_place_the_same_one_decodes_after_a_restore_and_the_other_once_that_moves()
+    {
+        (PciEndpoint[] saved, _) = Pair();
+        Place(saved[0], Window + 0x1000); // the other's
+
+        PciBus bus = new(new(_decoding.Windows));
+        (PciEndpoint[] restored, FakeTarget[] targets) = Pair(bus);
+        foreach ((PciEndpoint from, PciEndpoint to) in saved.Zip(restored))
+            StateReader.Restore(to, StateWriter.Save(from));
+        Assert.Equal([null, Window + 0x1000], targets.Select(target => target.At));
+
+        new PciSpace(bus, new PciSlot(2, 0).Number).Write32(0x10, (uint)Window + 0x8000);
+        Assert.Equal([Window + 0x1000, Window + 0x8000], targets.Select(target => target.At));
+    }
+
+    [Fact]
     public void Whatever_a_guest_writes_no_two_BARs_overlap_or_leave_the_windows()
     {
         Random random = new(1);
@@ -256,6 +287,21 @@ public sealed class PciBusTests
         Assert.Equal(uint.MaxValue, Of(1, 0).Read32(0x100));
         Of(1, 0).Write32(0xffc, 0);
     }
+
+    /// <summary>Two functions, assigned the window's first two pages.</summary>
+    private static (PciEndpoint[] Functions, FakeTarget[] Targets) Pair(PciBus? bus = null)
+    {
+        bus ??= new(new(PciWindows.Above(MemoryLayout.GiB)));
+        FakeTarget[] targets = [new(), new()];
+        PciEndpoint[] pair =
+            [.. targets.Select(target => new PciEndpoint("device", default, bus.Decoding, new PciBar(0, PciBarKind.Memory32, 0x1000, target)))];
+        for (int i = 0; i < pair.Length; i++)
+            bus.Add(new(i + 1, 0), pair[i]);
+        PciAssignment.Assign(bus.Decoding.Windows, pair);
+        return (pair, targets);
+    }
+
+    private static void Place(PciEndpoint function, ulong address) => function.WriteConfiguration(0x10, BitConverter.GetBytes((uint)address));
 
     private PciSpace Of(int device, int function) => new(_bus, new PciSlot(device, function).Number);
 

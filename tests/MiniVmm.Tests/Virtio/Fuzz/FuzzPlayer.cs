@@ -12,10 +12,10 @@ public sealed class FuzzTrace
     public List<int> Steps { get; } = [];
 }
 
-/// <summary>Plays inputs on a device; of one that fails it says what is wrong, and how little is enough.</summary>
+/// <summary>Plays inputs on a subject; of one that fails it says what is wrong, and how little is enough.</summary>
 /// <param name="target">What to play on.</param>
 /// <param name="handsOver">Whether another device takes over before a step; null is never.</param>
-internal sealed class FuzzPlayer(FuzzTarget target, Func<int, bool>? handsOver = null)
+internal sealed class FuzzPlayer(FuzzSubject target, Func<int, bool>? handsOver = null)
 {
     // A replay takes a millisecond or so.
     private const int MostReplays = 3000;
@@ -29,7 +29,7 @@ internal sealed class FuzzPlayer(FuzzTarget target, Func<int, bool>? handsOver =
     private string _failure = "the device does not come back";
     private long _replays;
 
-    public static bool Fails(FuzzTarget target, byte[] input) => new FuzzPlayer(target).Try(input) is not null;
+    public static bool Fails(FuzzSubject target, byte[] input) => new FuzzPlayer(target).Try(input) is not null;
 
     /// <summary>Plays one after the other, on a thread of its own: a device that hangs fails the test only.</summary>
     /// <exception cref="FuzzException">One fails.</exception>
@@ -155,6 +155,6 @@ internal sealed class FuzzPlayer(FuzzTarget target, Func<int, bool>? handsOver =
     {
         (_trace, _input) = (new FuzzTrace(), input);
         Interlocked.Increment(ref _replays);
-        return DeviceFuzzer.Run(target, input, _trace, handsOver);
+        return target.Run(input, _trace, handsOver);
     }
 }

@@ -4,7 +4,7 @@ using MiniVmm.Virtio.Rng;
 
 namespace MiniVmm.Tests.Virtio.Fuzz;
 
-/// <summary>A device to fuzz.</summary>
+/// <summary>A virtio device to fuzz.</summary>
 /// <param name="Name">Of it, and the first part of the names of its files in the corpus.</param>
 /// <param name="Plug">
 /// Makes the host's side, and says how to make a device on it: one of any kind there is, or another like the first.
@@ -13,8 +13,9 @@ namespace MiniVmm.Tests.Virtio.Fuzz;
 /// Makes what a request begins with, mostly meaningful; null for one that begins with a buffer to write.
 /// </param>
 public sealed record FuzzTarget(string Name, Func<FuzzHost, Func<IVirtioDevice>> Plug, Func<FuzzInput, byte[]?> Header)
+    : FuzzSubject(Name)
 {
-    /// <summary>Every device there is: one line each.</summary>
+    /// <summary>Every virtio device there is: one line each.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
         new("echo", host => Eager(host, () => new EchoDevice(16, 8)), input => new byte[1 + input.Below(64)])
@@ -42,6 +43,9 @@ public sealed record FuzzTarget(string Name, Func<FuzzHost, Func<IVirtioDevice>>
     public bool Copies { get; init; }
 
     public static FuzzTarget Named(string name) => All.Single(target => target.Name == name);
+
+    public override FuzzCounts Run(ReadOnlyMemory<byte> input, FuzzTrace trace, Func<int, bool>? handsOver = null) =>
+        DeviceFuzzer.Run(this, input, trace, handsOver);
 
     private static Func<IVirtioDevice> Eager(FuzzHost host, Func<IVirtioDevice> make)
     {

@@ -7,6 +7,7 @@ public sealed class FuzzTests
 {
     private const int Runs = 1000;
     private const int Restores = 200;
+    private const int BusRuns = 100;
 
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Select(target => target.Name)];
 
@@ -41,6 +42,32 @@ public sealed class FuzzTests
         Assert.InRange(sum.Completed, sum.Steps / 50, long.MaxValue);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_PCI_bus_is_what_its_registers_say_whatever_a_guest_writes(bool handsOver)
+    {
+        FuzzCounts sum = PlayBus("pci", handsOver);
+
+        // BARs decoded, messages sent, and vectors pending.
+        Assert.InRange(sum.Starts, sum.Steps, long.MaxValue);
+        Assert.InRange(sum.Completed, sum.Steps / 200, long.MaxValue);
+        Assert.InRange(sum.Broken, sum.Steps / 50, long.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Processors_come_and_go_as_agreed_whatever_a_guest_writes(bool handsOver)
+    {
+        FuzzCounts sum = PlayBus("hotplug", handsOver);
+
+        // Asked for by the host, heard of by the guest, ejected.
+        Assert.InRange(sum.Starts, sum.Steps / 20, long.MaxValue);
+        Assert.InRange(sum.Completed, sum.Steps / 50, long.MaxValue);
+        Assert.InRange(sum.Broken, sum.Steps / 50, long.MaxValue);
+    }
+
     public static TheoryData<string> Faults => ["reads", "runs on", "boasts", "throws"];
 
     [Theory]
@@ -65,8 +92,15 @@ public sealed class FuzzTests
         string text = string.Concat(File.ReadLines(Path.Combine(Folder, file)).Where(line => !line.StartsWith('#')));
         byte[] input = Convert.FromHexString(text);
         string name = file[..file.IndexOf('-', StringComparison.Ordinal)];
-        foreach (FuzzTarget target in FuzzTarget.All.Where(target => name == "any" || target.Name == name))
-            new FuzzPlayer(target).Play([(file, input)]);
+        foreach (FuzzSubject subject in FuzzSubject.Everything.Where(subject => name == "any" || subject.Name == name))
+            new FuzzPlayer(subject).Play([(file, input)]);
+    }
+
+    private static FuzzCounts PlayBus(string name, bool handsOver)
+    {
+        FuzzSubject subject = FuzzSubject.Everything.Single(subject => subject.Name == name);
+        FuzzPlayer player = handsOver ? new(subject, step => step % 37 == 36) : new(subject);
+        return player.Play(Enumerable.Range(0, BusRuns).Select(seed => ($"seed {seed}{(handsOver ? ", handed over" : "")}", Bytes(seed))));
     }
 
     private static unsafe uint Misbehave(DescriptorChain chain, string fault)
