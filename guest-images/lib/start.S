@@ -6,7 +6,7 @@
  *
  * Built once as it is, once with PVH (a note instead of a multiboot header), once with FLAT (a header that
  * itself says where the bytes go, so that the file need not be ELF), once with MULTIBOOT2 (its header, with
- * FLAT too), once with VIDEO (a multiboot header that wants a framebuffer), and once as 64-bit code.
+ * FLAT or VIDEO too), once with VIDEO (a header that wants a framebuffer), and once as 64-bit code.
  */
 #define STACK_SIZE	16384
 
@@ -36,6 +36,11 @@ header:	.long	0xe85250d6, 0, header_end - header, -(0xe85250d6 + (header_end - h
 	.word	4, 0			/* a text screen will do */
 	.long	12, 2
 	.balign	8
+#ifdef VIDEO
+	.word	5, 0			/* but dots would be better */
+	.long	20, 640, 480, 32
+	.balign	8
+#endif
 	.word	6, 0			/* modules on page boundaries */
 	.long	8
 	.word	0, 0

@@ -61,13 +61,15 @@ public sealed class ScreenTests : IClassFixture<UsableKvm>
         Assert.Equal("", run.Output);
     }
 
-    [Fact]
-    public async Task A_kernel_gets_the_framebuffer_that_its_header_asks_for_and_a_screenshot_shows_what_it_drew()
+    [Theory]
+    [InlineData("framebuffer.elf")]
+    [InlineData("framebuffer-mb2.elf")]
+    public async Task A_kernel_gets_the_framebuffer_that_its_header_asks_for_and_a_screenshot_shows_what_it_drew(string kernel)
     {
         using TemporaryFolder folder = new();
         string end = Path.Combine(folder.Path, "end.png");
 
-        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--screenshot-at-end", end, Built.Guest("framebuffer.elf"));
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--screenshot-at-end", end, Built.Guest(kernel));
 
         run.With(ExitStatus.Success);
         Assert.Equal("framebuffer: 640x480, 32 bits, type 1\nframebuffer: ok\n", run.Output);

@@ -18,9 +18,14 @@ internal enum Multiboot2Preference : uint
     High = 2,
 }
 
+/// <summary>A graphics mode that a kernel would like (Multiboot 2.0, 3.1.10).</summary>
+/// <param name="Width">Dots; 0 for any.</param>
+/// <param name="Height">Lines; 0 for any.</param>
+internal sealed record Multiboot2Screen(uint Width, uint Height);
+
 /// <summary>
 /// The header that marks a multiboot 2 kernel, with all of its tags (Multiboot 2.0, 3.1). Those of EFI concern EFI machines
-/// alone, and a framebuffer's size is a wish: neither keeps a kernel from being entered here.
+/// alone, and a framebuffer is a wish: neither keeps a kernel from being entered here.
 /// </summary>
 internal sealed record Multiboot2Header
 {
@@ -49,6 +54,12 @@ internal sealed record Multiboot2Header
 
     /// <summary>Where the kernel may be moved to; null for one that stays where it was linked.</summary>
     public Multiboot2Relocation? Relocation { get; init; }
+
+    /// <summary>The graphics mode that the kernel would like; null for one that does not ask, or for text.</summary>
+    public Multiboot2Screen? Screen { get; init; }
+
+    /// <summary>The kernel needs a console, and EGA text is none for it.</summary>
+    public bool RequiresGraphics { get; init; }
 
     /// <summary>What the kernel requires and MiniVmm does not provide; null when all is provided.</summary>
     public string? Unmet { get; init; }
@@ -147,17 +158,30 @@ internal sealed record Multiboot2Header
                     return null;
                 const uint consoleRequired = 1 << 0, textSupported = 1 << 1;
                 return (U32(fields, 0) & (consoleRequired | textSupported)) == consoleRequired && (flags & Optional) == 0
-                    ? header.Lacking("requires a console other than EGA text, and the machine has none")
+                    ? header with { RequiresGraphics = true }
                     : header;
             case Tag.Relocatable:
                 return WithRelocation(header, fields);
-            case Tag.Framebuffer or Tag.ModuleAlignment or Tag.EfiBootServices or Tag.EfiEntry32 or Tag.EfiEntry64:
+            case Tag.Framebuffer:
+                return fields.Length < 12 ? null : header with { Screen = Graphics(U32(fields, 0), U32(fields, 4), U32(fields, 8)) };
+            case Tag.ModuleAlignment or Tag.EfiBootServices or Tag.EfiEntry32 or Tag.EfiEntry64:
                 return header;
             default:
                 return (flags & Optional) != 0
                     ? header
                     : header.Lacking($"requires tag {(ushort)type}, which MiniVmm does not know");
         }
+    }
+
+    /// <summary>
+    /// A depth of 0 is a text mode's (3.1.10). Kernels also write it for "any", and GRUB gives them graphics; so it counts as text only
+    /// with a size in letters.
+    /// </summary>
+    private static Multiboot2Screen? Graphics(uint width, uint height, uint depth)
+    {
+        const uint mostColumns = 132, mostRows = 60;
+        bool isText = depth == 0 && width is > 0 and <= mostColumns && height is > 0 and <= mostRows;
+        return isText ? null : new(width, height);
     }
 
     private static Multiboot2Header? WithRelocation(Multiboot2Header header, ReadOnlySpan<byte> fields)

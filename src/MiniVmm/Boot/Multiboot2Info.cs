@@ -27,6 +27,9 @@ internal sealed class Multiboot2Info(LoadPlan plan, string file)
     /// <summary>A copy of the ACPI root pointer.</summary>
     public required ReadOnlyMemory<byte> Rsdp { get; init; }
 
+    /// <summary>The framebuffer that the kernel has; null for the text screen.</summary>
+    public FramebufferInfo? Screen { get; init; }
+
     /// <summary>Where a relocatable kernel starts; null for another.</summary>
     public ulong? LoadBase { get; init; }
 
@@ -66,7 +69,7 @@ internal sealed class Multiboot2Info(LoadPlan plan, string file)
             tag.U32((uint)((plan.Memory.ExtendedMemoryEnd - MemoryLayout.HighMemory) / MemoryLayout.KiB));
         });
         Append(block, Tag.MemoryMap, AppendMap);
-        Append(block, Tag.Framebuffer, AppendTextScreen);
+        Append(block, Tag.Framebuffer, AppendScreen);
         if (Sections is { } sections)
         {
             Append(block, Tag.ElfSections, tag =>
@@ -107,16 +110,25 @@ internal sealed class Multiboot2Info(LoadPlan plan, string file)
         }
     }
 
-    private static void AppendTextScreen(ByteWriter tag)
+    /// <summary>3.6.12.</summary>
+    private void AppendScreen(ByteWriter tag)
     {
-        const byte egaText = 2;
-        tag.U64(MemoryLayout.TextScreen);
-        tag.U32(160); // bytes a row
-        tag.U32(80);
-        tag.U32(25);
-        tag.U8(16); // bits a cell
-        tag.U8(egaText);
+        const byte directColour = 1, egaText = 2;
+        const int columns = 80, rows = 25;
+        tag.U64(Screen?.Address ?? MemoryLayout.TextScreen);
+        tag.U32((uint)(Screen?.Pitch ?? columns * sizeof(ushort)));
+        tag.U32((uint)(Screen?.Width ?? columns));
+        tag.U32((uint)(Screen?.Height ?? rows));
+        tag.U8(Screen is null ? (byte)16 : FramebufferInfo.BitsPerPixel); // of a cell, or of a dot
+        tag.U8(Screen is null ? egaText : directColour);
         tag.U16(0);
+        if (Screen is null)
+            return;
+        foreach (byte position in (ReadOnlySpan<byte>)[FramebufferInfo.RedPosition, FramebufferInfo.GreenPosition, FramebufferInfo.BluePosition])
+        {
+            tag.U8(position);
+            tag.U8(FramebufferInfo.ColourBits);
+        }
     }
 
     private static void Append(ByteWriter block, Tag type, Action<ByteWriter> fields)

@@ -19,6 +19,7 @@ internal static class Multiboot2Loader
         if (header.Unmet is { } unmet)
             throw new BadInputException($"{name}: a multiboot 2 kernel, but {unmet}");
 
+        FramebufferInfo? screen = ChooseScreen(request, header);
         LoadPlan plan = new(name, request.Memory);
         ElfFile? elf = ElfFile.HasMagic(request.Kernel.Span) && header.Addresses is null
             ? ElfFile.Parse(name, request.Kernel)
@@ -48,12 +49,29 @@ internal static class Multiboot2Loader
             CommandLine = request.CommandLine,
             Modules = modules,
             Rsdp = tables.Firmware.RsdpBytes(plan),
+            Screen = screen,
             LoadBase = header.Relocation is null ? null : kernel.Base,
         };
         if (elf is not null)
             info.Sections = ElfSections.Place(plan, elf, notes);
         EntryState state = tables.Entry with { Rax = LoaderMagic, Rbx = info.Place() };
-        return (tables with { Entry = state }).Image(plan, $"{Protocol}, {kernel.Kind}", notes);
+        return (tables with { Entry = state }).Image(plan, $"{Protocol}, {kernel.Kind}", notes) with { Framebuffer = screen };
+    }
+
+    /// <summary>The framebuffer that the kernel gets; null for the text screen.</summary>
+    private static FramebufferInfo? ChooseScreen(BootRequest request, Multiboot2Header header)
+    {
+        if (request.Framebuffer is { } offer)
+        {
+            return header.Screen is not null || header.RequiresGraphics || offer.IsAskedFor
+                ? offer.Choose(header.Screen?.Width ?? 0, header.Screen?.Height ?? 0)
+                : null;
+        }
+
+        return header.RequiresGraphics
+            ? throw new BadInputException($"{request.KernelName}: a multiboot 2 kernel, but the header at 0x{header.Offset:x} requires a "
+                + "console other than EGA text, and the machine has none")
+            : null;
     }
 
     private static Placement PlaceElf(LoadPlan plan, string name, ElfFile elf, Multiboot2Header header)

@@ -80,6 +80,46 @@ public sealed class Multiboot2LoaderTests
         Assert.Equal([0u, 1, 2, 3, 4, 6, 8, 14, 15], tags.Keys.Order().ToArray());
     }
 
+    [Theory]
+    [InlineData(800, 600, 32, 800, 600)]
+    [InlineData(800, 600, 0, 800, 600)] // no depth, and no size in letters: GRUB gives graphics
+    [InlineData(0, 0, 0, 1024, 768)]
+    [InlineData(0x8000_0000, 2, 32, 1024, 768)]
+    [InlineData(80, 25, 0, 0, 0)]
+    public void A_framebuffer_tag_gets_a_framebuffer_of_that_size_or_the_text_screen(
+        uint width, uint height, uint depth, int givenWidth, int givenHeight)
+    {
+        BootRequest request = Requests.For(Elf(tags: Tag(5, width, height, depth)).Build()) with { Framebuffer = new FramebufferOffer() };
+
+        BootImage image = BootLoader.Load(request);
+
+        byte[] tag = Tags(image)[8];
+        if (givenWidth == 0)
+        {
+            Assert.Null(image.Framebuffer);
+            Assert.Equal((0xb8000ul, 24), (U64(tag, 0), tag.Length));
+            return;
+        }
+
+        Assert.Equal(new FramebufferInfo(MemoryLayout.Framebuffer, givenWidth, givenHeight), image.Framebuffer);
+        Assert.Equal((MemoryLayout.Framebuffer, 4 * (uint)givenWidth, (uint)givenWidth, (uint)givenHeight),
+            (U64(tag, 0), U32(tag, 8), U32(tag, 12), U32(tag, 16)));
+        Assert.Equal([32, 1, 0, 0, 16, 8, 8, 8, 0, 8], tag[20..]);
+        Requests.AssertSound(image);
+        Assert.Null(BootLoader.Load(request with { Framebuffer = null }).Framebuffer);
+    }
+
+    [Fact]
+    public void A_console_that_must_not_be_text_is_a_framebuffer_and_one_that_the_user_wants_is_told_of()
+    {
+        BootRequest required = Requests.For(Elf(tags: Tag(4, 1)).Build()) with { Framebuffer = new FramebufferOffer() };
+        BootRequest plain = required with { Kernel = Elf().Build() };
+
+        Assert.NotNull(BootLoader.Load(required).Framebuffer);
+        Assert.Null(BootLoader.Load(plain).Framebuffer);
+        Assert.NotNull(BootLoader.Load(plain with { Framebuffer = new FramebufferOffer { IsAskedFor = true } }).Framebuffer);
+    }
+
     [Fact]
     public void A_module_without_words_is_named_by_its_file() =>
         Assert.Equal("a.img\0", Encoding.UTF8.GetString(Tags(BootLoader.Load(
