@@ -86,7 +86,7 @@ internal sealed class BootableImage : IDisposable
             return false;
         bool isIso = head.Length > 0x8006 && head[0x8001..].StartsWith("CD001"u8);
         bool hasRecord = head.Length >= 512 && head[510] == 0x55 && head[511] == 0xaa;
-        return isIso || (hasRecord && FileKind.Recognise(head) is { HoldsFiles: true });
+        return isIso || Ext2Volume.Recognise(head) || (hasRecord && FileKind.Recognise(head) is { HoldsFiles: true });
     }
 
     /// <summary>
@@ -170,12 +170,12 @@ internal sealed class BootableImage : IDisposable
     {
         if (Iso9660Volume.Open(_image) is { } iso)
             yield return iso;
-        if (FatVolume.Open(_image) is { } fat)
-            yield return fat;
-        foreach (MediaView part in Partitions.Of(_image))
+        foreach (MediaView part in Partitions.Of(_image).Prepend(_image))
         {
-            if (FatVolume.Open(part) is { } volume)
-                yield return volume;
+            if (FatVolume.Open(part) is { } fat)
+                yield return fat;
+            else if (Ext2Volume.Open(part) is { } ext2)
+                yield return ext2;
         }
     }
 

@@ -83,7 +83,7 @@ public sealed class VolumeTests
         Assert.Equal(Letters, Read(FatVolume.Open(Assert.Single(Partitions.Of(new MemoryView(gpt)))), "/dir/f"));
     }
 
-    public static TheoryData<string> Kinds => ["plain", "rock ridge", "joliet", "fat12", "fat16", "disk", "gpt"];
+    public static TheoryData<string> Kinds => ["plain", "rock ridge", "joliet", "fat12", "fat16", "ext2", "ext4", "disk", "gpt"];
 
     private static byte[] Sample(string kind) => kind switch
     {
@@ -92,6 +92,7 @@ public sealed class VolumeTests
         "joliet" => Iso(Images.Names.Joliet),
         "fat12" => Images.Fat(12, ("boot.cfg", Letters)),
         "fat16" => Images.Fat(16, ("boot.cfg", Letters)),
+        "ext2" or "ext4" => Ext2VolumeTests.Image(kind, 128),
         "disk" => Images.Partitioned(Images.Fat(12, ("boot.cfg", Letters))),
         _ => [.. new byte[512], .. "EFI PART"u8, .. new byte[4000]],
     };
@@ -114,7 +115,7 @@ public sealed class VolumeTests
                 ReadAll(image);
                 ReadAll(image[..length]);
             },
-            iter: 400,
+            iter: good.Length > 1 << 20 ? 100 : 400,
             threads: 1);
     }
 
@@ -126,10 +127,10 @@ public sealed class VolumeTests
     {
         MemoryView view = new(image);
         IMediaVolume?[] volumes =
-            [Iso9660Volume.Open(view), FatVolume.Open(view), .. Partitions.Of(view).Select(part => (IMediaVolume?)FatVolume.Open(part))];
+            [Iso9660Volume.Open(view), FatVolume.Open(view), Ext2Volume.Open(view), .. Partitions.Of(view).Select(part => (IMediaVolume?)FatVolume.Open(part))];
         foreach (IMediaVolume? volume in volumes)
         {
-            foreach (string path in (string[])["/boot/kernel.elf", "/boot/grub/grub.cfg", "/dir/boot.cfg", "/dir/short~1.ext", "/none"])
+            foreach (string path in (string[])["/boot/kernel.elf", "/boot/grub/grub.cfg", "/dir/boot.cfg", "/dir/short~1.ext", "/holes", "/slow", "/none"])
             {
                 try
                 {
