@@ -170,8 +170,7 @@ internal static class LinuxBzImageLoader
             ? entry
             : throw new BadInputException(
                 $"{name}: code32_start 0x{entry:x} is not in the protected-mode code at 0x{address:x} (0x{length:x} " +
-                "bytes), so there is no 32-bit entry: a program that starts in real mode needs a BIOS, which MiniVmm " +
-                "does not have");
+                "bytes), so there is no 32-bit entry: a program that starts in real mode needs a BIOS");
     }
 
     private static string Format(LinuxSetupHeader header) =>

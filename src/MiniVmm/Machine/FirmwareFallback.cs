@@ -4,8 +4,8 @@ using MiniVmm.Storage;
 namespace MiniVmm.Machine;
 
 /// <summary>
-/// What becomes of a kernel file that is none, but a disk, a disc or a floppy with code for a BIOS: SeaBIOS starts it, where one is
-/// installed.
+/// What becomes of a kernel file that is none, but a disk, a disc or a floppy with code for a BIOS, or a program that starts in real
+/// mode: SeaBIOS starts it, where one is installed.
 /// </summary>
 internal static class FirmwareFallback
 {
@@ -26,10 +26,22 @@ internal static class FirmwareFallback
         // Who names an entry of an image's menu wants that one, and firmware would not know of it.
         if (medium == BootMedium.None || options.Entry is not null)
             return null;
-        string firmware = Find(folders ?? Folders) ?? throw new BadInputException(
-            $"{refusal.Text}; firmware would boot it: install seabios, or name firmware with {OptionName.Firmware} and give the file with "
-            + $"{OptionOf(Interface(medium), null)}",
-            refusal);
+        string? firmware = Find(folders ?? Folders);
+        if (medium == BootMedium.RealModeKernel)
+        {
+            return firmware is not null && FirmwareKernel.FindRom(folders ?? Folders) is not null
+                ? options with { Firmware = firmware }
+                : throw new BadInputException($"{refusal.Text}; SeaBIOS would start it: install seabios and qemu-system-data", refusal);
+        }
+
+        if (firmware is null)
+        {
+            throw new BadInputException(
+                $"{refusal.Text}; firmware would boot it: install seabios, or name firmware with {OptionName.Firmware} and give the file with "
+                    + $"{OptionOf(Interface(medium), null)}",
+                refusal);
+        }
+
         DiskOptions drive = new()
         {
             File = options.Kernel,
@@ -42,6 +54,8 @@ internal static class FirmwareFallback
     /// <summary>One line that says what is done instead.</summary>
     public static OptionMessage Remark(MachineOptions options, MachineOptions instead)
     {
+        if (instead.Kernel.Length > 0)
+            return $"{options.Kernel}: starts in real mode; started as by {OptionName.Firmware.With(instead.Firmware)} {OptionName.Kernel.With(instead.Kernel)}";
         DiskOptions drive = instead.Disks[0];
         string what = drive.Interface == DiskInterface.Cdrom ? "a CD" : "a boot sector";
         return $"{options.Kernel}: {what}, and no kernel that MiniVmm enters itself; started as by "

@@ -23,6 +23,7 @@ internal static class FirmwareKernel
     private const byte UsesHeap = 0x80, Qemu = 0xb0;
     private const int HeaderEnd = 0x230;
 
+    private const string Rom = "linuxboot_dma.bin";
     private static readonly string[] Folders = ["/usr/share/qemu", "/usr/share/seabios"];
 
     /// <summary>Tells firmware of the kernel, if there is one.</summary>
@@ -57,10 +58,13 @@ internal static class FirmwareKernel
         Item(items, FwCfgItems.Key.SetupAddress, FwCfgItems.Key.SetupSize, FwCfgItems.Key.SetupData, RealModeAddress, setup);
 
         // By it SeaBIOS boots such a kernel; other firmware makes nothing of it.
-        string? rom = Folders.Select(folder => Path.Combine(folder, "linuxboot_dma.bin")).FirstOrDefault(File.Exists);
-        if (rom is not null && items.TryAddFile("genroms/linuxboot_dma.bin", Read(rom, OptionName.Firmware)))
-            items.TryAddFile("bootorder", "/rom@genroms/linuxboot_dma.bin\0"u8.ToArray());
+        if (FindRom(Folders) is { } rom && items.TryAddFile($"genroms/{Rom}", Read(rom, OptionName.Firmware)))
+            items.TryAddFile("bootorder", Encoding.ASCII.GetBytes($"/rom@genroms/{Rom}\0"));
     }
+
+    /// <summary>QEMU's option ROM by which SeaBIOS boots a kernel, or null.</summary>
+    public static string? FindRom(IEnumerable<string> folders) =>
+        folders.Select(folder => Path.Combine(folder, Rom)).FirstOrDefault(File.Exists);
 
     /// <summary>As high as the kernel allows below the RAM's end, of which ACPI's tables get some.</summary>
     private static void PlaceInitrd(FwCfgItems items, MachineOptions options, byte[] setup, byte[] initrd, GuestMemoryMap memory)

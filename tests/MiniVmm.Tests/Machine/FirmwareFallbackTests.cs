@@ -87,6 +87,35 @@ public sealed class FirmwareFallbackTests : IDisposable
             FirmwareFallback.Remark(options, For(options)!).Spelled(MiniVmm.Cli.OptionSpelling.Of));
     }
 
+    [Theory]
+    [InlineData(0x0u, 0x200, true)] // iPXE's
+    [InlineData(0xf_ffffu, 0x20f, true)]
+    [InlineData(0x10_0000u, 0x200, false)]
+    [InlineData(0x0u, 0x1ff, false)]
+    public void A_bzImage_without_a_32_bit_entry_stays_the_kernel_and_gets_firmware(uint entry, int version, bool starts)
+    {
+        string file = Path.Combine(_folder.FullName, "real.lkrn");
+        byte[] kernel = new byte[4096];
+        "HdrS"u8.CopyTo(kernel.AsSpan(0x202));
+        BitConverter.GetBytes((ushort)version).CopyTo(kernel, 0x206);
+        BitConverter.GetBytes(entry).CopyTo(kernel, 0x214);
+        File.WriteAllBytes(file, kernel);
+        MachineOptions options = new() { Kernel = file, CommandLine = "words" };
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "linuxboot_dma.bin"), []);
+
+        MachineOptions? instead = For(options);
+
+        Assert.Equal(starts ? options with { Firmware = Bios } : null, instead);
+        if (starts)
+        {
+            Assert.Equal(
+                $"{file}: starts in real mode; started as by --firmware {Bios} --kernel {file}",
+                FirmwareFallback.Remark(options, instead!).Spelled(MiniVmm.Cli.OptionSpelling.Of));
+            File.Delete(Path.Combine(_folder.FullName, "linuxboot_dma.bin"));
+            Assert.Contains("install seabios and qemu-system-data", Assert.Throws<BadInputException>(() => For(options)).OnCommandLine());
+        }
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     private MachineOptions? For(MachineOptions options)
