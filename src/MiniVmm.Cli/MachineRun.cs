@@ -25,8 +25,14 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     /// <summary>Whether to say where gdb connects.</summary>
     public bool AnnouncesGdb { get; init; }
 
+    /// <summary>Gets the plan before the machine is made of it.</summary>
+    public Action<MachinePlan>? Planned { get; init; }
+
     /// <summary>Gets the machine before it starts.</summary>
     public Action<VirtualMachine>? Built { get; init; }
+
+    /// <summary>Whether the machine is made, and does not run.</summary>
+    public bool IsMadeOnly { get; init; }
 
     /// <summary>Whether a bad end is passed over in silence.</summary>
     public bool IsQuiet { get; init; }
@@ -39,6 +45,7 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     public StopReason Run()
     {
         using MachinePlan plan = Plan();
+        Planned?.Invoke(plan);
 
         // A network is set up on the host while the machine is built. Without one, signals can wait until the vCPUs'
         // threads start, beside which they take no time.
@@ -50,6 +57,8 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         if (AnnouncesGdb && options.Gdb is { } gdb)
             Messages.Note($"gdb: target remote {(gdb.Path is not null ? gdb.Path : $"{gdb}")}{(options.GdbWaits ? "; the guest waits for it" : "")}");
         Built?.Invoke(machine);
+        if (IsMadeOnly)
+            return new StopReason(StopKind.PowerOff);
         if (StartsPaused)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);

@@ -73,6 +73,8 @@ internal static class OptionSpelling
                 continue;
             }
 
+            if (value is null && option is FormOption form)
+                value = form.Usual;
             if (value is null && next is not null && TakesNext(option, next))
                 value = arguments[++i];
             Add(words, name, value);

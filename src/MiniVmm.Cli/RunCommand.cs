@@ -1,11 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using MiniVmm.Cli.Output;
 using MiniVmm.Cli.Reference;
 using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
 using MiniVmm.Machine;
+using MiniVmm.Teaching.Explain;
 
 namespace MiniVmm.Cli;
 
@@ -230,6 +232,12 @@ internal sealed class RunCommand : DocumentedCommand
     {
         Description = "Show what would be built and why, and build nothing",
     };
+    private readonly FormOption _explain = new("--explain", "text")
+    {
+        HelpName = "text|c|json",
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "Show each call to KVM as the machine is made, and why; =c and =json write that as a C program or JSON, and run nothing",
+    };
     private readonly Milestones _milestones;
 
     public RunCommand(Milestones milestones)
@@ -256,12 +264,12 @@ internal sealed class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _dryRun);
+            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _dryRun, _explain);
         SetAction(Run);
     }
 
-    /// <summary>Those of a gdb that somebody else starts.</summary>
-    public IReadOnlyList<Option> DebuggerOptions => [_gdb, _gdbWait];
+    /// <summary>Those of a gdb that somebody else starts, and what <c>minivmm debug</c> does not do.</summary>
+    public IReadOnlyList<Option> DebuggerOptions => [_gdb, _gdbWait, _explain];
 
     private int Run(ParseResult line)
     {
@@ -285,8 +293,31 @@ internal sealed class RunCommand : DocumentedCommand
             return ExitStatus.Success;
         }
 
+        return line.GetValue(_explain) is { } form ? Explain(form, options, timeout, line.GetValue(_stats)) : ExitStatus.Of(run.Run());
+    }
+
+    private int Explain(string form, MachineOptions options, TimeSpan? timeout, bool statistics)
+    {
+        using Explanation explanation = new(ReadForm(form), Standard.Output, Answers.WriteJson);
+        MachineRun run = new(options, _milestones)
+        {
+            Timeout = timeout,
+            Statistics = statistics,
+            AnnouncesGdb = true,
+            Planned = explanation.Begin,
+            Built = explanation.End,
+            IsMadeOnly = !explanation.Runs,
+        };
         return ExitStatus.Of(run.Run());
     }
+
+    private ExplanationForm ReadForm(string text) => text switch
+    {
+        "text" => ExplanationForm.Text,
+        "json" => ExplanationForm.Json,
+        "c" => ExplanationForm.C,
+        _ => throw new BadInputException($"{_explain.Name} {text}: not text, c or json"),
+    };
 
     /// <summary>The machine that a command line describes.</summary>
     /// <exception cref="BadInputException">A text is wrong.</exception>

@@ -91,6 +91,7 @@ internal sealed record CommandPage(string Path, string Description, string Usage
         {
             HelpOption or VersionOption => "",
             { HelpName: not { } } => "",
+            FormOption => $"[={option.HelpName}]",
             { Arity.MinimumNumberOfValues: 0 } => $" [{option.HelpName}]",
             _ => $" {option.HelpName}",
         };

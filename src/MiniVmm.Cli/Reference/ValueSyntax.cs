@@ -16,8 +16,8 @@ namespace MiniVmm.Cli.Reference;
 /// <param name="Machines">Whether a running machine's name will do.</param>
 internal sealed record ValueSyntax(IReadOnlyList<string> Words, bool Files, bool Directories, bool Machines)
 {
-    /// <summary>An option's value; null where it has none.</summary>
-    public static ValueSyntax? Of(Option option) => option.HelpName is { } syntax ? Parse(syntax) : null;
+    /// <summary>An option's value; null where it has none that is a word.</summary>
+    public static ValueSyntax? Of(Option option) => option is { HelpName: { } syntax } and not FormOption ? Parse(syntax) : null;
 
     public static ValueSyntax Of(Argument argument)
     {

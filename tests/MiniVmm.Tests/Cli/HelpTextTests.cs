@@ -41,7 +41,7 @@ public sealed class HelpTextTests
         Assert.All(CommandPage.Options(Find(command)), option =>
         {
             Assert.Single(lines, line => line.StartsWith("  -", StringComparison.Ordinal)
-                && line.Split(' ', ',').Contains(option.Name));
+                && line.Split(' ', ',', '[').Contains(option.Name));
             Assert.False(string.IsNullOrEmpty(option.Description), option.Name);
         });
     }

@@ -1,0 +1,282 @@
+namespace MiniVmm.Teaching.Explain;
+
+/// <summary>What is the same in every program of <see cref="CProgram"/>: its beginning, the devices, and the loop.</summary>
+internal static class CDevices
+{
+    public const string Head = """
+        #define _GNU_SOURCE
+        #include <err.h>
+        #include <fcntl.h>
+        #include <linux/kvm.h>
+        #include <pthread.h>
+        #include <stdint.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <string.h>
+        #include <sys/eventfd.h>
+        #include <sys/ioctl.h>
+        #include <sys/mman.h>
+        #include <time.h>
+        #include <unistd.h>
+
+        static int kvm, vm, run_size;
+        static int vcpu[VCPUS];
+        static struct kvm_run *run[VCPUS];
+
+        /* Ends the program if a call failed; else gives what it returned. */
+        static int must(int result, const char *what)
+        {
+        	if (result < 0)
+        		err(4, "%s", what);
+        	return result;
+        }
+
+        /* Ends the program if this KVM lacks something. */
+        static void need(int capability, const char *name)
+        {
+        	if (ioctl(kvm, KVM_CHECK_EXTENSION, capability) <= 0)
+        		errx(4, "this KVM lacks %s", name);
+        }
+
+        /* Memory slots, to find the guest's addresses in this process. */
+        static struct { uint64_t start, size; unsigned char *host; } slots[32];
+        static int slot_count;
+
+        static uint64_t new_memory(uint64_t start, uint64_t size)
+        {
+        	void *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        	if (host == MAP_FAILED)
+        		err(4, "mmap");
+        	slots[slot_count].start = start;
+        	slots[slot_count].size = size;
+        	slots[slot_count++].host = host;
+        	return (uintptr_t)host;
+        }
+
+        static void load(uint64_t address, const void *bytes, size_t size)
+        {
+        	for (int i = 0; i < slot_count; i++)
+        		if (address >= slots[i].start && address - slots[i].start + size <= slots[i].size)
+        			memcpy(slots[i].host + (address - slots[i].start), bytes, size);
+        }
+
+        static void new_vcpu(int index, int apic_id)
+        {
+        	vcpu[index] = must(ioctl(vm, KVM_CREATE_VCPU, apic_id), "KVM_CREATE_VCPU");
+        	run[index] = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[index], 0);
+        	if (run[index] == MAP_FAILED)
+        		err(4, "mmap of a vCPU");
+        }
+
+        """;
+
+    public const string Loop = """
+        /* ==== The devices, each as small as these kernels need it. ==== */
+
+        static unsigned long exits_io[VCPUS], exits_mmio[VCPUS];
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+        /* The end, with the exit status of "minivmm run", and the number of exits. */
+        static _Noreturn void end(int status, const char *why)
+        {
+        	unsigned long io = 0, mmio = 0;
+
+        	for (int i = 0; i < VCPUS; i++) {
+        		io += exits_io[i];
+        		mmio += exits_mmio[i];
+        	}
+        	fflush(stdout);
+        	fprintf(stderr, "end: %s; KVM_EXIT_IO %lu, KVM_EXIT_MMIO %lu\n", why, io, mmio);
+        	_exit(status);
+        }
+
+        /* COM1, a 16550A: what is written is sent at once, and nothing ever comes in. */
+        static unsigned char uart_ier, uart_fcr, uart_lcr = 3, uart_mcr = 8, uart_scratch, uart_dll = 1, uart_dlm;
+
+        static void uart_write(int reg, unsigned char value)
+        {
+        	switch (reg) {
+        	case 0:
+        		if (uart_lcr & 0x80)
+        			uart_dll = value;
+        		else if (!(uart_mcr & 0x10))	/* in loopback nothing leaves */
+        			putchar(value);
+        		break;
+        	case 1:
+        		if (uart_lcr & 0x80)
+        			uart_dlm = value;
+        		else
+        			uart_ier = value & 0x0f;
+        		break;
+        	case 2: uart_fcr = value & 1 ? value & 0xc9 : 0; break;
+        	case 3: uart_lcr = value; break;
+        	case 4: uart_mcr = value & 0x1f; break;
+        	case 7: uart_scratch = value; break;
+        	}
+        }
+
+        static unsigned char uart_read(int reg)
+        {
+        	switch (reg) {
+        	case 0: return uart_lcr & 0x80 ? uart_dll : 0;
+        	case 1: return uart_lcr & 0x80 ? uart_dlm : uart_ier;
+        	case 2: return 0x01 | (uart_fcr ? 0xc0 : 0);	/* no interrupt is pending */
+        	case 3: return uart_lcr;
+        	case 4: return uart_mcr;
+        	case 5: return 0x60;				/* everything is sent */
+        	case 6: return 0xb0;				/* somebody is at the other end */
+        	default: return uart_scratch;
+        	}
+        }
+
+        /* The clock chip: the time in UTC, as binary-coded decimals. */
+        static unsigned char rtc_index;
+
+        static unsigned char rtc_read(void)
+        {
+        	time_t now = time(NULL);
+        	struct tm utc;
+        	int value;
+
+        	gmtime_r(&now, &utc);
+        	switch (rtc_index) {
+        	case 0: value = utc.tm_sec; break;
+        	case 2: value = utc.tm_min; break;
+        	case 4: value = utc.tm_hour; break;
+        	case 6: value = utc.tm_wday + 1; break;
+        	case 7: value = utc.tm_mday; break;
+        	case 8: value = utc.tm_mon + 1; break;
+        	case 9: value = utc.tm_year % 100; break;
+        	case 10: return 0x26;
+        	case 11: return 0x02;
+        	case 13: return 0x80;
+        	case 0x32: value = 19 + utc.tm_year / 100; break;
+        	default: return 0;
+        	}
+        	return value / 10 * 16 + value % 10;
+        }
+
+        /* ACPI's timer, 3,579,545 ticks a second. */
+        static uint32_t pm_timer(void)
+        {
+        	struct timespec now;
+
+        	clock_gettime(CLOCK_MONOTONIC, &now);
+        	return now.tv_sec * 3579545ull + now.tv_nsec * 3579545ull / 1000000000;
+        }
+
+        static uint16_t pm_enable, pm_control = 1;
+        static uint32_t pci_address;
+        static unsigned char crtc_index, crtc[256];
+
+        static void port_write(int port, int size, uint32_t value)
+        {
+        	if (port >= 0x3f8 && port <= 0x3ff)
+        		uart_write(port - 0x3f8, value);
+        	else if (port == 0xf4)		/* debug exit */
+        		end((value << 1 | 1) & 0xff, "debug exit");
+        	else if (port == 0x604 && size == 2 && value & 1 << 13)
+        		end(0, "power-off");	/* ACPI: SLP_EN */
+        	else if (port == 0x604)
+        		pm_control = value | 1;
+        	else if (port == 0x602)
+        		pm_enable = value;
+        	else if ((port == 0x64 && value == 0xfe) || (port == 0xcf9 && value & 4) || (port == 0x92 && value & 1))
+        		end(0, "reset");
+        	else if (port == 0x70)
+        		rtc_index = value & 0x7f;
+        	else if (port == 0xcf8 && size == 4)
+        		pci_address = value;
+        	else if (port == 0x3d4)
+        		crtc_index = value;
+        	else if (port == 0x3d5)
+        		crtc[crtc_index] = value;
+        }
+
+        static uint32_t port_read(int port, int size)
+        {
+        	if (port >= 0x3f8 && port <= 0x3ff)
+        		return uart_read(port - 0x3f8);
+        	switch (port) {
+        	case 0x60: return 0;
+        	case 0x64: return 0x14;		/* the keyboard controller: nothing has come in */
+        	case 0x70: return rtc_index;
+        	case 0x71: return rtc_read();
+        	case 0x92: return 0x02;		/* address line 20 is open */
+        	case 0x600: return 0;
+        	case 0x602: return pm_enable;
+        	case 0x604: return pm_control;
+        	case 0x608: return pm_timer();
+        	case 0xcf8: return size == 4 ? pci_address : ~0u;
+        	case 0x3d4: return crtc_index;
+        	case 0x3d5: return crtc[crtc_index];
+        	}
+        	return ~0u;			/* where nothing is, a bus reads as ones */
+        }
+
+        /* One KVM_EXIT_IO: a string instruction is several accesses of one size. */
+        static void serve_io(struct kvm_run *r)
+        {
+        	unsigned char *data = (unsigned char *)r + r->io.data_offset;
+
+        	for (uint32_t i = 0; i < r->io.count; i++, data += r->io.size) {
+        		uint32_t value = 0;
+
+        		if (r->io.direction == KVM_EXIT_IO_OUT) {
+        			memcpy(&value, data, r->io.size);
+        			port_write(r->io.port, r->io.size, value);
+        		} else {
+        			value = port_read(r->io.port, r->io.size);
+        			memcpy(data, &value, r->io.size);
+        		}
+        	}
+        }
+
+        /* ==== The loop, on a thread for each vCPU. ==== */
+
+        static void *run_vcpu(void *argument)
+        {
+        	int index = (intptr_t)argument;
+        	struct kvm_run *r = run[index];
+
+        	while (1) {
+        		if (ioctl(vcpu[index], KVM_RUN, 0) < 0)
+        			continue;	/* EAGAIN: it waits for INIT and SIPI; EINTR: a signal */
+        		pthread_mutex_lock(&lock);
+        		switch (r->exit_reason) {
+        		case KVM_EXIT_IO:
+        			exits_io[index]++;
+        			serve_io(r);
+        			break;
+        		case KVM_EXIT_MMIO:	/* no device is in memory here */
+        			exits_mmio[index]++;
+        			if (!r->mmio.is_write)
+        				memset(r->mmio.data, 0xff, sizeof(r->mmio.data));
+        			break;
+        		case KVM_EXIT_SHUTDOWN:
+        			end(6, "triple fault (KVM_EXIT_SHUTDOWN)");
+        		case KVM_EXIT_INTERNAL_ERROR:
+        			end(6, "KVM_EXIT_INTERNAL_ERROR");
+        		case KVM_EXIT_FAIL_ENTRY:
+        			end(6, "KVM_EXIT_FAIL_ENTRY");
+        		}
+        		pthread_mutex_unlock(&lock);
+        	}
+        }
+
+        int main(void)
+        {
+        	build();
+        	for (intptr_t i = 1; i < VCPUS; i++) {
+        		pthread_t thread;
+
+        		if (pthread_create(&thread, NULL, run_vcpu, (void *)i))
+        			errx(4, "no thread for a vCPU");
+        	}
+        	run_vcpu((void *)0);
+        	return 0;
+        }
+
+        """;
+}
