@@ -1,5 +1,7 @@
+using MiniVmm.Cli.Output;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
+using MiniVmm.Teaching.Plan;
 using Spectre.Console;
 
 namespace MiniVmm.Cli;
@@ -20,5 +22,7 @@ internal static class DryRun
             map.AddRow(range.ToString(), ByteSize.Format(range.Length), Markup.Escape(what));
         console.WriteLine();
         console.Write(map);
+        console.WriteLine();
+        PlanDetails.Write(Standard.Output, plan, Iasl.Disassemble);
     }
 }

@@ -55,6 +55,9 @@ public sealed class HelpTests
         Assert.Matches("(?m)^APIC ids +0 1 2 4 5 6", run.Output);
         Assert.Matches("(?m)^RAM +5 GiB", run.Output);
         Assert.Matches("(?m)^0x100000000-0x17fffffff +2 GiB +e820: Ram", run.Output);
+        Assert.Matches("(?m)^ +1  0x100000000-0x17fffffff +2 GiB of RAM", run.Output);
+        Assert.Matches("(?m)^ +4  first 8259 pin 4, I/O APIC pin 4", run.Output);
+        Assert.Matches("(?m)^  DSDT at 0x", run.Output);
         Assert.DoesNotContain("Hello from inside", run.Output);
     }
 }
