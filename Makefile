@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 OUT := out
 BINARY := $(OUT)/minivmm
-SERVE := $(OUT)/minivmm-serve
+TOOLS := $(OUT)/minivmm-tools
 GUESTS := $(OUT)/guests
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
 LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm MiniVmm.Configuration MiniVmm.Hosting
@@ -20,7 +20,7 @@ export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
 .PHONY: build run test check bench format clean guests tools pack samples
 
-build: $(BINARY) $(SERVE) guests ## out/minivmm, out/minivmm-serve, and the test kernels in out/guests/
+build: $(BINARY) $(TOOLS) guests ## out/minivmm, out/minivmm-tools, and the test kernels in out/guests/
 
 run: $(BINARY) guests ## boot the bundled test kernel
 	$(BINARY) run --smp 2 --mem 256M $(GUESTS)/hello.elf
@@ -51,16 +51,16 @@ format: tools ## put the sources into the project's style
 	dotnet format MiniVmm.sln
 
 clean: ## all that make made, but for the lab's downloads
-	rm -rf $(BINARY) $(SERVE) $(GUESTS) $(OUT)/publish $(OUT)/publish-serve $(OUT)/test-results $(OUT)/packages $(OUT)/samples
+	rm -rf $(BINARY) $(TOOLS) $(GUESTS) $(OUT)/publish $(OUT)/publish-tools $(OUT)/test-results $(OUT)/packages $(OUT)/samples
 	find src tests bench -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
 
 $(BINARY): $(SOURCES) | tools
 	dotnet publish src/MiniVmm.Cli -c Release -o $(OUT)/publish -v quiet
 	install -D -m 755 $(OUT)/publish/MiniVmm.Cli $@
 
-$(SERVE): $(SOURCES) | tools $(BINARY) # not both at once: they build the same libraries
-	dotnet publish src/MiniVmm.Serve -c Release -o $(OUT)/publish-serve -v quiet
-	install -D -m 755 $(OUT)/publish-serve/MiniVmm.Serve $@
+$(TOOLS): $(SOURCES) | tools $(BINARY) # not both at once: they build the same libraries
+	dotnet publish src/MiniVmm.Tools -c Release -o $(OUT)/publish-tools -v quiet
+	install -D -m 755 $(OUT)/publish-tools/MiniVmm.Tools $@
 
 guests: | tools
 	@$(MAKE) --no-print-directory -s -C guest-images OUT=$(abspath $(GUESTS))

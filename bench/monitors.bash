@@ -14,8 +14,8 @@ qemu=$(command -v qemu-system-x86_64) || echo "QEMU (qemu-system-x86_64) is not 
 
 # The same code, compiled at run time: what a .NET program is without native AOT.
 build_jit() {
-  dotnet build src/MiniVmm.Cli -c Release -v quiet >"$out/log" || { cat "$out/log" >&2; exit 1; }
-  jit=$PWD/src/MiniVmm.Cli/bin/Release/net10.0/linux-x64/MiniVmm.Cli.dll
+  dotnet build src/MiniVmm.Tools -c Release -v quiet >"$out/log" || { cat "$out/log" >&2; exit 1; }
+  jit=$PWD/src/MiniVmm.Tools/bin/Release/net10.0/linux-x64/MiniVmm.Tools.dll
 }
 
 # Sets `commands` to what `rounds` takes: the C twin, minivmm, minivmm by the JIT compiler if it is built, QEMU if it

@@ -3,8 +3,6 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using MiniVmm.Cli.Output;
-using MiniVmm.Cli.Qemu;
-using MiniVmm.Cli.Reference;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
 
@@ -18,40 +16,19 @@ internal static class CommandLine
     private static readonly ParserConfiguration Configuration =
         new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
-    /// <summary>The commands; the hidden one only if the command line names it.</summary>
-    public static RootCommand Commands(Milestones milestones, ReadOnlySpan<string> args)
+    /// <summary>What a machine's own process understands.</summary>
+    public static RootCommand Machines(Milestones milestones) => WithHelp([new RunCommand(milestones)], new AskTools());
+
+    /// <summary>The whole of the program's commands, under the options that each has.</summary>
+    /// <param name="commands">The commands.</param>
+    /// <param name="help">What <c>--help</c> does.</param>
+    public static RootCommand WithHelp(IEnumerable<Command> commands, CommandLineAction help)
     {
-        RunCommand run = new(milestones);
-        RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
-        {
-            run,
-            new QemuUsage(),
-            new ServeCommand(),
-            new PsCommand(),
-            new CtlCommand(),
-            new DevicesCommand(),
-            new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
-            new CompletionCommand(),
-            new ManCommand(),
-        };
-
-        // They have many options, which would cost each run some of its start.
-        if (args is not ["run", ..])
-        {
-            root.Subcommands.Insert(1, new DebugCommand(run, milestones));
-            root.Subcommands.Insert(2, new TestCommand());
-            root.Subcommands.Insert(8, new DoctorCommand()); // behind devices
-            root.Subcommands.Insert(9, new CpuidCommand());
-        }
-
-        if (args is [SchemaCommand.Word, ..])
-            root.Add(new SchemaCommand());
+        RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.");
+        foreach (Command command in commands)
+            root.Add(command);
         root.Options.Clear();
-        root.Options.Add(new HelpOption("--help", "-h", "-?")
-        {
-            Description = "Show this help",
-            Action = new ShowHelp(),
-        });
+        root.Options.Add(new HelpOption("--help", "-h", "-?") { Description = "Show this help", Action = help });
         root.Options.Add(new VersionOption { Description = "Show the version" });
         return root;
     }
@@ -63,27 +40,32 @@ internal static class CommandLine
     public static string? Problem(ParseResult result) =>
         result.Action is null or ParseErrorAction ? Explain(result) : null;
 
-    /// <param name="milestones">When the process came how far.</param>
-    /// <param name="program">What it was called as.</param>
-    /// <param name="args">What came behind that.</param>
+    /// <summary>Runs the command that the arguments name.</summary>
     /// <returns>The exit status.</returns>
-    public static int Run(Milestones milestones, string program, string[] args)
+    /// <exception cref="BadInputException">They make no sense.</exception>
+    public static int Invoke(RootCommand root, string[] args)
+    {
+        ParseResult result = Parse(root, args);
+        if (Problem(result) is { } problem)
+            throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");
+        return result.Invoke(new InvocationConfiguration
+        {
+            Output = Standard.Output,
+            Error = Standard.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        });
+    }
+
+    /// <summary>Does the program's work, and says in a line what ended it early.</summary>
+    /// <param name="work">Returns the exit status.</param>
+    /// <returns>The exit status.</returns>
+    public static int Run(Func<int> work)
     {
         try
         {
             StandardDescriptors.Complete();
-            if (QemuCommand.IsAsked(program, args, out ReadOnlySpan<string> options))
-                return QemuCommand.Run(milestones, options);
-            ParseResult result = Parse(Commands(milestones, args), args);
-            if (Problem(result) is { } problem)
-                throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");
-            return result.Invoke(new InvocationConfiguration
-            {
-                Output = Standard.Output,
-                Error = Standard.Error,
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null,
-            });
+            return work();
         }
         catch (VmmException e)
         {

@@ -26,13 +26,13 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     public bool AnnouncesGdb { get; init; }
 
     /// <summary>Gets the plan before the machine is made of it.</summary>
-    public Action<MachinePlan>? Planned { get; init; }
+    public Action<MachinePlan>? Planned { get; set; }
 
     /// <summary>Gets the machine before it starts.</summary>
-    public Action<VirtualMachine>? Built { get; init; }
+    public Action<VirtualMachine>? Built { get; set; }
 
     /// <summary>Whether the machine is made, and does not run.</summary>
-    public bool IsMadeOnly { get; init; }
+    public bool IsMadeOnly { get; set; }
 
     /// <summary>Whether a bad end is passed over in silence.</summary>
     public bool IsQuiet { get; init; }

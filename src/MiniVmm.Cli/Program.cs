@@ -1,4 +1,11 @@
 using MiniVmm.Cli;
+using MiniVmm.Cli.Qemu;
 using MiniVmm.Diagnostics;
 
-return CommandLine.Run(new Milestones(), Environment.GetCommandLineArgs()[0], args);
+Milestones milestones = new();
+return CommandLine.Run(() =>
+{
+    if (QemuCommand.IsAsked(Environment.GetCommandLineArgs()[0], args, out ReadOnlySpan<string> options))
+        return QemuQuestion.Find(options) is null ? QemuCommand.Run(milestones, options) : ToolsProgram.Become();
+    return args is ["run", ..] ? CommandLine.Invoke(CommandLine.Machines(milestones), args) : ToolsProgram.Become();
+});

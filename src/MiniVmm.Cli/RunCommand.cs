@@ -1,18 +1,15 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using MiniVmm.Cli.Output;
-using MiniVmm.Cli.Reference;
 using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
 using MiniVmm.Machine;
-using MiniVmm.Teaching.Explain;
 
 namespace MiniVmm.Cli;
 
 /// <summary><c>minivmm run</c>: boots a kernel and stays until it ends.</summary>
-internal sealed class RunCommand : DocumentedCommand
+internal class RunCommand : DocumentedCommand
 {
     private readonly Argument<string?> _kernelArgument = new("KERNEL")
     {
@@ -274,7 +271,7 @@ internal sealed class RunCommand : DocumentedCommand
     private int Run(ParseResult line)
     {
         if (line.GetValue(_cpu) is "help" or "?")
-            return CpuModelList.Print();
+            return ListCpuModels();
         Linux.IgnoreFileSizeSignal(); // disks, --mem-path and --console FILE report EFBIG instead
         TimeSpan? timeout =
             line.GetValue(_timeout) is { } seconds ? SecondsText.Parse(seconds, OptionName.Timeout) : null;
@@ -287,37 +284,18 @@ internal sealed class RunCommand : DocumentedCommand
             AnnouncesGdb = true,
         };
         if (line.GetValue(_dryRun))
-        {
-            using MachinePlan plan = run.Plan();
-            DryRun.Print(plan);
-            return ExitStatus.Success;
-        }
-
-        return line.GetValue(_explain) is { } form ? Explain(form, options, timeout, line.GetValue(_stats)) : ExitStatus.Of(run.Run());
+            return Show(run);
+        return line.GetValue(_explain) is { } form ? Explain(run, form) : ExitStatus.Of(run.Run());
     }
 
-    private int Explain(string form, MachineOptions options, TimeSpan? timeout, bool statistics)
-    {
-        using Explanation explanation = new(ReadForm(form), Standard.Output, Answers.WriteJson);
-        MachineRun run = new(options, _milestones)
-        {
-            Timeout = timeout,
-            Statistics = statistics,
-            AnnouncesGdb = true,
-            Planned = explanation.Begin,
-            Built = explanation.End,
-            IsMadeOnly = !explanation.Runs,
-        };
-        return ExitStatus.Of(run.Run());
-    }
+    /// <summary><c>--cpu help</c>.</summary>
+    protected virtual int ListCpuModels() => ToolsProgram.Become();
 
-    private ExplanationForm ReadForm(string text) => text switch
-    {
-        "text" => ExplanationForm.Text,
-        "json" => ExplanationForm.Json,
-        "c" => ExplanationForm.C,
-        _ => throw new BadInputException($"{_explain.Name} {text}: not text, c or json"),
-    };
+    /// <summary><c>--dry-run</c>.</summary>
+    protected virtual int Show(MachineRun run) => ToolsProgram.Become();
+
+    /// <summary><c>--explain</c>.</summary>
+    protected virtual int Explain(MachineRun run, string form) => ToolsProgram.Become();
 
     /// <summary>The machine that a command line describes.</summary>
     /// <exception cref="BadInputException">A text is wrong.</exception>

@@ -1,8 +1,8 @@
 using System.Globalization;
+using MiniVmm.Cli.Output;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Machine;
-using Spectre.Console;
 
 namespace MiniVmm.Cli;
 
@@ -11,70 +11,90 @@ internal static class StatisticsReport
 {
     public static void Print(VirtualMachine machine, Milestones milestones)
     {
-        IAnsiConsole console = Tables.StandardError();
-        console.WriteLine();
-        console.Write(Exits(machine));
-        console.WriteLine();
-        if (machine.Vcpus.Any(vcpu => vcpu.Statistics.Assisted.Any()))
+        TextWriter writer = Standard.Error;
+        writer.WriteLine();
+        Counts exits = new(machine.Vcpus.Count);
+        Counts assisted = new(machine.Vcpus.Count);
+        for (int vcpu = 0; vcpu < machine.Vcpus.Count; vcpu++)
         {
-            console.Write(Assisted(machine));
-            console.WriteLine();
+            VcpuStatistics statistics = machine.Vcpus[vcpu].Statistics;
+            foreach ((Kvm.KvmExitReason reason, long count) in statistics.ByReason)
+                exits.Add(reason.ToString(), vcpu, count);
+            foreach ((string instruction, long count) in statistics.Assisted)
+                assisted.Add(instruction, vcpu, count);
         }
 
-        console.Write(Times(machine));
-        console.WriteLine();
-        console.Write(Start(milestones));
-        console.WriteLine($"guest RAM: {ByteSize.Format(machine.Backing.Length)}, {machine.Backing.Description}");
-    }
+        TextTable table = exits.Table("exits by reason", machine);
+        table.AddRow(Row("all", machine, statistics => Number(statistics.Total)));
+        table.Write(writer);
+        writer.WriteLine();
+        if (!assisted.IsEmpty)
+        {
+            assisted.Table("completed for KVM", machine).Write(writer);
+            writer.WriteLine();
+        }
 
-    private static Table Exits(VirtualMachine machine)
-    {
-        Table table = Counts(machine, "exits by reason", statistics => statistics.ByReason.Select(row => (row.Reason.ToString(), row.Count)));
-        table.AddRow(["all", .. machine.Vcpus.Select(vcpu => Number(vcpu.Statistics.Total))]);
-        return table;
-    }
+        TextTable times = new(Header("vCPU threads", machine));
+        times.AddRow(Row("time in KVM_RUN", machine, statistics => Milliseconds(statistics.InGuest)));
+        times.AddRow(Row("time outside", machine, statistics => Milliseconds(statistics.Outside)));
+        times.AddRow(Row("bytes allocated", machine, statistics => Number(statistics.AllocatedBytes)));
+        times.Write(writer);
+        writer.WriteLine();
 
-    private static Table Assisted(VirtualMachine machine) =>
-        Counts(machine, "completed for KVM", statistics => statistics.Assisted);
-
-    /// <summary>A row for each thing that a vCPU counted, the most frequent first.</summary>
-    private static Table Counts(
-        VirtualMachine machine, string title, Func<VcpuStatistics, IEnumerable<(string Name, long Count)>> read)
-    {
-        Table table = Tables.New([title, .. machine.Vcpus.Select(vcpu => $">vCPU {vcpu.Index}")]);
-        var counts = machine.Vcpus
-            .Select(vcpu => read(vcpu.Statistics).ToDictionary(row => row.Name, row => row.Count))
-            .ToList();
-        IEnumerable<string> names = counts.SelectMany(count => count.Keys)
-            .Distinct()
-            .OrderByDescending(name => counts.Sum(count => count.GetValueOrDefault(name)));
-        foreach (string name in names)
-            table.AddRow([name, .. counts.Select(count => Number(count.GetValueOrDefault(name)))]);
-        return table;
-    }
-
-    private static Table Times(VirtualMachine machine)
-    {
-        Table table = Tables.New(["vCPU threads", .. machine.Vcpus.Select(vcpu => $">vCPU {vcpu.Index}")]);
-        AddRow("time in KVM_RUN", statistics => Milliseconds(statistics.InGuest));
-        AddRow("time outside", statistics => Milliseconds(statistics.Outside));
-        AddRow("bytes allocated", statistics => Number(statistics.AllocatedBytes));
-        return table;
-
-        void AddRow(string name, Func<VcpuStatistics, string> value) =>
-            table.AddRow([name, .. machine.Vcpus.Select(vcpu => value(vcpu.Statistics))]);
-    }
-
-    private static Table Start(Milestones milestones)
-    {
-        Table table = Tables.New("milestone", ">since start of Main");
+        TextTable start = new("milestone", ">since start of Main");
         foreach ((string name, TimeSpan at) in milestones.Steps)
-            table.AddRow(name, Milliseconds(at));
-        return table;
+            start.AddRow(name, Milliseconds(at));
+        start.Write(writer);
+        writer.WriteLine($"guest RAM: {ByteSize.Format(machine.Backing.Length)}, {machine.Backing.Description}");
+    }
+
+    private static string[] Header(string title, VirtualMachine machine)
+    {
+        string[] header = new string[machine.Vcpus.Count + 1];
+        header[0] = title;
+        for (int vcpu = 0; vcpu < machine.Vcpus.Count; vcpu++)
+            header[vcpu + 1] = $">vCPU {machine.Vcpus[vcpu].Index}";
+        return header;
+    }
+
+    private static string[] Row(string name, VirtualMachine machine, Func<VcpuStatistics, string> value)
+    {
+        string[] row = new string[machine.Vcpus.Count + 1];
+        row[0] = name;
+        for (int vcpu = 0; vcpu < machine.Vcpus.Count; vcpu++)
+            row[vcpu + 1] = value(machine.Vcpus[vcpu].Statistics);
+        return row;
     }
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Milliseconds(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:F3} ms");
+
+    /// <summary>How often something happened on each vCPU, by its name.</summary>
+    private sealed class Counts(int vcpus)
+    {
+        private readonly Dictionary<string, long[]> _counts = [];
+
+        public bool IsEmpty => _counts.Count == 0;
+
+        public void Add(string name, int vcpu, long count)
+        {
+            if (!_counts.TryGetValue(name, out long[]? counts))
+                _counts.Add(name, counts = new long[vcpus]);
+            counts[vcpu] += count;
+        }
+
+        /// <summary>The most frequent first.</summary>
+        public TextTable Table(string title, VirtualMachine machine)
+        {
+            string[] names = [.. _counts.Keys];
+            long[] sums = Array.ConvertAll(names, name => -_counts[name].Sum());
+            Array.Sort(sums, names);
+            TextTable table = new(Header(title, machine));
+            foreach (string name in names)
+                table.AddRow([name, .. Array.ConvertAll(_counts[name], Number)]);
+            return table;
+        }
+    }
 }

@@ -8,7 +8,7 @@ using MiniVmm.Hosting;
 
 namespace MiniVmm.Serve;
 
-/// <summary><c>minivmm serve</c>, from its arguments to its exit status, with one line for each thing that is wrong.</summary>
+/// <summary><c>minivmm serve</c>, from what it is to serve to its exit status, with one line for each thing that is wrong.</summary>
 internal static class ServeProgram
 {
     // The exit statuses of minivmm run.
@@ -16,16 +16,15 @@ internal static class ServeProgram
     private const int BadInput = 2;
     private const int HostLimit = 4;
 
-    /// <param name="args">What <see cref="ServeArguments"/> reads.</param>
+    /// <param name="arguments">What is to be served.</param>
     /// <param name="errors">Takes the lines.</param>
     /// <param name="replace">Replaces services; for tests.</param>
     public static async Task<int> RunAsync(
-        string[] args, TextWriter errors, Action<IServiceCollection>? replace = null)
+        ServeArguments arguments, TextWriter errors, Action<IServiceCollection>? replace = null)
     {
         Linux.IgnoreFileSizeSignal(); // disks and consoles report EFBIG instead
         try
         {
-            ServeArguments arguments = ServeArguments.Parse(args);
             await ServeAsync(arguments, replace).ConfigureAwait(false);
             return Success;
         }

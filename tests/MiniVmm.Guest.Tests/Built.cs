@@ -6,8 +6,11 @@ internal static class Built
     /// <summary>The repository.</summary>
     public static readonly string Root = FindRoot();
 
-    /// <summary>The program as its users get it: one native file.</summary>
+    /// <summary>The program as its users get it.</summary>
     public static string MiniVmm => Existing("minivmm");
+
+    /// <summary>The program beside it, which it becomes for all but machines.</summary>
+    public static string Tools => Existing("minivmm-tools");
 
     /// <summary>A test kernel, by its file's name.</summary>
     public static string Guest(string name) => Existing(Path.Combine("guests", name));

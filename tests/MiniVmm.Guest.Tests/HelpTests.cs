@@ -26,6 +26,19 @@ public sealed class HelpTests
     }
 
     [Fact]
+    public async Task Without_the_other_program_beside_it_a_line_says_so()
+    {
+        using TemporaryFolder folder = new();
+        string alone = folder["minivmm"];
+        File.Copy(Built.MiniVmm, alone);
+
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(alone, "--help");
+
+        run.With(ExitStatus.HostLimit);
+        Assert.Equal($"minivmm: {alone}-tools: cannot be run: no such file (ENOENT); install it beside minivmm\n", run.Errors);
+    }
+
+    [Fact]
     public async Task Version_is_a_number()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("--version");

@@ -28,6 +28,7 @@ internal static class OtherUser
         // A copy, for the project's folder may be closed to other users.
         string program = folder["minivmm"];
         File.Copy(Built.MiniVmm, program);
+        File.Copy(Built.Tools, folder[Path.GetFileName(Built.Tools)]);
         string[] asNobody = ["setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", program];
         return await MinivmmProcess.RunProgramAsync("env", [.. ClosedKvm(folder), .. asNobody, .. arguments]);
     }

@@ -11,6 +11,7 @@ using MiniVmm.Serve;
 using MiniVmm.Teaching.Doctor;
 using MiniVmm.Testing;
 using MiniVmm.Tests.Cli;
+using MiniVmm.Tools;
 
 namespace MiniVmm.Tests;
 
@@ -28,7 +29,8 @@ public sealed partial class ArchitectureTests
         [typeof(TestCase).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(DoctorReport).Assembly] = ["Host", "Kvm", "", "Measurement"],
         [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
-        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing"],
+        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration"],
+        [typeof(ToolsCommands).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing", "Serve", "Cli"],
     };
 
     /// <summary>Rooms of the library, each with those that it may use; below them all are the assemblies of above.</summary>

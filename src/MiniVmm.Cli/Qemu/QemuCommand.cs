@@ -38,8 +38,6 @@ internal static class QemuCommand
         Messages.Spelling = QemuSpelling.Of;
         try
         {
-            if (QemuHelp.TryPrint(options))
-                return Success;
             QemuMachine machine = QemuTranslation.Translate(options);
             foreach (string note in machine.Notes)
                 Messages.Warning(note);

@@ -1,13 +1,14 @@
 using System.CommandLine;
 using MiniVmm.Cli;
 using MiniVmm.Diagnostics;
+using MiniVmm.Tools;
 
 namespace MiniVmm.Tests.Cli;
 
 /// <summary>The program's commands, and what it makes of a command line.</summary>
 internal static class CommandLines
 {
-    public static RootCommand Root { get; } = CommandLine.Commands(new Milestones(), ["schema"]);
+    public static RootCommand Root { get; } = ToolsCommands.Create(new Milestones());
 
     /// <summary>Parses one that makes sense.</summary>
     public static ParseResult Parse(params string[] arguments)

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using MiniVmm.Cli.Reference;
+using MiniVmm.Tools.Reference;
 
 namespace MiniVmm.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using MiniVmm.Cli;
-using MiniVmm.Cli.Reference;
+using MiniVmm.Tools;
+using MiniVmm.Tools.Reference;
 using MiniVmm.Control;
 using MiniVmm.Tests.Control;
 

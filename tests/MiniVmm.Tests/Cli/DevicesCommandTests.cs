@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using MiniVmm.Cli;
+using MiniVmm.Tools;
 using MiniVmm.Tests.Passthrough;
 
 namespace MiniVmm.Tests.Cli;

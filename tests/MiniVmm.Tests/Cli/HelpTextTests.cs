@@ -1,5 +1,6 @@
 using System.CommandLine;
-using MiniVmm.Cli.Reference;
+using MiniVmm.Cli;
+using MiniVmm.Tools.Reference;
 
 namespace MiniVmm.Tests.Cli;
 

@@ -1,4 +1,4 @@
-using MiniVmm.Cli.Reference;
+using MiniVmm.Tools.Reference;
 
 namespace MiniVmm.Tests.Cli;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using CsCheck;
-using MiniVmm.Cli.Reference;
+using MiniVmm.Tools.Reference;
 
 namespace MiniVmm.Tests.Cli;
 

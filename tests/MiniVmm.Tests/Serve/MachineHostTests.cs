@@ -89,7 +89,7 @@ public sealed class MachineHostTests : IDisposable
         StringWriter errors = new();
 
         int status = await ServeProgram.RunAsync(
-            ["--metrics", $"{port}", file], errors, services => Replace(services, _machines));
+            new ServeArguments([file], port), errors, services => Replace(services, _machines));
 
         Assert.Equal(4, status);
         Assert.Equal($"minivmm: --metrics {port}: Address already in use; choose another port\n", errors.ToString());
@@ -102,7 +102,7 @@ public sealed class MachineHostTests : IDisposable
         string file = Write("a.json", """{ "VirtualMachines": { "web": { "Smp": "\u001b[2J" }, "db": { "Mem": "much" } } }""");
         StringWriter errors = new();
 
-        int status = await ServeProgram.RunAsync([file], errors, services => Replace(services, _machines));
+        int status = await ServeProgram.RunAsync(new ServeArguments([file], null), errors, services => Replace(services, _machines));
 
         Assert.Equal(2, status);
         string[] lines = errors.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -1,3 +1,0 @@
-using MiniVmm.Serve;
-
-return await ServeProgram.RunAsync(args, Console.Error).ConfigureAwait(false);

@@ -1,0 +1,13 @@
+using MiniVmm.Cli;
+using MiniVmm.Cli.Qemu;
+using MiniVmm.Diagnostics;
+using MiniVmm.Tools;
+using MiniVmm.Tools.Qemu;
+
+Milestones milestones = new();
+return CommandLine.Run(() =>
+{
+    if (QemuCommand.IsAsked(Environment.GetCommandLineArgs()[0], args, out ReadOnlySpan<string> options))
+        return QemuQuestion.Find(options) is { } question ? QemuHelp.Print(question) : QemuCommand.Run(milestones, options);
+    return CommandLine.Invoke(ToolsCommands.Create(milestones), args);
+});
