@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MiniVmm.Guest.Tests;
 
 /// <summary>MiniVmm called as QEMU, as kernel projects' scripts call it.</summary>
@@ -95,6 +97,41 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
 
         run = await QemuAsync("-kernel", "/nowhere/kernel");
         Assert.StartsWith("-kernel /nowhere/kernel: ", run.With(1).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_daemon_runs_on_when_its_command_has_ended()
+    {
+        string pid = Path.Combine(_folder.Path, "pid"), output = Path.Combine(_folder.Path, "output"), name = $"daemon-{Environment.ProcessId}";
+
+        MinivmmResult run = await QemuAsync(
+            "-daemonize", "-S", "-name", name, "-pidfile", pid, "-display", "none", "-serial", $"file:{output}", "-kernel", Built.Guest("hello.elf"));
+
+        run.With(0);
+        Assert.Equal(("", ""), (run.Output, run.Errors));
+        string process = (await File.ReadAllTextAsync(pid)).Trim();
+        Assert.Equal(process, File.ReadAllText($"/proc/{process}/stat").Split(' ')[5]); // its session is its own
+        Assert.Equal("/dev/null", new FileInfo($"/proc/{process}/fd/2").LinkTarget);
+        (await MinivmmProcess.RunAsync("ctl", name, "resume")).With(0);
+        Stopwatch waited = Stopwatch.StartNew();
+        while (File.Exists(pid))
+        {
+            Assert.True(waited.Elapsed < Transcript.Deadline, "The machine does not end.");
+            await Task.Delay(20);
+        }
+
+        Assert.EndsWith("hello: ok\n", (await File.ReadAllTextAsync(output)).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-kernel /nowhere/kernel", "/nowhere/kernel: no such file")]
+    [InlineData("-nographic -kernel /nowhere/kernel", "-daemonize: there is no terminal then; leave out -nographic and stdio")]
+    public async Task A_daemon_that_cannot_start_says_why_and_so_does_its_status(string words, string error)
+    {
+        MinivmmResult run = await QemuAsync(["-daemonize", .. words.Split(' ')]);
+
+        run.With(1);
+        Assert.Contains(error, run.Errors, StringComparison.Ordinal);
     }
 
     private Task<MinivmmResult> QemuAsync(params IEnumerable<string> arguments) =>

@@ -39,6 +39,8 @@ internal static class QemuCommand
         try
         {
             QemuMachine machine = QemuTranslation.Translate(options);
+            if (machine.Daemonizes && !Daemon.IsThis)
+                return Daemon.Start(options);
             foreach (string note in machine.Notes)
                 Messages.Warning(note);
             using PidFile? pidFile = machine.PidFile is { } path ? PidFile.Write(path) : null;
@@ -71,6 +73,7 @@ internal static class QemuCommand
     {
         using StopSignals signals = new();
         bool reported = false;
+        bool detaches = machine.Daemonizes;
         MachineOptions options = machine.Options;
         while (true)
         {
@@ -79,7 +82,9 @@ internal static class QemuCommand
                 Signals = signals,
                 StartsPaused = machine.StartsPaused,
                 IsQuiet = reported,
+                Built = detaches ? _ => Daemon.Detach() : null,
             };
+            detaches = false; // and not again when it starts anew
             StopReason reason = run.Run();
             if (Status(reason, run.WasTripleFault, machine.EndsAtReset) is { } status)
             {

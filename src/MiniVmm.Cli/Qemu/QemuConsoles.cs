@@ -15,6 +15,7 @@ internal sealed class QemuConsoles
     private bool _noDisplay;
     private bool _noDefaults;
     private bool _terminalIsTaken;
+    private bool _isDetached;
 
     private enum Kind
     {
@@ -83,6 +84,9 @@ internal sealed class QemuConsoles
     /// <summary>The screen is somewhere else than on the terminal.</summary>
     public void HasNoWindow() => _noDisplay = true;
 
+    /// <summary>There is no terminal once the machine runs.</summary>
+    public void HasNoTerminal() => _isDetached = true;
+
     /// <summary>The virtio console of <c>-device virtconsole</c>.</summary>
     public void UseVirtio(QemuList device) => _virtio = Find(device, device.Require("chardev"));
 
@@ -99,6 +103,12 @@ internal sealed class QemuConsoles
     public MachineOptions AddTo(MachineOptions options)
     {
         Target serial = Serial();
+        if (_isDetached && ((Target?[])[serial, _debug, _virtio]).Any(target => target?.Kind is Kind.Mux or Kind.Stdio))
+        {
+            throw new BadInputException("-daemonize: there is no terminal then; leave out -nographic and stdio, and use -display none with "
+                + "-serial file:FILE, pty, unix:PATH or tcp:HOST:PORT");
+        }
+
         options = options with
         {
             PcDevices = serial.Kind == Kind.None ? options.PcDevices & ~PcDevices.Serial : options.PcDevices,
@@ -152,7 +162,7 @@ internal sealed class QemuConsoles
     {
         if (_serial.Count > 0)
             return _serial[0];
-        bool terminal = !_noDefaults && (_noGraphic || !_noDisplay);
+        bool terminal = !_noDefaults && (_noGraphic || (!_noDisplay && !_isDetached));
 
         // What QEMU shows in a window goes to the terminal, unless something else is there.
         if (!_noGraphic && (_terminalIsTaken || _debug?.Kind is Kind.Stdio or Kind.Mux || _virtio is not null))

@@ -16,6 +16,9 @@ internal sealed record QemuMachine
     /// <summary>Whether it waits for <c>minivmm ctl</c> before its first instruction.</summary>
     public bool StartsPaused { get; init; }
 
+    /// <summary>Whether it runs on in a process without a terminal, once it is there.</summary>
+    public bool Daemonizes { get; init; }
+
     /// <summary>The file that holds the process' ID; null for none.</summary>
     public string? PidFile { get; init; }
 

@@ -91,7 +91,7 @@ internal static class QemuOptions
         new("D", "FILE", Ignored, "there is no log"),
         new("trace", "...", Ignored, "QEMU's trace events are its own"),
         new("dfilter", "RANGE", Ignored, "there is no log"),
-        new("daemonize", "", Missing, "start it with setsid or systemd-run, and use -name"),
+        new("daemonize", "", Used, "ends once the machine is there, which runs on without a terminal"),
         new("incoming", "URI", Missing, "machines cannot be received"),
         new("loadvm", "TAG", Missing, "snapshots in images are not read"),
         new("preconfig", "", Missing, "there is no QMP"),

@@ -220,6 +220,10 @@ internal sealed partial class QemuTranslation
             case "S":
                 _machine = _machine with { StartsPaused = true };
                 break;
+            case "daemonize":
+                _machine = _machine with { Daemonizes = true };
+                _consoles.HasNoTerminal();
+                break;
             case "pidfile":
                 _machine = _machine with { PidFile = value };
                 break;
