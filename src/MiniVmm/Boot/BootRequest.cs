@@ -67,6 +67,11 @@ internal sealed record BootRequest
     /// <summary>The kernel's own path as it is told to it; null for <see cref="KernelName"/>.</summary>
     public string? ToldName { get; init; }
 
+    /// <summary>
+    /// A file of the volume that the kernel comes from, by its path, with words for it; null for none. Null where it comes from no volume.
+    /// </summary>
+    public Func<string, string, BootModule?>? Volume { get; init; }
+
     /// <summary>What is to be said of where the kernel comes from.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using CsCheck;
 using MiniVmm.Boot;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
@@ -197,6 +198,81 @@ public sealed class LimineLoaderTests
         Assert.Equal([8, 9], guest.Bytes(guest.U64(file + 8), 2));
         Assert.Equal(0ul, guest.U64(file + 8) & 0xfff);
     }
+
+    /// <summary>A request for two modules that the executable names itself: a, which is required, and sub/../b.</summary>
+    private static byte[] Naming(ulong count = 2, ulong table = Words + 64, ulong flags = 1, string path = "a")
+    {
+        const ulong first = Words + 80, texts = Words + 128;
+        return Elf(
+            Request(Modules, 1, count, table), [first, first + 24], [texts, texts + 8, flags, texts + 16, 0, 0],
+            [Word(path), Word("words"), Word("sub/../"), Word("b")], Revision(6)).Build();
+
+        // What follows has no NUL, so that texts of eight letters run on.
+        static ulong Word(string text) => BitConverter.ToUInt64(Encoding.ASCII.GetBytes(text.PadRight(8, text.EndsWith('/') ? '/' : '\0')));
+    }
+
+    [Fact]
+    public void Modules_that_the_executable_names_come_first_from_its_own_volume()
+    {
+        Dictionary<string, byte[]> files = new() { ["/boot/a"] = [1, 2, 3], ["/boot/b"] = [4] };
+        BootRequest request = Requests.For(Naming(), modules: [Requests.Module("m", [5])]) with
+        {
+            ToldName = "/boot/kernel",
+            Volume = (path, words) => files.TryGetValue(path, out byte[]? data) ? new(new(path, words), data) : null,
+        };
+        Guest guest = Load(request);
+        ulong response = guest.Response(0);
+
+        Assert.Equal((1ul, 3ul), (guest.U64(response), guest.U64(response + 8)));
+        ulong[] each = [.. Enumerable.Range(0, 3).Select(i => guest.U64(guest.U64(response + 16) + ((ulong)i * 8)))];
+        Assert.Equal(["/boot/a", "/boot/b", "/m"], each.Select(file => guest.Text(guest.U64(file + 24))));
+        Assert.Equal(["words", "", ""], each.Select(file => guest.Text(guest.U64(file + 32))));
+        Assert.Equal([1, 2, 3], guest.Bytes(guest.U64(each[0] + 8), 3));
+
+        files.Remove("/boot/b"); // not required
+        Assert.Equal(2ul, Load(request) is var less ? less.U64(less.Response(0) + 8) : 0);
+        files.Remove("/boot/a");
+        Assert.Contains("requires the module /boot/a, which the image does not have",
+            Assert.Throws<BadInputException>(() => Load(request)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whatever_an_executable_says_of_its_modules_it_is_loaded_or_refused()
+    {
+        byte[] good = Naming();
+        int words = good.AsSpan().IndexOf(BitConverter.GetBytes(Modules)) - 16;
+        BootRequest request = Requests.For(good) with { Volume = (path, words) => new(new(path, words), new byte[] { 1 }) };
+        Gen.Select(Gen.Int[0, 160], Gen.OneOf(Gen.Byte, Gen.Const((byte)0x80), Gen.Const((byte)0xff))).Array[1, 4].Sample(
+            changes =>
+            {
+                byte[] file = [.. good];
+                foreach ((int at, byte value) in changes)
+                    file[words + at] = value;
+                try
+                {
+                    foreach (IDisposable unpacked in BootLoader.Load(request with { Kernel = file }).Unpacked)
+                        unpacked.Dispose();
+                }
+                catch (BadInputException)
+                {
+                    // Refused.
+                }
+            },
+            iter: 2000,
+            threads: 1);
+    }
+
+    [Fact]
+    public void A_module_that_an_executable_names_is_no_file_of_the_hosts() => Assert.Contains(
+        "requires the module a, a file beside it on its boot volume; boot an image that has both", Requests.Refusal(Naming()), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(1025ul, Words + 64, 1ul, "names 1025 Limine modules itself")]
+    [InlineData(2ul, 0x1000ul, 1ul, "module 1, which it names itself, is not described")]
+    [InlineData(2ul, 0xffff_ffff_ffff_fffcul, 1ul, "module 1, which it names itself, is not described")]
+    [InlineData(2ul, Words + 64, 3ul, "requires the module a to be unpacked")]
+    public void What_an_executable_says_of_its_modules_is_checked(ulong count, ulong table, ulong flags, string reason) =>
+        Assert.Contains(reason, Requests.Refusal(Naming(count, table, flags)), StringComparison.Ordinal);
 
     [Fact]
     public void Other_processors_wait_for_an_address_each_on_a_stack_of_its_own()

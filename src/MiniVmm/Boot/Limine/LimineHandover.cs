@@ -118,7 +118,7 @@ internal sealed class LimineHandover(
     private ulong AnswerModules()
     {
         ulong[] files = [.. Modules.Select(module => AddFile(module.Range, module.File.Path, module.File.Words))];
-        return _block.Add(0, (ulong)files.Length, _block.AddTable(files));
+        return _block.Add(1, (ulong)files.Length, _block.AddTable(files)); // revision 1: the executable may name some itself
     }
 
     private ulong AnswerProcessors()

@@ -77,9 +77,11 @@ internal sealed class LimineImage : IDisposable
     /// <param name="linked">The address as linked.</param>
     /// <param name="length">How many must be there.</param>
     /// <param name="bytes">They and what follows them.</param>
-    public bool TryGet(ulong linked, int length, out Span<byte> bytes)
+    public bool TryGet(ulong linked, int length, out Span<byte> bytes) => TryGetPointed(unchecked(linked + _slide), length, out bytes);
+
+    /// <summary>The same at an address as the executable has it where it lies: in a pointer of its own.</summary>
+    public bool TryGetPointed(ulong address, int length, out Span<byte> bytes)
     {
-        ulong address = unchecked(linked + _slide);
         foreach (Part part in _parts)
         {
             if (address < part.Virtual || address - part.Virtual >= (ulong)part.Bytes.Length)

@@ -43,7 +43,7 @@ internal static class LimineLoader
         RequirePaging(name, requests, image);
         FirmwarePlaces firmware = request.Firmware.Place(plan);
         ulong end = image.PhysicalBase + image.Size;
-        List<PlacedModule> modules = PlacedModule.Place(plan, request, request.Initrds.Concat(request.Modules), end);
+        List<PlacedModule> modules = PlacedModule.Place(plan, request, LimineModules.Find(request, requests, image).Concat(request.Initrds).Concat(request.Modules), end);
         GuestRange? file = requests.All.ContainsKey(LimineFeature.KernelFile) ? PlaceFile(plan, request, end) : null;
 
         FirmwareCpu[] cpus = requests.All.ContainsKey(LimineFeature.Processors)

@@ -150,6 +150,7 @@ internal sealed class BootableImage : IDisposable
             KernelName = $"{_name}:{kernel.Path}",
             ToldName = kernel.Path,
             IsFromLoader = true,
+            Volume = (file, words) => volume.Find(file) is null ? null : Load(file, words),
             Kernel = Load(kernel.Path, "").Data,
             Initrds = [.. entry.Initrds.Select(file => Load(file, "")), .. original.Initrds],
             Modules = [.. entry.Modules.Select(module => Load(module.Path, module.Words)), .. original.Modules],
