@@ -74,6 +74,7 @@ public sealed class KernelTests : IClassFixture<UsableKvm>
     [Theory]
     [InlineData("timer")]
     [InlineData("real-mode")]
+    [InlineData("int3")]
     public async Task It_finds_its_part_of_the_machine_in_order(string kernel)
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", Built.Guest($"{kernel}.elf"));

@@ -48,6 +48,23 @@ public sealed class GdbTests
         await vmm.AssertExitAsync(ExitStatus.Success);
     }
 
+    [Fact]
+    public async Task Each_int3_of_the_guests_own_reaches_it_while_a_timer_interrupts_it()
+    {
+        // A round through gdb's thread lasts longer than the timer's period: an interrupt is always waiting when the guest gets it.
+        string socket = Path.Combine(Directory.CreateTempSubdirectory("minivmm-gdb-").FullName, "gdb");
+        await using VmmProcess vmm = VmmProcess.Run("int3", Lab.Guest("int3.elf"), "--gdb", $"unix:{socket}", "--gdb-wait");
+        vmm.CloseInput();
+        await WaitForFileAsync(socket);
+
+        // One more than there are debug registers, where nothing is: KVM hands over each INT3 then.
+        string text = await GdbAsync(socket, [.. Enumerable.Range(0x90000, 5).Select(at => $"break *{at}"), "continue"]);
+
+        Assert.Contains("exited normally", text, StringComparison.Ordinal);
+        await vmm.AssertExitAsync(ExitStatus.Success);
+        Assert.EndsWith("int3: ok\n", vmm.Output, StringComparison.Ordinal);
+    }
+
     /// <summary>Linear addresses, where nothing is moved about.</summary>
     private static async Task<Dictionary<string, ulong>> FindAsync()
     {

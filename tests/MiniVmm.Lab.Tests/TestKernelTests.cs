@@ -12,6 +12,7 @@ public sealed class TestKernelTests
     [InlineData("memory", "memory: ok", "--mem", "256M")]
     [InlineData("memory", "memory: ok", "--mem", "5G")]
     [InlineData("real-mode", "real-mode: ok")]
+    [InlineData("int3", "int3: ok")]
     [InlineData("assist", "assist: ok")] // what it expects is what processors do
     public async Task It_finds_the_machine_in_order(string kernel, string said, params string[] options)
     {

@@ -45,6 +45,13 @@ internal static unsafe class DebugControl
         return debug;
     }
 
+    /// <summary>The same, and no interrupt comes; only where KVM can.</summary>
+    public static kvm_guest_debug HoldingInterrupts(kvm_guest_debug debug)
+    {
+        debug.control |= KvmConstants.KVM_GUESTDBG_ENABLE | KvmConstants.KVM_GUESTDBG_BLOCKIRQ;
+        return debug;
+    }
+
     /// <summary>Whether an exit is the end of a step, and of nothing else.</summary>
     public static bool IsStepAlone(in kvm_debug_exit_arch exit) =>
         exit.exception == DebugException && (exit.dr6 & (Dr6SingleStep | 0xf)) == Dr6SingleStep;

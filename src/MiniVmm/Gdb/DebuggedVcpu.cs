@@ -8,6 +8,8 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
 {
     private BreakpointPlan _plan = BreakpointPlan.Nothing;
     private bool _looksAtEach;
+    private kvm_guest_debug _told;
+    private ulong? _arriving; // RIP of an INT3 whose exception is on its way to the guest
 
     public VcpuThread Thread { get; } = thread;
 
@@ -33,6 +35,9 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
         IsClassified = false;
     }
 
+    /// <summary>Whether interrupts wait, and <see cref="LookForArrival"/> is due.</summary>
+    public bool HoldsInterrupts => _arriving is not null;
+
     /// <summary>What it is to do.</summary>
     public ThreadOrder Order { get; set; } = ThreadOrder.Continue;
 
@@ -48,8 +53,73 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
         // A step is told each time: KVM counts it from where the vCPU is then.
         if (!steps && !Steps && !looksAtEach && !_looksAtEach && ReferenceEquals(plan, _plan))
             return;
-        kvm_guest_debug debug = DebugControl.Build(plan, steps || looksAtEach, steps && holdsInterrupts);
-        Thread.Invoke(vcpu => vcpu.SetGuestDebug(debug));
+        _told = DebugControl.Build(plan, steps || looksAtEach, steps && holdsInterrupts);
+        Thread.Invoke(vcpu => vcpu.SetGuestDebug(HoldsInterrupts ? DebugControl.HoldingInterrupts(_told) : _told));
         (_plan, Steps, _looksAtEach) = (plan, steps, looksAtEach);
+    }
+
+    /// <summary>Hands the guest an exception of its own, that of its <see cref="Record"/>, which is dealt with then.</summary>
+    /// <param name="canHold">Whether KVM can hold interrupts back.</param>
+    /// <remarks>
+    /// Until an INT3's has arrived, interrupts wait. On an AMD processor that does not tell where the next instruction is (NRIPS),
+    /// KVM looks how long INT3 is, and by that forgets that there is an exception (kvm_clear_exception_queue); where an interrupt
+    /// is due, Linux since 6.1 has the guest get that in its place, behind an INT3 that nobody has seen.
+    /// </remarks>
+    /// <exception cref="KvmException">KVM refused.</exception>
+    public void GiveBack(bool canHold)
+    {
+        kvm_debug_exit_arch debug = Record.Debug;
+        Forget();
+        Thread.Invoke(vcpu =>
+        {
+            if (debug.exception == DebugControl.BreakpointException && canHold)
+            {
+                if (HoldsInterrupts)
+                {
+                    LetInterruptsIn(vcpu); // they had no turn since the last one; this INT3 comes again behind them
+                    return;
+                }
+
+                _arriving = vcpu.GetRegs().rip;
+                vcpu.SetGuestDebug(DebugControl.HoldingInterrupts(_told));
+            }
+
+            SetException(vcpu, new() { injected = 1, nr = (byte)debug.exception });
+            if (debug.exception == DebugControl.DebugException)
+                vcpu.SetDebugRegs(vcpu.GetDebugRegs() with { dr6 = debug.dr6 });
+        });
+        Thread.LetGo();
+    }
+
+    /// <summary>Lets interrupts in again, once the exception for which they wait has arrived.</summary>
+    /// <exception cref="KvmException">KVM refused.</exception>
+    public void LookForArrival() =>
+        Thread.Invoke(vcpu =>
+        {
+            if (Record.IsPending || vcpu.GetRegs().rip != _arriving)
+                LetInterruptsIn(vcpu);
+        });
+
+    /// <summary>The same now: where the exception has not arrived, its INT3 will raise it again.</summary>
+    /// <exception cref="KvmException">KVM refused.</exception>
+    public void StopArrival() =>
+        Thread.Invoke(vcpu =>
+        {
+            if (!Record.IsPending && vcpu.GetRegs().rip == _arriving)
+                SetException(vcpu, default);
+            LetInterruptsIn(vcpu);
+        });
+
+    private void LetInterruptsIn(KvmVcpu vcpu)
+    {
+        _arriving = null;
+        vcpu.SetGuestDebug(_told);
+    }
+
+    private static void SetException(KvmVcpu vcpu, kvm_vcpu_events.exception_events exception)
+    {
+        kvm_vcpu_events events = vcpu.GetVcpuEvents();
+        events.exception = exception;
+        vcpu.SetVcpuEvents(events);
     }
 }

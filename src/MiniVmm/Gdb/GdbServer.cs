@@ -10,9 +10,6 @@ internal sealed unsafe class GdbServer : IDisposable
 {
     private const int MostAtOnce = 4096;
 
-    /// <summary>Milliseconds between two looks at breakpoints that the guest may write over.</summary>
-    private const int BetweenLooks = 50;
-
     /// <summary>How long gdb may take to read how the machine ended, in milliseconds.</summary>
     private const int LongestGoodbye = 500;
 
@@ -83,7 +80,7 @@ internal sealed unsafe class GdbServer : IDisposable
             // Nothing more is read from a gdb that does not read.
             fds[2] = new pollfd { fd = _client?.Fd ?? -1, events = _session is { Output.Length: > 0 } ? POLLOUT : POLLIN };
             fds[3] = new pollfd { fd = running ? _debugger.StoppedFd : -1, events = POLLIN };
-            _ = poll(fds, 4, running && _debugger.NeedsPatrol ? BetweenLooks : -1);
+            _ = poll(fds, 4, running ? _debugger.UntilPatrol : -1);
             if (fds[0].revents != 0)
                 break;
             if (fds[3].revents != 0)

@@ -11,6 +11,9 @@ namespace MiniVmm.Gdb;
 /// </summary>
 internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
 {
+    /// <summary>Milliseconds between two looks at breakpoints that the guest may write over.</summary>
+    private const int BetweenLooks = 50;
+
     private readonly IDebuggedMachine _machine;
     private readonly bool _is64;
     private readonly bool _missesWatchpoints;
@@ -43,8 +46,9 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     /// <summary>Readable when a vCPU has stopped.</summary>
     public int StoppedFd => _stopped.Fd;
 
-    /// <summary>Whether breakpoints are to be looked after while the guest runs.</summary>
-    public bool NeedsPatrol => !_written.IsEmpty || _plan.Pending.Count > 0;
+    /// <summary>Milliseconds until <see cref="Patrol"/> is due while the guest runs; -1 for never.</summary>
+    public int UntilPatrol =>
+        Array.Exists(_vcpus, vcpu => vcpu.HoldsInterrupts) ? 1 : !_written.IsEmpty || _plan.Pending.Count > 0 ? BetweenLooks : -1;
 
     /// <summary>How the breakpoints are in place, or were when the guest last ran.</summary>
     public BreakpointPlan Plan => _plan;
@@ -65,9 +69,9 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         vcpu.Stops = this;
         lock (_adopting)
         {
-            _vcpus = [.. _vcpus, new DebuggedVcpu(vcpu)];
-            if (_plan != BreakpointPlan.Nothing)
-                vcpu.Vcpu.SetGuestDebug(DebugControl.Build(_plan, steps: _watched is not null, holdsInterrupts: false));
+            DebuggedVcpu adopted = new(vcpu);
+            adopted.Prepare(_plan, holdsInterrupts: false, looksAtEach: _watched is not null);
+            _vcpus = [.. _vcpus, adopted];
         }
     }
 
@@ -172,6 +176,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         // While it is known which INT3 was whose.
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
             _ = Classify(vcpu);
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.HoldsInterrupts))
+            vcpu.StopArrival();
         _written.Remove();
     }
 
@@ -189,7 +195,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
                     _stopped.Signal(); // its instruction is done: it would not come again
                     return;
                 case null:
-                    GiveBack(vcpu);
+                    vcpu.GiveBack(_machine.CanHoldInterrupts);
                     break;
                 default:
                     vcpu.Forget(); // it comes again
@@ -246,7 +252,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         {
             if (Classify(vcpu) is not { } meaning)
             {
-                GiveBack(vcpu);
+                vcpu.GiveBack(_machine.CanHoldInterrupts);
             }
             else if (!found || stop.Cause is StopCause.SoftwareBreakpoint or StopCause.HardwareBreakpoint)
             {
@@ -280,9 +286,14 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         return true;
     }
 
-    /// <summary>While the guest runs: breakpoints that it wrote over, and those whose addresses were not mapped.</summary>
+    /// <summary>
+    /// While the guest runs: interrupts that wait for an exception to arrive, breakpoints that the guest wrote over, and those whose
+    /// addresses were not mapped.
+    /// </summary>
     public void Patrol()
     {
+        foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.HoldsInterrupts))
+            vcpu.LookForArrival();
         _written.Renew();
         foreach (ulong address in _plan.Pending)
         {
@@ -308,8 +319,9 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
                 return;
             }
 
-            if (meaning is null)
-                GiveBack(vcpu);
+            // An INT3 of its own will go to the guest without KVM's asking.
+            if (meaning is null && vcpu.Record.Debug.exception != DebugControl.BreakpointException)
+                vcpu.GiveBack(canHold: false);
             vcpu.Forget();
             vcpu.Order = ThreadOrder.Continue;
             vcpu.Prepare(_plan, holdsInterrupts: false, looksAtEach: false);
@@ -396,22 +408,6 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             return;
         events.exception = default;
         vcpu.SetVcpuEvents(events);
-    }
-
-    /// <summary>Hands the guest an exception of its own.</summary>
-    private static void GiveBack(DebuggedVcpu vcpu)
-    {
-        kvm_debug_exit_arch debug = vcpu.Record.Debug;
-        vcpu.Forget();
-        vcpu.Thread.Invoke(kvm =>
-        {
-            kvm_vcpu_events events = kvm.GetVcpuEvents();
-            events.exception = new() { injected = 1, nr = (byte)debug.exception };
-            kvm.SetVcpuEvents(events);
-            if (debug.exception == DebugControl.DebugException)
-                kvm.SetDebugRegs(kvm.GetDebugRegs() with { dr6 = debug.dr6 });
-        });
-        vcpu.Thread.LetGo();
     }
 
     /// <summary>Puts the breakpoints in place; the vCPUs stand still.</summary>

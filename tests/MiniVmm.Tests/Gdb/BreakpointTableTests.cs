@@ -111,5 +111,18 @@ public sealed unsafe class BreakpointTableTests
     public void Without_breakpoints_KVM_is_told_to_forget() =>
         Assert.Equal(0U, DebugControl.Build(BreakpointPlan.Nothing, steps: false, holdsInterrupts: false).control);
 
+    [Fact]
+    public void Interrupts_are_held_back_with_and_without_breakpoints()
+    {
+        const uint Both = KvmConstants.KVM_GUESTDBG_ENABLE | KvmConstants.KVM_GUESTDBG_BLOCKIRQ;
+
+        Assert.Equal(Both, DebugControl.HoldingInterrupts(default).control);
+        kvm_guest_debug debug = new() { control = KvmConstants.KVM_GUESTDBG_ENABLE | KvmConstants.KVM_GUESTDBG_USE_SW_BP };
+        debug.arch.debugreg[3] = 0x1000;
+        kvm_guest_debug held = DebugControl.HoldingInterrupts(debug);
+        Assert.Equal(Both | KvmConstants.KVM_GUESTDBG_USE_SW_BP, held.control);
+        Assert.Equal(0x1000UL, held.arch.debugreg[3]);
+    }
+
     private static Breakpoint Software(ulong address) => new(BreakpointKind.Software, address, 1);
 }
