@@ -83,6 +83,22 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task A_range_of_instructions_is_one_packet()
+    {
+        using MinivmmProcess vmm = await StartAsync();
+        string text = await GdbAsync(
+            "break unpack", "continue", "delete", "eval \"maintenance packet vCont;r%lx,%lx:1\", &unpack, &ap_main",
+            "maintenance flush register-cache", "p $pc", "set debug remote 1", "next", "set debug remote 0", "continue");
+
+        // All of the function, its loop too, and back to where it was called.
+        Assert.Matches(@"received: ""T05thread:1;""\n(.*\n)?\$1 = .*<high_main\+", text);
+        Assert.Matches(@"Sending packet: \$vCont;r", text);
+        Assert.DoesNotContain("Sending packet: $vCont;s", text, StringComparison.Ordinal);
+        Assert.Contains("exited normally", text, StringComparison.Ordinal);
+        (await vmm.EndAsync()).With(0);
+    }
+
+    [Fact]
     public async Task A_watchpoint_stops_where_the_variable_changes()
     {
         using MinivmmProcess vmm = await StartAsync();

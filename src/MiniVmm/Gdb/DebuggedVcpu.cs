@@ -39,7 +39,7 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
     public bool HoldsInterrupts => _arriving is not null;
 
     /// <summary>What it is to do.</summary>
-    public ThreadOrder Order { get; set; } = ThreadOrder.Continue;
+    public VcpuOrder Order { get; set; } = new(ThreadOrder.Continue);
 
     /// <summary>Tells KVM how it is to run, by its order.</summary>
     /// <param name="plan">The breakpoints.</param>
@@ -48,7 +48,7 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
     /// <exception cref="KvmException">KVM refused.</exception>
     public void Prepare(BreakpointPlan plan, bool holdsInterrupts, bool looksAtEach)
     {
-        bool steps = Order == ThreadOrder.Step;
+        bool steps = Order.Kind == ThreadOrder.Step;
 
         // A step is told each time: KVM counts it from where the vCPU is then.
         if (!steps && !Steps && !looksAtEach && !_looksAtEach && ReferenceEquals(plan, _plan))
@@ -56,6 +56,23 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
         _told = DebugControl.Build(plan, steps || looksAtEach, steps && holdsInterrupts);
         Thread.Invoke(vcpu => vcpu.SetGuestDebug(HoldsInterrupts ? DebugControl.HoldingInterrupts(_told) : _told));
         (_plan, Steps, _looksAtEach) = (plan, steps, looksAtEach);
+    }
+
+    /// <summary>Makes another step where the last one has not left its range; on the vCPU's thread. Allocates nothing.</summary>
+    /// <param name="linear">Where the vCPU is: gdb's addresses are the same but where code segments have a base.</param>
+    public bool TryStepOn(ulong linear)
+    {
+        if (!Steps || !Order.Holds(linear))
+            return false;
+        try
+        {
+            Thread.Vcpu.SetGuestDebug(_told); // an instruction that KVM emulates ends what it was told before
+            return true;
+        }
+        catch (KvmException)
+        {
+            return false; // gdb gives the next order
+        }
     }
 
     /// <summary>Hands the guest an exception of its own, that of its <see cref="Record"/>, which is dealt with then.</summary>

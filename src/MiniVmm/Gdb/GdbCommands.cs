@@ -257,7 +257,7 @@ internal sealed class GdbCommands(IGdbTarget target)
 
         bool steps = command is (byte)'s' or (byte)'S';
         int stepped = _continued ?? Current;
-        target.Run(vcpu => !steps ? ThreadOrder.Continue : vcpu == stepped ? ThreadOrder.Step : ThreadOrder.Stay);
+        target.Run(vcpu => new(!steps ? ThreadOrder.Continue : vcpu == stepped ? ThreadOrder.Step : ThreadOrder.Stay));
         return CommandOutcome.Running;
     }
 
@@ -266,7 +266,7 @@ internal sealed class GdbCommands(IGdbTarget target)
         PacketCursor packet = new(payload);
         if (packet.TryTake("vCont?"u8))
         {
-            reply.Add("vCont;c;C;s;S"u8);
+            reply.Add("vCont;c;C;s;S;r"u8);
             return CommandOutcome.Answered;
         }
 

@@ -6,8 +6,23 @@ internal enum ThreadOrder
     Stay,
     Continue,
 
-    /// <summary>One instruction.</summary>
+    /// <summary>One instruction, or on until it is out of a range.</summary>
     Step,
+}
+
+/// <summary>A vCPU's order, with the range that a step is not to end in.</summary>
+/// <param name="kind">What it is to do.</param>
+/// <param name="start">The range's first address.</param>
+/// <param name="end">The first one behind it; of a step of one instruction the same.</param>
+internal readonly struct VcpuOrder(ThreadOrder kind, ulong start = 0, ulong end = 0)
+{
+    public ThreadOrder Kind { get; } = kind;
+
+    public ulong Start { get; } = start;
+
+    public ulong End { get; } = end;
+
+    public bool Holds(ulong address) => address >= Start && address < End;
 }
 
 /// <summary>Why the guest stands still.</summary>

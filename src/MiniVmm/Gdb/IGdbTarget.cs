@@ -39,7 +39,7 @@ internal interface IGdbTarget
 
     /// <summary>Lets vCPUs run; <see cref="TryTakeStop"/> says when one has stopped.</summary>
     /// <param name="order">By index.</param>
-    void Run(Func<int, ThreadOrder> order);
+    void Run(Func<int, VcpuOrder> order);
 
     /// <summary>Stops all vCPUs because one has stopped.</summary>
     /// <returns>False where none has, for anything that gdb is told of.</returns>

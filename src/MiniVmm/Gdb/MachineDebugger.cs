@@ -92,10 +92,11 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         DebuggedVcpu debugged = _vcpus[vcpu];
         kvm_run* run = debugged.Thread.Vcpu.Run;
         Breakpoint? change = null;
-        if (kind == ExitKind.Debug && _watched is { } watched)
+        if (kind == ExitKind.Debug)
         {
-            change = watched.FindChange(debugged.Thread.Vcpu);
-            if (change is null && !debugged.Steps && DebugControl.IsStepAlone(run->debug.arch))
+            change = _watched?.FindChange(debugged.Thread.Vcpu);
+            if (change is null && DebugControl.IsStepAlone(run->debug.arch)
+                && (debugged.Steps ? debugged.TryStepOn(run->debug.arch.pc) : _watched is not null))
                 return true; // on to the next instruction
         }
 
@@ -181,7 +182,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         _written.Remove();
     }
 
-    public void Run(Func<int, ThreadOrder> order)
+    public void Run(Func<int, VcpuOrder> order)
     {
         HasRun = true;
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
@@ -224,12 +225,12 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     /// <summary>Has each vCPU follow its order.</summary>
     private void LetGo()
     {
-        DebuggedVcpu[] running = [.. _vcpus.Where(vcpu => vcpu.Order != ThreadOrder.Stay)];
+        DebuggedVcpu[] running = [.. _vcpus.Where(vcpu => vcpu.Order.Kind != ThreadOrder.Stay)];
         foreach (DebuggedVcpu vcpu in _vcpus.Except(running))
             vcpu.Thread.Hold();
         foreach (DebuggedVcpu vcpu in running)
             vcpu.Thread.LetGo();
-        if (Array.Exists(running, vcpu => vcpu.Order == ThreadOrder.Continue && !vcpu.Thread.IsParked))
+        if (Array.Exists(running, vcpu => vcpu.Order.Kind == ThreadOrder.Continue && !vcpu.Thread.IsParked))
         {
             _machine.Release();
             return;
@@ -323,7 +324,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             if (meaning is null && vcpu.Record.Debug.exception != DebugControl.BreakpointException)
                 vcpu.GiveBack(canHold: false);
             vcpu.Forget();
-            vcpu.Order = ThreadOrder.Continue;
+            vcpu.Order = new(ThreadOrder.Continue);
             vcpu.Prepare(_plan, holdsInterrupts: false, looksAtEach: false);
             vcpu.Thread.LetGo();
         }

@@ -5,7 +5,7 @@ internal sealed class VContActions
 {
     private const int Most = 4096; // no machine has more vCPUs
 
-    private readonly List<(ThreadOrder Order, int? Vcpu)> _actions = [];
+    private readonly List<(VcpuOrder Order, int? Vcpu)> _actions = [];
 
     private VContActions()
     {
@@ -22,10 +22,18 @@ internal sealed class VContActions
             PacketCursor action = new(all.TakeUntil(';'));
             bool hasSignal = false;
             ThreadOrder order;
+            ulong start = 0;
+            ulong end = 0;
             if (action.TryTake('c') || (hasSignal = action.TryTake('C')))
                 order = ThreadOrder.Continue;
             else if (action.TryTake('s') || (hasSignal = action.TryTake('S')))
                 order = ThreadOrder.Step;
+            else if (action.TryTake('r'))
+            {
+                order = ThreadOrder.Step;
+                if (!action.TryTakeNumber(out start) || !action.TryTake(',') || !action.TryTakeNumber(out end))
+                    return null;
+            }
             else if (action.TryTake('t'))
                 order = ThreadOrder.Stay;
             else
@@ -42,20 +50,20 @@ internal sealed class VContActions
 
             if (!action.IsAtEnd || actions._actions.Count == Most)
                 return null;
-            actions._actions.Add((order, vcpu));
+            actions._actions.Add((new(order, start, end), vcpu));
         }
 
         return actions._actions.Count > 0 ? actions : null;
     }
 
-    public ThreadOrder For(int vcpu)
+    public VcpuOrder For(int vcpu)
     {
-        foreach ((ThreadOrder order, int? named) in _actions)
+        foreach ((VcpuOrder order, int? named) in _actions)
         {
             if (named is null || named == vcpu)
                 return order;
         }
 
-        return ThreadOrder.Stay;
+        return new(ThreadOrder.Stay);
     }
 }

@@ -80,12 +80,14 @@ internal sealed class FakeTarget : IGdbTarget
         Runs = false;
     }
 
-    public void Run(Func<int, ThreadOrder> order)
+    public void Run(Func<int, VcpuOrder> order)
     {
         Assert.False(Runs);
-        Told.Add($"run {string.Join(' ', Vcpus.Select(order))}");
+        Told.Add($"run {string.Join(' ', Vcpus.Select(vcpu => Words(order(vcpu))))}");
         Runs = true;
     }
+
+    private static string Words(VcpuOrder order) => order.End == 0 ? $"{order.Kind}" : $"{order.Kind}:{order.Start:x}-{order.End:x}";
 
     public bool TryTakeStop(out GdbStop stop)
     {

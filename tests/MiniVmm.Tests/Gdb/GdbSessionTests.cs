@@ -66,6 +66,10 @@ public sealed class GdbSessionTests
     [InlineData("vCont;x")]
     [InlineData("vCont;c:0")]
     [InlineData("vCont;C")]
+    [InlineData("vCont;r")]
+    [InlineData("vCont;r1000")]
+    [InlineData("vCont;r1000,")]
+    [InlineData("vCont;r1000,1010x")]
     [InlineData("cxyz")]
     [InlineData("C")]
     [InlineData("qRcmd,1")]
@@ -137,6 +141,8 @@ public sealed class GdbSessionTests
     [InlineData("vCont;s:1;c", "run Step Continue")]
     [InlineData("vCont;S05:1;c:-1", "run Step Continue")]
     [InlineData("vCont;t:1;c", "run Stay Continue")]
+    [InlineData("vCont;r1000,101f:1;c", "run Step:1000-101f Continue")]
+    [InlineData("vCont;rffffffff81000000,ffffffff81000010:2", "run Stay Step:ffffffff81000000-ffffffff81000010")]
     public void Each_vCPU_gets_its_order_and_the_reply_waits(string packet, string told)
     {
         Assert.Empty(_gdb.Ask(packet));
@@ -294,7 +300,7 @@ public sealed class GdbSessionTests
     {
         string[] starts =
         [
-            "?", "g", "G", "p", "P", "m", "M", "X", "c", "C", "s", "S", "vCont;", "vCont;s:", "vKill;", "D", "H", "Hg", "Hc", "T", "Z", "Z0,",
+            "?", "g", "G", "p", "P", "m", "M", "X", "c", "C", "s", "S", "vCont;", "vCont;s:", "vCont;r", "vKill;", "D", "H", "Hg", "Hc", "T", "Z", "Z0,",
             "Z2,10,", "z1,", "qSupported:", "qXfer:features:read:target.xml:", "qRcmd,", "qThreadExtraInfo,", "Qqemu.sstep=",
             "Qqemu.PhyMemMode:", "qfThreadInfo", "qsThreadInfo", "QStartNoAckMode",
         ];
