@@ -1,5 +1,5 @@
 using MiniVmm.Execution;
-using MiniVmm.Kvm;
+using MiniVmm.Inspection;
 
 namespace MiniVmm.Gdb;
 
@@ -40,45 +40,60 @@ internal sealed class GuestAddresses(IDebuggedMachine machine)
         return true;
     }
 
-    /// <summary>Where a linear address is, on the first vCPU that has it mapped to RAM; null where it is on none.</summary>
-    public ulong? Find(ulong linear)
+    /// <summary>How each vCPU that is in the machine translates addresses now.</summary>
+    public PagingState[] Paging()
     {
-        foreach (VcpuThread vcpu in machine.Vcpus)
+        List<VcpuThread> vcpus = [.. machine.Vcpus.Where(vcpu => !vcpu.IsParked)];
+        PagingState[] all = new PagingState[vcpus.Count];
+        for (int i = 0; i < all.Length; i++)
+            all[i] = Paging(vcpus[i]);
+        return all;
+    }
+
+    /// <summary>Where a linear address is, on the first vCPU that has it mapped to RAM; null where it is on none.</summary>
+    /// <param name="linear">The address.</param>
+    /// <param name="paging">What <see cref="Paging()"/> said.</param>
+    public ulong? Find(ulong linear, PagingState[] paging)
+    {
+        foreach (PagingState state in paging)
         {
-            if (vcpu.IsParked)
-                continue;
-            kvm_translation translation = default;
-            vcpu.Invoke(kvm => translation = kvm.Translate(linear));
-            if (translation.valid != 0 && machine.Memory.TryGetSpan(translation.physical_address, 1, out _))
-                return translation.physical_address;
+            PageWalk walk = PageWalk.Of(linear, state, machine.Memory);
+            if (walk.End == PageWalkEnd.Mapped && machine.Memory.TryGetSpan(walk.Physical, 1, out _))
+                return walk.Physical;
         }
 
         return null;
+    }
+
+    private static PagingState Paging(VcpuThread vcpu)
+    {
+        PagingState state = default;
+        vcpu.Invoke(kvm => state = PagingState.Of(kvm.GetRegs(), kvm.GetSregs()));
+        return state;
     }
 
     /// <summary>The pages that bytes lie in; no more after the first that is not there.</summary>
     private List<Part> Parts(int vcpu, ulong address, int count, bool isPhysical)
     {
         List<Part> parts = [];
-        machine.Vcpus[vcpu].Invoke(kvm =>
+        PagingState state = isPhysical ? default : Paging(machine.Vcpus[vcpu]);
+        for (int left = count; left > 0;)
         {
-            for (int left = count; left > 0;)
+            int length = (int)Math.Min((ulong)left, PageSize - (address % PageSize));
+            ulong? physical = address;
+            if (!isPhysical)
             {
-                int length = (int)Math.Min((ulong)left, PageSize - (address % PageSize));
-                ulong? physical = address;
-                if (!isPhysical)
-                {
-                    kvm_translation translation = kvm.Translate(address);
-                    physical = translation.valid != 0 ? translation.physical_address : null;
-                }
-
-                parts.Add(new(physical, length));
-                if (physical is null)
-                    return;
-                left -= length;
-                address = unchecked(address + (ulong)length);
+                PageWalk walk = PageWalk.Of(address, state, machine.Memory);
+                physical = walk.End == PageWalkEnd.Mapped ? walk.Physical : null;
             }
-        });
+
+            parts.Add(new(physical, length));
+            if (physical is null)
+                break;
+            left -= length;
+            address = unchecked(address + (ulong)length);
+        }
+
         return parts;
     }
 

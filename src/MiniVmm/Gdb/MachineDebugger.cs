@@ -296,9 +296,12 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.HoldsInterrupts))
             vcpu.LookForArrival();
         _written.Renew();
+        if (_plan.Pending.Count == 0)
+            return;
+        PagingState[] paging = _addresses.Paging();
         foreach (ulong address in _plan.Pending)
         {
-            if (!_written.IsAt(address) && _addresses.Find(address) is { } physical)
+            if (!_written.IsAt(address) && _addresses.Find(address, paging) is { } physical)
                 _written.TryWrite(address, physical);
         }
     }
@@ -415,9 +418,11 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     private void Insert()
     {
         Dictionary<ulong, ulong> physical = [];
+        PagingState[]? paging = null;
         _plan = _table.Plan(address =>
         {
-            if (_addresses.Find(address) is not { } found)
+            paging ??= _addresses.Paging();
+            if (_addresses.Find(address, paging) is not { } found)
                 return false;
             physical[address] = found;
             return true;
