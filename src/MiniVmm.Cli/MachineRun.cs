@@ -2,6 +2,7 @@ using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Host;
 using MiniVmm.Machine;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Cli;
 
@@ -18,6 +19,9 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
 
     /// <summary>Whether to say at the end what the vCPUs did.</summary>
     public bool Statistics { get; init; }
+
+    /// <summary>What of it is traced, and where to; null for nothing.</summary>
+    public TraceRequest? Trace { get; init; }
 
     /// <summary>The signals that end it, where they outlive it; null for its own.</summary>
     public StopSignals? Signals { get; init; }
@@ -59,12 +63,15 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         Built?.Invoke(machine);
         if (IsMadeOnly)
             return new StopReason(StopKind.PowerOff);
+        TraceSession? trace = Trace?.Start(machine);
         if (StartsPaused)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);
         WasTripleFault = machine.DiedOfTripleFault;
         if (explanation is not null && !IsQuiet)
             Messages.Report(explanation);
+        if (trace?.Failure is { } failure)
+            Messages.Warning($"{OptionName.TraceFile}: the trace ends early: {failure}");
         if (Statistics)
             StatisticsReport.Print(machine, milestones);
         return reason;

@@ -225,6 +225,16 @@ internal class RunCommand : DocumentedCommand
         Description = "Write what the screen shows at the end to a PNG file",
     };
     private readonly Option<bool> _stats = new("--stats") { Description = "Print at the end what the vCPUs did" };
+    private readonly Option<string?> _trace = new("--trace")
+    {
+        HelpName = "exits|io|mmio|irq|msr|virtio|all[,vcpu=N][,port=A-B][,addr=A-B][,device=NAME][,after=N][,limit=N]",
+        Description = "Say what the guest does, a line an exit; several kinds may be named",
+    };
+    private readonly Option<string?> _traceFile = new("--trace-file")
+    {
+        HelpName = "FILE",
+        Description = "Put the trace there instead, for Perfetto and 'minivmm trace'; of everything if nothing else is asked for",
+    };
     private readonly Option<bool> _dryRun = new("--dry-run")
     {
         Description = "Show what would be built and why, and build nothing",
@@ -261,7 +271,7 @@ internal class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _dryRun, _explain);
+            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _trace, _traceFile, _dryRun, _explain);
         SetAction(Run);
     }
 
@@ -281,6 +291,7 @@ internal class RunCommand : DocumentedCommand
         {
             Timeout = timeout,
             Statistics = line.GetValue(_stats),
+            Trace = ReadTrace(line),
             AnnouncesGdb = true,
         };
         if (line.GetValue(_dryRun))
@@ -296,6 +307,10 @@ internal class RunCommand : DocumentedCommand
 
     /// <summary><c>--explain</c>.</summary>
     protected virtual int Explain(MachineRun run, string form) => ToolsProgram.Become();
+
+    /// <summary>What a command line has traced; null for nothing.</summary>
+    /// <exception cref="BadInputException">There is no such thing to trace.</exception>
+    internal TraceRequest? ReadTrace(ParseResult line) => TraceRequest.Of(line.GetValue(_trace), line.GetValue(_traceFile));
 
     /// <summary>The machine that a command line describes.</summary>
     /// <exception cref="BadInputException">A text is wrong.</exception>

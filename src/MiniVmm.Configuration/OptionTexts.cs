@@ -75,6 +75,8 @@ public static class OptionTexts
             OptionName.ScreenshotAtEnd => options with { ScreenshotAtEnd = text },
             OptionName.HangAfter => options with { HangAfter = SecondsText.Parse(text, name) },
             OptionName.Core => options with { CoreFile = text },
+            OptionName.Trace or OptionName.TraceFile => throw new BadInputException(
+                $"{name}: is for a machine with a process of its own; trace this one by its control socket, once it runs"),
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),
         };

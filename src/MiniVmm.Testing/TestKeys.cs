@@ -30,6 +30,7 @@ internal static class TestKeys
     private static readonly OptionName[] Reserved =
     [
         OptionName.Kernel, OptionName.Console, OptionName.Display, OptionName.Name, OptionName.Stats, OptionName.Timeout,
+        OptionName.Trace, OptionName.TraceFile,
     ];
 
     /// <summary>The test with one more value.</summary>

@@ -58,7 +58,7 @@ internal sealed class DebugCommand : DocumentedCommand
         {
             string socket = Path.Combine(folder.FullName, SocketName);
             options = options with { Gdb = new StreamAddress(null, 0, socket), GdbWaits = true, ConsoleIsOutputOnly = true };
-            return Debug(options, line.GetValue(_program)!, Words(symbols, socket));
+            return Debug(options, line.GetValue(_program)!, Words(symbols, socket), _run.ReadTrace(line));
         }
         finally
         {
@@ -66,11 +66,11 @@ internal sealed class DebugCommand : DocumentedCommand
         }
     }
 
-    private int Debug(MachineOptions options, string program, IEnumerable<string> arguments)
+    private int Debug(MachineOptions options, string program, IEnumerable<string> arguments, TraceRequest? trace)
     {
         using StopSignals signals = new(areGdbs: true);
         using GdbProcess gdb = new(program, arguments);
-        MachineRun run = new(options, _milestones) { Signals = signals, Built = gdb.Start };
+        MachineRun run = new(options, _milestones) { Signals = signals, Built = gdb.Start, Trace = trace };
         StopReason reason = run.Run();
         if (!signals.HaveCome)
             gdb.WaitForEnd();

@@ -17,6 +17,7 @@ internal static class ToolsCommands
                 run,
                 new DebugCommand(run, milestones),
                 new TestCommand(),
+                new TraceCommand(),
                 new QemuUsage(),
                 new ServeCommand(),
                 new PsCommand(),

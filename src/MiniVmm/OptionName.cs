@@ -48,6 +48,8 @@ public enum OptionName
     HangAfter,
     Core,
     Stats,
+    Trace,
+    TraceFile,
 }
 
 /// <summary>An option, and what was given for it where that matters.</summary>

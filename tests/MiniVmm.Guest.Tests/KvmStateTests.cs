@@ -272,7 +272,7 @@ public sealed class KvmStateTests : IClassFixture<UsableKvm>
                 _core,
                 options,
                 (vcpu, _) => vcpu.SetCpuid2(_kvm.GetSupportedCpuid()),
-                new CpuHotPlug(4, _core.Vcpus, new IrqLine(_core.Vm, 23)));
+                new CpuHotPlug(4, _core.Vcpus, new IrqLine(_core.Vm, 23, new())));
         }
 
         public ISuspendable this[string part] => part switch

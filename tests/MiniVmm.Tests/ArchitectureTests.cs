@@ -12,6 +12,7 @@ using MiniVmm.Teaching.Doctor;
 using MiniVmm.Testing;
 using MiniVmm.Tests.Cli;
 using MiniVmm.Tools;
+using MiniVmm.Tracing.Files;
 
 namespace MiniVmm.Tests;
 
@@ -29,8 +30,9 @@ public sealed partial class ArchitectureTests
         [typeof(TestCase).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(DoctorReport).Assembly] = ["Host", "Kvm", "", "Measurement"],
         [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
-        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration"],
-        [typeof(ToolsCommands).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing", "Serve", "Cli"],
+        [typeof(TraceContents).Assembly] = ["Host", "Kvm", ""],
+        [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Tracing"],
+        [typeof(ToolsCommands).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing", "Tracing", "Serve", "Cli"],
     };
 
     /// <summary>Rooms of the library, each with those that it may use; below them all are the assemblies of above.</summary>
@@ -49,7 +51,8 @@ public sealed partial class ArchitectureTests
         ["Firmware"] = ["Memory", "Devices"],
         ["Boot"] = ["Memory", "Firmware"],
         ["Assist"] = ["Memory", "Inspection"],
-        ["Execution"] = ["Memory", "Devices", "Boot", "Assist"],
+        ["Tracing"] = ["Devices"],
+        ["Execution"] = ["Memory", "Devices", "Boot", "Inspection", "Assist", "Tracing"],
         ["Display"] = ["Memory", "Devices"],
         ["Inspection"] = ["Memory"],
         ["Symbols"] = ["Boot"],
@@ -60,7 +63,7 @@ public sealed partial class ArchitectureTests
         ["Machine"] =
         [
             "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot",
-            "Inspection", "Assist", "Execution", "Display", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
+            "Inspection", "Assist", "Tracing", "Execution", "Display", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
         ],
     };
 

@@ -8,6 +8,7 @@ using MiniVmm.Configuration;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Testing;
+using MiniVmm.Tracing.Files;
 
 namespace MiniVmm.Tests;
 
@@ -22,6 +23,7 @@ public sealed partial class OptionsInMessagesTests
         typeof(VmmException).Assembly.Location,
         typeof(OptionTexts).Assembly.Location,
         typeof(TestCase).Assembly.Location,
+        typeof(TraceContents).Assembly.Location,
         typeof(CommandLine).Assembly.Location,
     ];
 
@@ -32,6 +34,7 @@ public sealed partial class OptionsInMessagesTests
         typeof(VmmException).Assembly.Location,
         typeof(OptionTexts).Assembly.Location,
         typeof(TestCase).Assembly.Location,
+        typeof(TraceContents).Assembly.Location,
     ];
 
     /// <summary>

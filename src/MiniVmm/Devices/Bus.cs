@@ -132,6 +132,15 @@ public sealed class Bus
         return window.IsClaimed;
     }
 
+    /// <summary>Who claims all of an access, for whoever looks on: look-ups of vCPUs are not disturbed.</summary>
+    /// <returns>False where nobody does.</returns>
+    internal bool TryFind(ulong address, int length, out string name, out IBusDevice device, out ulong start)
+    {
+        Window window = At(Volatile.Read(ref _windows), address);
+        (name, device, start) = (window.Name, window.Device, window.Start);
+        return window.IsClaimed && window.Holds(address, (uint)length);
+    }
+
     /// <summary>The window or gap that holds all the bytes; <see cref="Nothing"/> where they lie in several.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Window Find(ulong address, uint length)
@@ -142,7 +151,14 @@ public sealed class Bus
 
     private Window Search(ulong address, uint length)
     {
-        Window[] windows = Volatile.Read(ref _windows);
+        Window window = At(Volatile.Read(ref _windows), address);
+        if (!window.Holds(address, length))
+            return Nothing;
+        return _last = window;
+    }
+
+    private static Window At(Window[] windows, ulong address)
+    {
         int low = 0;
         int high = windows.Length - 1;
         while (low < high)
@@ -154,9 +170,7 @@ public sealed class Bus
                 high = middle - 1;
         }
 
-        if (!windows[low].Holds(address, length))
-            return Nothing;
-        return _last = windows[low];
+        return windows[low];
     }
 
     /// <summary>The windows that are gone hold nothing more, whoever still remembers them.</summary>

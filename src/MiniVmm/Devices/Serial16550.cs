@@ -7,7 +7,7 @@ namespace MiniVmm.Devices;
 /// </summary>
 /// <param name="sink">Takes what the guest sends.</param>
 /// <param name="interrupt">The line to the interrupt controller; pulsed when INTR would rise.</param>
-public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice, IConsoleKeys, ISuspendable
+public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) : ByteDevice, IConsoleKeys, ISuspendable, IDescribesAccesses
 {
     /// <summary>Ports that the device takes.</summary>
     public const int Length = 8;
@@ -94,6 +94,13 @@ public sealed class Serial16550(IConsoleSink sink, IInterruptTrigger interrupt) 
 
         if (raise)
             interrupt.Trigger();
+    }
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords()
+    {
+        using (_lock.Hold())
+            return new SerialWords(DivisorLatch);
     }
 
     public string StateName => "serial-16550";

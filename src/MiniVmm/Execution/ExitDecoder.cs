@@ -56,6 +56,7 @@ internal static unsafe class ExitDecoder
         KvmExitReason.KVM_EXIT_INTERNAL_ERROR => ExitKind.InternalError,
         KvmExitReason.KVM_EXIT_FAIL_ENTRY => ExitKind.FailedEntry,
         KvmExitReason.KVM_EXIT_DEBUG => ExitKind.Debug,
+        KvmExitReason.KVM_EXIT_X86_RDMSR or KvmExitReason.KVM_EXIT_X86_WRMSR => ExitKind.UnknownMsr,
         KvmExitReason.KVM_EXIT_SYSTEM_EVENT => run->system_event.type switch
         {
             KvmConstants.KVM_SYSTEM_EVENT_SHUTDOWN => ExitKind.SystemShutdown,

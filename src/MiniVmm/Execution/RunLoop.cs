@@ -135,18 +135,23 @@ internal sealed unsafe class RunLoop(
     /// Has KVM finish the instruction of the last exit, which it does only at the next entry (api.rst, 5: KVM_EXIT_IO),
     /// without running any further: registers are whole then. An access in parts needs several.
     /// </summary>
-    public void Complete()
+    /// <param name="trace">Gets the exits; null where nobody traces.</param>
+    public void Complete(VcpuTrace? trace = null)
     {
         kvm_run* run = vcpu.Run;
         for (int parts = 0; parts < MostParts; parts++)
         {
             Volatile.Write(ref run->immediate_exit, 1);
+            trace?.Entering();
             int error = vcpu.Enter();
+            trace?.Exited();
             if (error != 0)
                 break; // EINTR, or what the next entry will meet as well
             ExitDecoder.Decode(run, vcpu.RunSize, out VmExit exit);
             statistics.Count((uint)run->exit_reason);
+            trace?.Decoded();
             Serve(in exit);
+            trace?.Served();
         }
 
         Volatile.Write(ref run->immediate_exit, 0);
@@ -250,6 +255,9 @@ internal sealed unsafe class RunLoop(
                 break;
             case ExitKind.Halt:
                 lifecycle.Stop(new(StopKind.Halted, (uint)index));
+                break;
+            case ExitKind.UnknownMsr:
+                vcpu.Run->msr.error = 1; // #GP, as KVM itself answers where nobody asks
                 break;
             case ExitKind.Nothing:
             case ExitKind.InternalError when assists && TryAssist():

@@ -41,8 +41,11 @@ public sealed class VcpuStatistics
     /// <summary>Exits in all.</summary>
     public long Total => _counts.Sum();
 
+    /// <summary>Returns from KVM_RUN that a kick made.</summary>
+    internal long Kicks => _counts[(int)KvmExitReason.KVM_EXIT_INTR];
+
     /// <summary>Exits but for those that a kick made, which are not the guest's.</summary>
-    internal long OfGuest => _counts.Sum() - _counts[(int)KvmExitReason.KVM_EXIT_INTR];
+    internal long OfGuest => _counts.Sum() - Kicks;
 
     /// <summary>How often each reason occurred, the most frequent first.</summary>
     public IEnumerable<(KvmExitReason Reason, long Count)> ByReason =>

@@ -2,6 +2,7 @@ using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Execution;
 
@@ -36,6 +37,8 @@ public sealed class VcpuThread : IDisposable
     private readonly Lifecycle _lifecycle;
     private readonly bool _timed;
     private readonly int? _hostCpu;
+    private readonly GuestMemory _ram;
+    private VcpuTrace? _trace; // the thread's own, or nobody's
     private Thread? _thread;
     private int _parked; // 1 while it is out of the machine
 
@@ -69,6 +72,7 @@ public sealed class VcpuThread : IDisposable
         _lifecycle = lifecycle;
         _hostCpu = hostCpu;
         _timed = timed;
+        _ram = ram;
         Statistics = new VcpuStatistics();
         _kick = new VcpuKick(vcpu);
         _loop = new RunLoop(index, vcpu, ports, memory, lifecycle, Statistics, ram: ram, assists: assists);
@@ -259,6 +263,18 @@ public sealed class VcpuThread : IDisposable
     {
         ArgumentNullException.ThrowIfNull(work);
         VcpuWork item = new(work);
+        Post(item);
+        lock (_orders)
+        {
+            while (!item.IsDone)
+                Monitor.Wait(_orders);
+        }
+
+        item.ThrowIfFailed();
+    }
+
+    private void Post(VcpuWork item)
+    {
         lock (_orders)
         {
             if (_started && _state != VcpuState.Stopped)
@@ -274,14 +290,29 @@ public sealed class VcpuThread : IDisposable
         }
 
         _kick.Send();
-        lock (_orders)
-        {
-            while (!item.IsDone)
-                Monitor.Wait(_orders);
-        }
-
-        item.ThrowIfFailed();
     }
+
+    /// <summary>Has its exits traced from its next entry on.</summary>
+    /// <param name="session">Gets them; without effect where it wants none of this vCPU.</param>
+    /// <param name="shares">Whether KVM has KVM_CAP_SYNC_REGS.</param>
+    internal void StartTrace(TraceSession session, bool shares)
+    {
+        if (session.RingOf(Index) is not { } ring)
+            return;
+        VcpuTrace trace = new(session, ring, _vcpu, _ram, Statistics, shares);
+        Post(new VcpuWork(_ =>
+        {
+            trace.Attach();
+            _trace = trace;
+        }));
+    }
+
+    /// <summary>Exits are traced no more from its next entry on; the session takes none any more before.</summary>
+    internal void StopTrace() => Post(new VcpuWork(_ =>
+    {
+        _trace?.Detach();
+        _trace = null;
+    }));
 
     /// <summary>Brings the thread out of the guest or its pause, to see that the machine has ended.</summary>
     public void Kick()
@@ -330,10 +361,16 @@ public sealed class VcpuThread : IDisposable
     private void Run()
     {
         _entered = true;
+        _trace?.Claim();
         long before = GC.GetAllocatedBytesForCurrentThread() - _loop.AssistBytes;
         if (Recorder is not null)
         {
             _loop.Record(Recorder);
+        }
+        else if (_trace is not null)
+        {
+            TraceProbe probe = new(_trace);
+            _loop.Run(ref probe);
         }
         else if (_timed)
         {
@@ -382,7 +419,7 @@ public sealed class VcpuThread : IDisposable
                 }
             }
 
-            _loop.Complete(); // without the lock: a device may hold it up
+            _loop.Complete(_trace); // without the lock: a device may hold it up
             whole = true;
         }
     }

@@ -31,6 +31,9 @@ internal enum ExitKind
     /// <summary>KVM_EXIT_SYSTEM_EVENT of type reset.</summary>
     SystemReset,
 
+    /// <summary>KVM_EXIT_X86_RDMSR or KVM_EXIT_X86_WRMSR: an MSR that KVM does not know, while somebody traces them.</summary>
+    UnknownMsr,
+
     /// <summary>An exit that a machine of this configuration should not see.</summary>
     Unhandled,
 }

@@ -1,6 +1,7 @@
 using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
 
@@ -8,11 +9,22 @@ namespace MiniVmm.Machine;
 internal sealed class IrqFdTrigger : IInterruptTrigger, IDisposable
 {
     private readonly EventFd _event = new();
+    private readonly TraceSwitch _trace;
+    private readonly uint _gsi;
 
     /// <exception cref="KvmException">KVM has no such line.</exception>
-    public IrqFdTrigger(KvmVm vm, uint gsi) => vm.AssignIrqFd(_event.Fd, gsi);
+    public IrqFdTrigger(KvmVm vm, uint gsi, TraceSwitch trace)
+    {
+        _trace = trace;
+        _gsi = gsi;
+        vm.AssignIrqFd(_event.Fd, gsi);
+    }
 
-    public void Trigger() => _event.Signal();
+    public void Trigger()
+    {
+        _trace.Current?.Interrupt(_gsi, TraceSession.Edge);
+        _event.Signal();
+    }
 
     public void Dispose() => _event.Dispose();
 }

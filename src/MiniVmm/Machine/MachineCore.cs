@@ -3,6 +3,7 @@ using MiniVmm.Execution;
 using MiniVmm.Gdb;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
 
@@ -12,6 +13,8 @@ namespace MiniVmm.Machine;
 /// </summary>
 public sealed class MachineCore : IDisposable
 {
+    private const ulong SharedRegisters = KvmConstants.KVM_SYNC_X86_REGS | KvmConstants.KVM_SYNC_X86_SREGS;
+
     private readonly Stack<IDisposable> _owned = new();
     private InterruptRouter? _interrupts;
 
@@ -62,6 +65,9 @@ public sealed class MachineCore : IDisposable
     /// <summary>The debugger that vCPUs stop for; null without one. Before the first vCPU.</summary>
     internal MachineDebugger? Debugger { get; set; }
 
+    /// <summary>Where its parts see whether they are traced.</summary>
+    internal TraceSwitch Tracing { get; } = new();
+
     /// <summary>Allocates guest RAM and maps it; the machine frees it.</summary>
     /// <exception cref="HostLimitException">The host cannot give that much.</exception>
     public RamBacking MapRam(MemoryOptions options, GuestMemoryMap map)
@@ -111,10 +117,10 @@ public sealed class MachineCore : IDisposable
 
     /// <summary>An edge-triggered line as devices take it; the machine closes it.</summary>
     /// <exception cref="KvmException">KVM has no such line.</exception>
-    public IInterruptTrigger ConnectEdge(uint gsi) => Own(new IrqFdTrigger(Vm, gsi));
+    public IInterruptTrigger ConnectEdge(uint gsi) => Own(new IrqFdTrigger(Vm, gsi, Tracing));
 
     /// <summary>A level-triggered line as devices take it, which no other device shares.</summary>
-    public ILevelInterrupt ConnectLevel(uint gsi) => new IrqLine(Vm, gsi);
+    public ILevelInterrupt ConnectLevel(uint gsi) => new IrqLine(Vm, gsi, Tracing);
 
     /// <summary>A vCPU with a thread of its own, which the machine runs and ends.</summary>
     /// <param name="apicId">Its local APIC's id.</param>
@@ -129,6 +135,8 @@ public sealed class MachineCore : IDisposable
         try
         {
             Debugger?.Adopt(thread);
+            if (Tracing.Current is { } session)
+                Trace(thread, session);
             Vcpus.Add(thread);
         }
         catch
@@ -139,6 +147,11 @@ public sealed class MachineCore : IDisposable
 
         return thread;
     }
+
+    /// <summary>Has a vCPU's exits traced, as far as the trace is about it.</summary>
+    internal void Trace(VcpuThread vcpu, TraceSession session) =>
+        vcpu.StartTrace(session, Vm.CheckExtension(KvmCapability.KVM_CAP_SYNC_REGS) is var has
+            && ((ulong)has & SharedRegisters) == SharedRegisters);
 
     /// <summary>
     /// Runs all vCPUs to the machine's end, on threads of their own: no thread of the caller's waits.

@@ -1,6 +1,7 @@
 using MiniVmm.Host;
 using MiniVmm.Kvm;
 using MiniVmm.Pci;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
 
@@ -9,7 +10,7 @@ namespace MiniVmm.Machine;
 /// space. Disconnected it is KVM's no more, and the eventfd's counter is the pending bit; KVM looks at that when it is
 /// connected again.
 /// </summary>
-internal sealed class MessageLine(KvmVm vm, InterruptRouter router) : IMessageLine
+internal sealed class MessageLine(KvmVm vm, InterruptRouter router, TraceSwitch trace) : IMessageLine
 {
     private readonly EventFd _event = new();
     private uint? _gsi;
@@ -22,7 +23,11 @@ internal sealed class MessageLine(KvmVm vm, InterruptRouter router) : IMessageLi
     /// <summary>For whoever else raises it: VFIO.</summary>
     public int Fd => _event.Fd;
 
-    public void Trigger() => _event.Signal();
+    public void Trigger()
+    {
+        trace.Current?.Interrupt(_gsi ?? 0, TraceSession.Message, _address, _data);
+        _event.Signal();
+    }
 
     public bool TryConnect(ulong address, uint data)
     {

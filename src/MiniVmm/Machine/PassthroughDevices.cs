@@ -53,7 +53,7 @@ internal sealed class PassthroughDevices : IDisposable
     private void Add(MachineCore core, PciHost pci, PassthroughSlot slot, VfioDevice device, Action<OptionMessage> warn)
     {
         int index = InterruptWiring.PciLineIndex(slot.Slot.Device, pin: 0);
-        SharedLevelLine line = Own(new SharedLevelLine(core.Vm, InterruptWiring.PciLines[index]));
+        SharedLevelLine line = Own(new SharedLevelLine(core.Vm, InterruptWiring.PciLines[index], core.Tracing));
         NamedOption subject = slot.Options.Subject;
         try
         {
@@ -63,7 +63,7 @@ internal sealed class PassthroughDevices : IDisposable
                 ShowBar = bar => Own(new PassthroughBar(core, slot.Name, device, bar, warn)),
                 MakeLine = () =>
                 {
-                    MessageLine message = new(core.Vm, core.Interrupts);
+                    MessageLine message = new(core.Vm, core.Interrupts, core.Tracing);
                     return (message, message.Fd);
                 },
                 IntxAssert = line.Fd,

@@ -1,6 +1,7 @@
 using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
 
@@ -13,10 +14,14 @@ internal sealed class SharedLevelLine : IInterruptTrigger, IDisposable
 {
     private readonly EventFd _assert = new();
     private readonly EventFd _ended;
+    private readonly TraceSwitch _trace;
+    private readonly uint _gsi;
 
     /// <exception cref="KvmException">KVM has no such line.</exception>
-    public SharedLevelLine(KvmVm vm, uint gsi)
+    public SharedLevelLine(KvmVm vm, uint gsi, TraceSwitch trace)
     {
+        _trace = trace;
+        _gsi = gsi;
         try
         {
             _ended = new();
@@ -36,7 +41,11 @@ internal sealed class SharedLevelLine : IInterruptTrigger, IDisposable
     public int Fd => _assert.Fd;
 
     /// <summary>Asserts the line.</summary>
-    public void Trigger() => _assert.Signal();
+    public void Trigger()
+    {
+        _trace.Current?.Interrupt(_gsi, 1);
+        _assert.Signal();
+    }
 
     public void Dispose()
     {

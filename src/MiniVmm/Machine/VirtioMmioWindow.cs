@@ -13,7 +13,7 @@ internal sealed class VirtioMmioWindow : IVirtioAdapter
     /// <exception cref="KvmException">No more files, or KVM refuses a doorbell.</exception>
     public VirtioMmioWindow(MachineCore core, VirtioMmioSlot slot, IVirtioDevice device, DeviceThreads threads)
     {
-        _line = new IrqFdTrigger(core.Vm, slot.Gsi);
+        _line = new IrqFdTrigger(core.Vm, slot.Gsi, core.Tracing);
         try
         {
             Transport = new VirtioTransport(device, threads, core.Memory.Ram, new SharedLine(_line));

@@ -18,13 +18,13 @@ internal sealed class VirtioPciWiring : IVirtioAdapter
     {
         int vectors = device.QueueSizes.Count + 1;
         int line = InterruptWiring.PciLineIndex(slot.Slot.Device, pin: 0);
-        _line = new SharedLevelLine(core.Vm, InterruptWiring.PciLines[line]);
+        _line = new SharedLevelLine(core.Vm, InterruptWiring.PciLines[line], core.Tracing);
         _function = new VirtioPciFunction(slot.Name, device, threads, new()
         {
             Decoding = pci.Bus.Decoding,
             Memory = core.Mmio,
             Ram = core.Memory.Ram,
-            Messages = [.. Enumerable.Range(0, vectors).Select(_ => new MessageLine(core.Vm, core.Interrupts))],
+            Messages = [.. Enumerable.Range(0, vectors).Select(_ => new MessageLine(core.Vm, core.Interrupts, core.Tracing))],
             Line = _line,
             IsaLine = InterruptWiring.PciIsaLines[line],
             Doorbells = new Doorbells(core.Vm, threads, device.QueueSizes.Count, slot.Name, warn),

@@ -53,6 +53,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _milestones = milestones;
         MachineOptions options = plan.Options;
         _options = options;
+        (_described, _virtioSlots) = (plan.Devices, plan.Virtio);
         _hasFirmware = options.Firmware is not null;
         try
         {
@@ -334,6 +335,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _devices?.Dispose(); // which may still have something to print
         _console.Dispose();
         _console2?.Dispose();
+        StopTrace();
         _screenshotAtEnd?.Write(_screen.Capture());
         if (_coreFile is not null && Lifecycle.Reason.Kind is StopKind.Crash or StopKind.Timeout)
             WriteCore(_coreFile);
@@ -403,6 +405,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         // Not there where the host could not even make a VM.
         _core?.End();
         _gdb?.Dispose(); // it looks at vCPUs
+        if (_core is not null)
+            StopTrace();
         _vnc?.Dispose(); // it looks at guest RAM, and raises interrupts
         _console?.DetachInput(); // it raises interrupts
         _console2?.DetachInput();

@@ -137,7 +137,7 @@ public sealed class OptionTextsTests
     public void Every_option_of_run_is_read_by_the_library_or_is_runs_own()
     {
         RunCommand run = CommandLines.Root.Subcommands.OfType<RunCommand>().Single();
-        string[] own = ["--kernel", "--timeout", "--dry-run", "--explain"]; // it may be an argument; no machine's options
+        string[] own = ["--kernel", "--timeout", "--trace", "--trace-file", "--dry-run", "--explain"]; // an argument too; no machine's options
 
         Assert.Equal(
             run.Options.Select(option => option.Name).Except(own).Order(StringComparer.Ordinal),

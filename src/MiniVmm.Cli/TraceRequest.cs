@@ -1,0 +1,36 @@
+using MiniVmm.Cli.Output;
+using MiniVmm.Machine;
+using MiniVmm.Tracing;
+using MiniVmm.Tracing.Files;
+
+namespace MiniVmm.Cli;
+
+/// <summary><c>--trace</c> and <c>--trace-file</c>: what is traced, and where to.</summary>
+internal sealed class TraceRequest
+{
+    private readonly TraceFilter _filter;
+    private readonly string? _file;
+
+    private TraceRequest(TraceFilter filter, string? file)
+    {
+        _filter = filter;
+        _file = file;
+    }
+
+    /// <summary>Null where neither is given.</summary>
+    /// <exception cref="BadInputException">There is no such thing to trace.</exception>
+    public static TraceRequest? Of(string? what, string? file) => (what, file) switch
+    {
+        (null, null) => null,
+        (null, _) => new(TraceFilter.Everything, file),
+        _ => new(TraceFilter.Parse(what), file),
+    };
+
+    /// <summary>Begins, before the machine has run.</summary>
+    /// <exception cref="BadInputException">The file cannot be written.</exception>
+    public TraceSession Start(VirtualMachine machine)
+    {
+        machine.StartTrace(_filter, _file is null ? new TraceLines(Standard.Error) : TraceFile.Create(_file));
+        return machine.Trace!;
+    }
+}

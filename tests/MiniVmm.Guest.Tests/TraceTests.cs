@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>Traces of guests: <c>--trace</c>, <c>--trace-file</c>, and what <c>minivmm trace</c> makes of files.</summary>
+public sealed partial class TraceTests : IClassFixture<UsableKvm>, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Each_exit_is_a_line_with_the_function_the_instruction_and_the_devices_words()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--trace", "io,port=0x3f8", Built.Guest("hello.elf"));
+
+        run.With(ExitStatus.Success);
+        string[] lines = [.. run.ErrorLines.Skip(1)];
+        Assert.All(lines, line => Assert.Matches(Line(), line));
+        Assert.All(lines, line => Assert.InRange(line.Length, 1, 120));
+        string transmitted = string.Concat(lines.Select(line => Transmitted().Match(line).Groups["letter"].Value));
+        Assert.Equal(run.Output.Replace("\n", "\\n", StringComparison.Ordinal), transmitted);
+    }
+
+    [Theory]
+    [InlineData("hello.elf", 1)]
+    [InlineData("hello.elf", 2)]
+    [InlineData("smp.elf", 2)]
+    [InlineData("timer.elf", 2)]
+    public async Task The_summary_of_a_trace_agrees_with_the_statistics_to_the_count(string kernel, int vcpus)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--stats", "--trace-file", _folder["trace.json"], "--smp", $"{vcpus}", Built.Guest(kernel));
+        MinivmmResult summary = await MinivmmProcess.RunAsync("trace", "summary", _folder["trace.json"]);
+
+        run.With(ExitStatus.Success);
+        Dictionary<string, long[]> counted = Exits(run.Errors);
+        Assert.True(counted["all"][0] > 10);
+        Assert.Equivalent(counted, Exits(summary.With(ExitStatus.Success).Output), strict: true);
+        Assert.Equal(new long[vcpus], Row(run.Errors, "bytes allocated"));
+    }
+
+    [Fact]
+    public async Task Ten_thousand_exits_are_traced_without_an_allocation_or_a_loss()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--stats", "--trace-file", _folder["trace.json"], Built.Guest("crash.elf"), "--append", "exits 10000");
+        MinivmmResult summary = await MinivmmProcess.RunAsync("trace", "summary", _folder["trace.json"]);
+
+        Assert.Equal(Exits(run.With(ExitStatus.Success).Errors)["all"], Exits(summary.With(ExitStatus.Success).Output)["all"]);
+        Assert.Equal([0], Row(run.Errors, "bytes allocated"));
+        using JsonDocument file = JsonDocument.Parse(await File.ReadAllTextAsync(_folder["trace.json"], TestContext.Current.CancellationToken));
+        Assert.Equal(0, file.RootElement.GetProperty("otherData").GetProperty("lost").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_limit_ends_the_trace_and_not_the_guest()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--trace", "io,after=5,limit=7", Built.Guest("hello.elf"));
+
+        Assert.Equal(7, run.With(ExitStatus.Success).ErrorLines.Skip(1).Count());
+        Assert.Contains("hello: ok", run.Output);
+    }
+
+    [Fact]
+    public async Task Only_the_vCPU_that_is_asked_for_is_shown()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--smp", "2", "--trace", "exits,vcpu=1", Built.Guest("smp.elf"));
+
+        Assert.All(run.With(ExitStatus.Success).ErrorLines.Skip(1), line => Assert.Matches("^ +[0-9.]+ +[0-9.]+ +1 ", line));
+    }
+
+    [Theory]
+    [InlineData("--trace", "exits,vcpu=1", "--trace exits,vcpu=1: the machine has vCPUs 0 to 0")]
+    [InlineData("--trace", "words", "--trace words: 'words' cannot be traced")]
+    [InlineData("--trace-file", "/nowhere/trace.json", "--trace-file /nowhere/trace.json: cannot be written")]
+    public async Task What_cannot_be_traced_is_said_before_the_guest_runs(string option, string value, string message)
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", option, value, Built.Guest("hello.elf"));
+
+        Assert.StartsWith(message, run.With(ExitStatus.BadInput).OnlyLine());
+    }
+
+    [Fact]
+    public async Task A_full_disk_ends_the_trace_and_not_the_guest()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--trace-file", "/dev/full", Built.Guest("hello.elf"));
+
+        Assert.StartsWith(
+            "minivmm: warning: --trace-file: the trace ends early: ", Assert.Single(run.With(ExitStatus.Success).ErrorLines));
+        Assert.Contains("hello: ok", run.Output);
+    }
+
+    [Fact]
+    public async Task A_crash_is_traced_up_to_its_last_exit()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", "--trace", "exits", Built.Guest("crash.elf"), "--append", "triple");
+
+        Assert.Contains(run.With(ExitStatus.GuestCrash).ErrorLines, line => line.EndsWith("  shutdown", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_trace_is_refused()
+    {
+        MinivmmResult summary = await MinivmmProcess.RunAsync("trace", "summary", Built.Guest("hello.elf"));
+
+        Assert.EndsWith("hello.elf: is no trace that minivmm wrote", summary.With(ExitStatus.BadInput).OnlyLine());
+    }
+
+    /// <summary>The rows of exits by reason, whoever printed them.</summary>
+    private static Dictionary<string, long[]> Exits(string text)
+    {
+        string[] lines = text.Split('\n');
+        int start = Array.FindIndex(lines, line => line.StartsWith("exits by reason", StringComparison.Ordinal));
+        Assert.True(start >= 0, text);
+        return lines.Skip(start + 1).TakeWhile(line => line.Trim().Length > 0).Select(line => Spaces().Split(line.Trim()))
+            .ToDictionary(cells => cells[0], cells => cells.Skip(1).Select(Number).ToArray());
+    }
+
+    private static long[] Row(string text, string name) =>
+        [.. Spaces().Split(text.Split('\n').Single(line => line.StartsWith(name + "  ", StringComparison.Ordinal)).Trim()).Skip(1).Select(Number)];
+
+    private static long Number(string text) => long.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex("  +")]
+    private static partial Regex Spaces();
+
+    [GeneratedRegex(@"^ +[0-9]+\.[0-9]{6} +[0-9.]+ +0  10[0-9a-f]{4} \w+\+0x[0-9a-f]+ +(rep )?out\S* .* io 3f8 <- [0-9a-f]{2}  COM1: transmit ")]
+    private static partial Regex Line();
+
+    [GeneratedRegex(@"transmit '(?<letter>.+)'$")]
+    private static partial Regex Transmitted();
+}
