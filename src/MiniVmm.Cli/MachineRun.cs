@@ -63,6 +63,7 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         Built?.Invoke(machine);
         if (IsMadeOnly)
             return new StopReason(StopKind.PowerOff);
+        machine.TraceSinks = TraceRequest.Sink;
         TraceSession? trace = Trace?.Start(machine);
         if (StartsPaused)
             machine.Pause();

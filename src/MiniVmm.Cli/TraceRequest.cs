@@ -26,11 +26,15 @@ internal sealed class TraceRequest
         _ => new(TraceFilter.Parse(what), file),
     };
 
+    /// <summary>What a trace is written to: a file, or standard error for null.</summary>
+    /// <exception cref="BadInputException">The file cannot be written.</exception>
+    public static ITraceSink Sink(string? file) => file is null ? new TraceLines(Standard.Error) : TraceFile.Create(file);
+
     /// <summary>Begins, before the machine has run.</summary>
     /// <exception cref="BadInputException">The file cannot be written.</exception>
     public TraceSession Start(VirtualMachine machine)
     {
-        machine.StartTrace(_filter, _file is null ? new TraceLines(Standard.Error) : TraceFile.Create(_file));
+        machine.StartTrace(_filter, Sink(_file));
         return machine.Trace!;
     }
 }

@@ -43,6 +43,12 @@ internal sealed class HostedControl(HostedVirtualMachine machine, MachineLog log
 
     public CpusState SetCpus(int count) => Running.SetCpus(count);
 
+    public TraceState Trace => Running.Trace;
+
+    public void StartTrace(string what, string? file) => Running.StartTrace(what, file);
+
+    public void StopTrace() => Running.StopTrace();
+
     public int WaitingKeys => Running.WaitingKeys;
 
     public void Type(string text) => Running.Type(text);

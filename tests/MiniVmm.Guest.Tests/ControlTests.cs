@@ -82,6 +82,30 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task A_running_machine_is_traced_for_a_while_and_not_before_or_behind_it()
+    {
+        using MinivmmProcess web = Start("run", "--name", "web", "--stats", "--smp", "2", Crash, "--append", "loop-io");
+        await web.Output.WaitForAsync("crash: endless writes");
+        Assert.Equal("trace: off\n", (await RunAsync("ctl", "web", "trace")).With(ExitStatus.Success).Output);
+
+        MinivmmResult on = await RunAsync("ctl", "web", "trace", "io,port=0x80,limit=500", _runtime["trace.json"]);
+        MinivmmResult again = await RunAsync("ctl", "web", "trace", "io");
+        MinivmmResult off = await RunAsync("ctl", "web", "trace", "stop");
+        MinivmmResult summary = await RunAsync("trace", "summary", _runtime["trace.json"]);
+        MinivmmResult lines = await RunAsync("ctl", "web", "trace", "io,limit=3");
+        await web.Errors.WaitForAsync("io 80 <- ");
+        await RunAsync("ctl", "web", "stop");
+        MinivmmResult end = await web.EndAsync();
+
+        Assert.StartsWith("trace: on, io,port=0x80,limit=500: ", on.With(ExitStatus.Success).Output, StringComparison.Ordinal);
+        Assert.Contains("the machine is traced already: io,port=0x80,limit=500", again.With(ExitStatus.BadInput).OnlyLine(), StringComparison.Ordinal);
+        Assert.Matches("^trace: off, io,port=0x80,limit=500: [1-9][0-9]* events", off.With(ExitStatus.Success).Output);
+        Assert.Matches("(?m)^port 0x80 +[1-9]", summary.With(ExitStatus.Success).Output);
+        lines.With(ExitStatus.Success);
+        Assert.Matches("(?m)^bytes allocated +0 +0", end.Errors);
+    }
+
+    [Fact]
     public async Task A_guest_that_ends_by_itself_takes_its_socket_with_it()
     {
         MinivmmResult run = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));

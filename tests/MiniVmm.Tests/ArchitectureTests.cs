@@ -45,7 +45,7 @@ public sealed partial class ArchitectureTests
         ["Devices"] = ["Memory"],
         ["Pci"] = ["Memory", "Devices"],
         ["Passthrough"] = ["Memory", "Devices", "Pci"],
-        ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network"],
+        ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network", "Tracing"],
         ["Ide"] = ["Memory", "Devices", "Pci", "Storage"],
         ["Floppy"] = ["Memory", "Devices", "Storage"],
         ["Firmware"] = ["Memory", "Devices"],

@@ -18,6 +18,7 @@ internal static class ControlVerbs
         new ScreenshotVerb(),
         new TypeVerb(),
         new KeysVerb(),
+        new TraceVerb(),
         new StartVerb(),
         new PauseVerb(),
         new ResumeVerb(),

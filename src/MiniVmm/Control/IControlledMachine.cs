@@ -67,9 +67,29 @@ internal interface IControlledMachine
     /// <exception cref="VmmException">There is no such key, or the guest does not read.</exception>
     void PressKeys(string keys);
 
+    /// <summary>The trace that is being made, or the last one.</summary>
+    TraceState Trace { get; }
+
+    /// <summary>Begins a trace.</summary>
+    /// <param name="what">What is traced.</param>
+    /// <param name="file">Where to; null for the machine's standard error.</param>
+    /// <exception cref="VmmException">It cannot be traced, or not there, or is traced already.</exception>
+    void StartTrace(string what, string? file);
+
+    /// <summary>Ends the trace; without effect where there is none.</summary>
+    void StopTrace();
+
     /// <summary>Ends the machine, as SIGTERM does; returns at once.</summary>
     void Stop();
 }
+
+/// <summary>A trace of a machine.</summary>
+/// <param name="IsOn">Whether it is being made.</param>
+/// <param name="What">What is, or was, traced; empty where nothing ever was.</param>
+/// <param name="Events">Events that it has.</param>
+/// <param name="Lost">Events that did not fit.</param>
+/// <param name="Failure">Why it ended early; empty where it did not.</param>
+internal sealed record TraceState(bool IsOn, string What, long Events, long Lost, string Failure);
 
 /// <summary>What starts a machine again, as <c>minivmm serve</c> does.</summary>
 internal interface IMachineHost

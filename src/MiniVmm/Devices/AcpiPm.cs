@@ -8,7 +8,7 @@ namespace MiniVmm.Devices;
 /// is 1, since there is no SMI_CMD port. The only event is the power button; SLP_EN with the S5 type switches the
 /// machine off.
 /// </summary>
-public sealed class AcpiPm : IBusDevice, ISuspendable
+public sealed class AcpiPm : IBusDevice, ISuspendable, IDescribesAccesses
 {
     /// <summary>Ports that the device takes.</summary>
     public const int Length = 12;
@@ -58,6 +58,9 @@ public sealed class AcpiPm : IBusDevice, ISuspendable
         (_sci, _power, _clock) = (new(sci), power, clock);
         _start = clock();
     }
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new AcpiPmWords();
 
     public string StateName => "acpi-pm";
 

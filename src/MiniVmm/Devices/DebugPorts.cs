@@ -3,8 +3,11 @@ using System.Buffers.Binary;
 namespace MiniVmm.Devices;
 
 /// <summary>Port 0xe9 of Bochs and QEMU (isa-debugcon): what is written is printed, and a read gives 0xe9.</summary>
-public sealed class DebugConsole(IConsoleSink sink) : ByteDevice
+public sealed class DebugConsole(IConsoleSink sink) : ByteDevice, IDescribesAccesses
 {
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new PortWords("print", isText: true);
+
     protected override byte ReadByte(uint offset) => (byte)IoPorts.DebugConsole;
 
     protected override void WriteByte(uint offset, byte value) => sink.Write(value);
@@ -15,10 +18,13 @@ public sealed class DebugConsole(IConsoleSink sink) : ByteDevice
 /// </summary>
 /// <param name="power">Told of the end.</param>
 /// <param name="ports">How many take writes; one that begins there may be wider.</param>
-public sealed class DebugExit(IPowerControl power, ulong ports = DebugExit.Length) : IBusDevice
+public sealed class DebugExit(IPowerControl power, ulong ports = DebugExit.Length) : IBusDevice, IDescribesAccesses
 {
     /// <summary>Ports that the device takes.</summary>
     public const int Length = 4;
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new PortWords("end with", isText: false);
 
     public void Read(ulong offset, Span<byte> data) => data.Clear();
 

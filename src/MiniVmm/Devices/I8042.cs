@@ -9,7 +9,7 @@ namespace MiniVmm.Devices;
 /// The data register holds one byte, from whoever has one while it is free: the controller, the keyboard, the mouse. It is
 /// refilled as soon as it has been read, and an interrupt goes with each byte.
 /// </remarks>
-public sealed class I8042(IPowerControl power) : ByteDevice, ISuspendable
+public sealed class I8042(IPowerControl power) : ByteDevice, ISuspendable, IDescribesAccesses
 {
     /// <summary>Ports 0x60 (data) to 0x64 (command and status); those between are nobody's.</summary>
     public const int Length = 5;
@@ -54,6 +54,9 @@ public sealed class I8042(IPowerControl power) : ByteDevice, ISuspendable
                 return _keyboard.Typed;
         }
     }
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new I8042Words();
 
     public string StateName => "i8042";
 

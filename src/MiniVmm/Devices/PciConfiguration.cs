@@ -7,7 +7,7 @@ namespace MiniVmm.Devices;
 /// 0xcfc. The byte at 0xcf9 is the reset control, as in Intel's chipsets. A kernel that finds the mechanism missing calls
 /// that fatal, and so it is there also in a machine without PCI.
 /// </summary>
-internal sealed class PciConfiguration(IPowerControl power, IPciConfiguration functions) : IBusDevice, ISuspendable
+internal sealed class PciConfiguration(IPowerControl power, IPciConfiguration functions) : IBusDevice, ISuspendable, IDescribesAccesses
 {
     /// <summary>Ports that the device takes: address and data.</summary>
     public const int Length = 8;
@@ -17,6 +17,8 @@ internal sealed class PciConfiguration(IPowerControl power, IPciConfiguration fu
     private const ulong Data = 4;
     private readonly ResetControl _reset = new(power);
     private uint _address;
+
+    public IAccessWords CreateWords() => new PciConfigurationWords();
 
     public string StateName => "pci-configuration";
 

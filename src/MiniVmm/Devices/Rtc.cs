@@ -6,7 +6,7 @@ namespace MiniVmm.Devices;
 /// The PC's real-time clock and CMOS memory (Motorola MC146818): host time in UTC, plus what the guest set it
 /// off by. It keeps time and the memory size bytes; it raises no interrupts.
 /// </summary>
-public sealed class Rtc : ByteDevice, ISuspendable
+public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses
 {
     /// <summary>Ports that the device takes: index and data.</summary>
     public const int Length = 2;
@@ -61,6 +61,15 @@ public sealed class Rtc : ByteDevice, ISuspendable
         Put16(0x5b, high & 0xffff);
         _cmos[0x5d] = (byte)(high >> 16);
     }
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new IndexedWords(
+        [
+            (0, "seconds"), (2, "minutes"), (4, "hours"), (6, "day of the week"), (7, "day"), (8, "month"), (9, "year"),
+            (StatusA, "status A"), (StatusB, "status B"), (StatusC, "status C"), (StatusD, "status D"), (0x0f, "shutdown status"),
+            (CenturyIndex, "century"),
+        ],
+        mask: 0x7f); // bit 7 masks NMIs
 
     public string StateName => "rtc";
 

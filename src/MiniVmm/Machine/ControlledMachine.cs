@@ -63,5 +63,11 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public void PressKeys(string keys) => machine.PressKeys(keys);
 
+    public TraceState Trace => machine.TraceState;
+
+    public void StartTrace(string what, string? file) => machine.StartTrace(what, file);
+
+    public void StopTrace() => machine.StopTrace();
+
     public void Stop() => machine.Stop(new(StopKind.Interrupted));
 }

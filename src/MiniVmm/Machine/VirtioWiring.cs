@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Kvm;
+using MiniVmm.Tracing;
 using MiniVmm.Virtio;
 
 namespace MiniVmm.Machine;
@@ -34,6 +35,9 @@ internal sealed class VirtioWiring(MachineCore core, PciHost pci, Action<OptionM
             adapter.Transport.NeedsReset();
         };
         device.Attach(adapter.Transport, threads.Loops);
+        threads.Trace = new DeviceTrace(core.Tracing, _wired.Count - 1);
+        if (device is ITracedRequests traced)
+            traced.Trace = threads.Trace;
     }
 
     /// <summary>The devices behind their registers, in the order of their slots.</summary>

@@ -1,3 +1,4 @@
+using MiniVmm.Control;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Kvm;
@@ -14,8 +15,17 @@ public sealed partial class VirtualMachine
     private TraceNamesOf? _traceNames;
     private bool _tracesMsrs;
 
-    /// <summary>Makes the sink of a file, for traces that are started by the control socket; null where nobody can.</summary>
-    internal Func<string, ITraceSink>? TraceFiles { get; set; }
+    private TraceSession? _lastTrace;
+
+    /// <summary>
+    /// Makes the sink of a file, or of standard error for null, for traces that the control socket asks for; null where nobody can.
+    /// </summary>
+    internal Func<string?, ITraceSink>? TraceSinks { get; set; }
+
+    /// <summary>The trace that is being made, or the last one.</summary>
+    internal TraceState TraceState => (_core.Tracing.Current ?? _lastTrace) is { } session
+        ? new(session == _core.Tracing.Current, session.Filter.Text, session.Taken, session.Lost, session.Failure ?? "")
+        : new(false, "", 0, 0, "");
 
     /// <summary>The trace that is being made; null for none.</summary>
     internal TraceSession? Trace => _core.Tracing.Current;
@@ -30,11 +40,8 @@ public sealed partial class VirtualMachine
         ArgumentNullException.ThrowIfNull(filter);
         lock (_tracing)
         {
+            CheckTrace(filter);
             int vcpus = _options.Topology.MaxCpus;
-            if (_core.Tracing.Current is { } other)
-                throw new BadInputException($"the machine is traced already: {other.Filter.Text}");
-            if (filter.Vcpu >= vcpus)
-                throw new BadInputException($"{OptionName.Trace.With(filter.Text)}: the machine has vCPUs 0 to {vcpus - 1}");
             _traceNames = new TraceNamesOf(_described, _virtioSlots, _options.Kernel, _core);
             TraceSession session = new(filter, vcpus, _traceNames, sink);
             if ((filter.Kinds & TraceKinds.Msr) != 0)
@@ -43,6 +50,16 @@ public sealed partial class VirtualMachine
             foreach (VcpuThread vcpu in _core.Vcpus)
                 _core.Trace(vcpu, session);
         }
+    }
+
+    /// <summary><see cref="StartTrace(TraceFilter, ITraceSink)"/>, as the control socket asks for it.</summary>
+    internal void StartTrace(string what, string? file)
+    {
+        if (TraceSinks is null)
+            throw new BadInputException("its program writes no traces; only a machine of its own process is traced");
+        TraceFilter filter = TraceFilter.Parse(what);
+        CheckTrace(filter); // before a file is emptied
+        StartTrace(filter, TraceSinks(file));
     }
 
     /// <summary>Ends the trace; when it returns, all of it is written.</summary>
@@ -59,10 +76,19 @@ public sealed partial class VirtualMachine
             if (_tracesMsrs)
                 SetMsrExits(0);
             _core.Tracing.Current = null;
+            _lastTrace = session;
             session.Dispose();
             _traceNames?.Dispose();
             return session;
         }
+    }
+
+    private void CheckTrace(TraceFilter filter)
+    {
+        if (_core.Tracing.Current is { } other)
+            throw new BadInputException($"the machine is traced already: {other.Filter.Text}");
+        if (filter.Vcpu >= _options.Topology.MaxCpus)
+            throw new BadInputException($"{OptionName.Trace.With(filter.Text)}: the machine has vCPUs 0 to {_options.Topology.MaxCpus - 1}");
     }
 
     /// <summary>Whether MSRs that KVM does not know come out to user space, which answers as KVM would.</summary>

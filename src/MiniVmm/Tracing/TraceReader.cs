@@ -14,6 +14,9 @@ internal sealed class TraceReader(TraceFilter filter, ITraceNames names, ITraceS
     /// <summary>So much younger an event of another ring may still be on its way.</summary>
     private static readonly long Settled = Stopwatch.Frequency / 1000;
 
+    /// <summary>How the threads of virtio devices are called, before the device's name: nothing else tells whose message one is.</summary>
+    private const string VirtioThread = "virtio ";
+
     private readonly TraceRecord _record = new();
     private readonly List<TracedCode?[]> _code = []; // of each ring, by slot
     private long _passed;
@@ -109,7 +112,8 @@ internal sealed class TraceReader(TraceFilter filter, ITraceNames names, ITraceS
 
                 break;
             case TraceEventKind.Interrupt:
-                _record.Device = item.Detail == 3 ? null : names.Line(item.Count);
+                _record.Device = item.Detail != TraceSession.Message ? names.Line(item.Count)
+                    : _record.Thread.StartsWith(VirtioThread, StringComparison.Ordinal) ? _record.Thread[VirtioThread.Length..].Split('.')[0] : null;
                 _record.Words = TraceText.Interrupt(item);
                 break;
             case TraceEventKind.Doorbell or TraceEventKind.Request:

@@ -1,4 +1,5 @@
 using MiniVmm.Host;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio;
 
@@ -35,7 +36,11 @@ public sealed class DeviceThreads : IDeviceThreads, IDisposable
             for (int i = 0; i < _doorbells.Length; i++)
             {
                 int queue = i;
-                _doorbells[i] = _threads[device.ThreadOf(i)].AddDoorbell(() => device.Notify(queue));
+                _doorbells[i] = _threads[device.ThreadOf(i)].AddDoorbell(() =>
+                {
+                    Trace?.Doorbell(queue);
+                    device.Notify(queue);
+                });
             }
         }
         catch
@@ -58,6 +63,9 @@ public sealed class DeviceThreads : IDeviceThreads, IDisposable
                 thread.Failed = value;
         }
     }
+
+    /// <summary>Told of doorbells; null for nobody. Set before <see cref="Start"/>.</summary>
+    internal DeviceTrace? Trace { get; set; }
 
     /// <summary>What the device gets.</summary>
     public IReadOnlyList<IDeviceLoop> Loops => _threads;

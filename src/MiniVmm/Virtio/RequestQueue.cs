@@ -1,3 +1,5 @@
+using MiniVmm.Tracing;
+
 namespace MiniVmm.Virtio;
 
 /// <summary>The one queue of a device that answers each request at once, on its thread. Allocates nothing once it is active.</summary>
@@ -12,6 +14,9 @@ internal sealed class RequestQueue(IVirtioInterrupt interrupt, IDeviceLoop loop,
     private ILoopTimer? _again;
     private DescriptorChain? _chain;
     private Virtqueue? _queue;
+
+    /// <inheritdoc cref="ITracedRequests.Trace"/>
+    public DeviceTrace? Trace { get; set; }
 
     /// <summary>The driver is ready.</summary>
     public void Activate(Virtqueue queue)
@@ -34,7 +39,10 @@ internal sealed class RequestQueue(IVirtioInterrupt interrupt, IDeviceLoop loop,
             while (left > 0 && _queue.TryTake(_chain!))
             {
                 left--;
-                _queue.Complete(_chain!.Head, serve(_chain));
+                long begun = Trace?.Now ?? 0;
+                uint written = serve(_chain!);
+                _queue.Complete(_chain!.Head, written);
+                Trace?.Request(0, 0, 0, written, begun);
             }
         }
         while (left > 0 && _queue.ResumeNotifications());

@@ -8,7 +8,7 @@ namespace MiniVmm.Virtio;
 /// Notifications come by ioeventfd and never get here; what does is set-up, at most a few dozen accesses in a machine's
 /// life.
 /// </summary>
-public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice, ISuspendable
+public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice, ISuspendable, IDescribesAccesses
 {
     /// <summary>Bytes of the window.</summary>
     public const int Length = 0x1000;
@@ -58,6 +58,14 @@ public sealed class VirtioMmio(VirtioTransport transport) : IBusDevice, ISuspend
         if (!done)
             transport.NeedsReset();
     }
+
+    /// <inheritdoc/>
+    public IAccessWords CreateWords() => new RegisterWords(
+        (0x00, "MagicValue"), (0x04, "Version"), (0x08, "DeviceID"), (0x0c, "VendorID"), (0x10, "DeviceFeatures"),
+        (0x14, "DeviceFeaturesSel"), (0x20, "DriverFeatures"), (0x24, "DriverFeaturesSel"), (0x30, "QueueSel"), (0x34, "QueueNumMax"),
+        (0x38, "QueueNum"), (0x44, "QueueReady"), (QueueNotify, "QueueNotify"), (0x60, "InterruptStatus"), (0x64, "InterruptACK"),
+        (0x70, "Status"), (0x80, "QueueDescLow"), (0x84, "QueueDescHigh"), (0x90, "QueueDriverLow"), (0x94, "QueueDriverHigh"),
+        (0xa0, "QueueDeviceLow"), (0xa4, "QueueDeviceHigh"), (0xfc, "ConfigGeneration"));
 
     public string StateName => "virtio-mmio";
 

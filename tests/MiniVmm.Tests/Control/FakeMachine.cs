@@ -114,7 +114,7 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     public bool ListensToButton { get; init; } = true;
 
     /// <summary>All that verbs can have changed.</summary>
-    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {_cpus.Wanted} cpus, typed {Typed}, {Presses} presses, {Stops} stops, {Pauses} pauses, "
+    public string Said => $"{Balloon}, {_memory?.TargetBytes} of RAM, {_cpus.Wanted} cpus, typed {Typed}, {Presses} presses, {Trace}, {Stops} stops, {Pauses} pauses, "
         + $"{Resumes} resumes, "
         + $"{Starts} starts, {Restarts} restarts";
 
@@ -189,6 +189,12 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
         Typed += $"<{keys}>";
         WaitingKeys += ReadsKeyboard ? 0 : keys.Length;
     }
+
+    public TraceState Trace { get; private set; } = new(false, "", 0, 0, "");
+
+    public void StartTrace(string what, string? file) => Trace = new(true, what, file?.Length ?? 0, 0, "");
+
+    public void StopTrace() => Trace = Trace with { IsOn = false };
 
     public void Stop() => Stops++;
 

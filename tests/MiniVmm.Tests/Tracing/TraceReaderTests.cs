@@ -85,5 +85,18 @@ public sealed class TraceReaderTests : IDisposable
         ], _sink.Lines);
     }
 
+    [Fact]
+    public void A_message_is_the_devices_whose_thread_sends_it()
+    {
+        TraceRing disk = new(null, "virtio disk0", null, 64);
+        TraceRing pair = new(null, "virtio net1.2", null, 64);
+        disk.TryWrite(new() { Kind = TraceEventKind.Interrupt, Detail = 3, Address = 0xfee0_0000, Value = 0x22, Served = 1 });
+        pair.TryWrite(new() { Kind = TraceEventKind.Interrupt, Detail = 3, Address = 0xfee0_0000, Value = 0x23, Served = 2 });
+
+        Reader("irq").Drain([disk, pair], everything: true);
+
+        Assert.Equal(["disk0: message fee00000 <- 22: vector 34", "net1: message fee00000 <- 23: vector 35"], _sink.Lines);
+    }
+
     private TraceReader Reader(string filter) => new(TraceFilter.Parse(filter), new FakeNames(), _sink, start: 0);
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using MiniVmm.Host;
 using MiniVmm.Storage;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Block;
 
@@ -43,6 +44,7 @@ internal sealed unsafe class BlockRequest : IDisposable
     private readonly BlockSegment[] _segments = new BlockSegment[BlockConfiguration.MostSegments];
     private int _pieces;
     private int _segmentCount;
+    private long _begun;
 
     /// <param name="longestChain">Most pieces that its chain can have.</param>
     public BlockRequest(int longestChain)
@@ -57,6 +59,17 @@ internal sealed unsafe class BlockRequest : IDisposable
     public int Queue { get; set; }
 
     public BlockOperation Operation { get; private set; }
+
+    /// <summary>It is begun; the trace may want to know later when that was.</summary>
+    public void Begin(DeviceTrace? trace) => _begun = trace?.Now ?? 0;
+
+    /// <summary>It is done.</summary>
+    public void Report(DeviceTrace? trace)
+    {
+        ulong first = Operation is BlockOperation.Discard or BlockOperation.WriteZeroes && _segmentCount > 0
+            ? _segments[0].Sector : Offset / IDiskImage.SectorSize;
+        trace?.Request(Queue, (uint)Operation, first, Length, _begun);
+    }
 
     /// <summary>First byte on the disk, of a read or a write.</summary>
     public ulong Offset { get; private set; }

@@ -3,6 +3,7 @@ using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Storage;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Block;
 
@@ -15,7 +16,7 @@ namespace MiniVmm.Virtio.Block;
 /// Whether the next one waits is judged by how long the last one of its kind took: a hand-over costs about as much as a
 /// short request itself. A flush always waits, and so never holds up what comes behind it.
 /// </remarks>
-internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
+internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters, ITracedRequests
 {
     private const int MostQueues = 64;
     private const int MostWorkers = 16;
@@ -92,6 +93,8 @@ internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     }
 
     public string Kind => "blk";
+
+    public DeviceTrace? Trace { private get; set; }
 
     public uint DeviceType => 2;
 
@@ -286,6 +289,7 @@ internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     {
         BlockStatus status = request.Prepare(_configuration, _negotiated);
         now = _clock();
+        request.Begin(Trace);
         if (status == BlockStatus.Ok)
         {
             Spend(request, now);
@@ -304,6 +308,7 @@ internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
     private void Work(BlockRequest request)
     {
         long start = _clock();
+        request.Begin(Trace);
         BlockStatus status = Execute(request);
         Judge(request, start);
 
@@ -320,6 +325,7 @@ internal sealed class VirtioBlock : IVirtioDevice, IDeviceCounters
         uint written = request.Finish(status);
         lock (_gates[request.Queue])
             queue.Complete(request.Chain.Head, written);
+        request.Report(Trace);
     }
 
     private void Interrupt(int index, Virtqueue queue)

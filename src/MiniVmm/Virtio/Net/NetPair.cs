@@ -1,6 +1,7 @@
 using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Network;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Net;
 
@@ -34,8 +35,14 @@ internal sealed class NetPair : IDisposable
         _lost = lost;
         bool hasHeader = endpoint.HasVnetHeader;
         uint mostBytes = VirtioNet.TaggedHeader + (uint)(hasHeader ? ushort.MaxValue : endpoint.Mtu);
-        _receiver = new NetReceiver(Fd, hasHeader, endpoint.Mtu, received);
-        _transmitter = new NetTransmitter(Fd, hasHeader, mostBytes, sent);
+        _receiver = new NetReceiver(Fd, hasHeader, endpoint.Mtu, received) { Index = 2 * index };
+        _transmitter = new NetTransmitter(Fd, hasHeader, mostBytes, sent) { Index = 2 * index + 1 };
+    }
+
+    /// <inheritdoc cref="ITracedRequests.Trace"/>
+    public DeviceTrace? Trace
+    {
+        set => _receiver.Trace = _transmitter.Trace = value;
     }
 
     private int Fd => _endpoint.Descriptors[_index];

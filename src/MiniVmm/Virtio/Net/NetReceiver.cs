@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using MiniVmm.Devices;
 using MiniVmm.Host;
 using MiniVmm.Memory;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Net;
 
@@ -56,6 +57,12 @@ internal sealed unsafe class NetReceiver : IDisposable
     }
 
     public NetCounts Counts { get; } = new();
+
+    /// <inheritdoc cref="ITracedRequests.Trace"/>
+    public DeviceTrace? Trace { get; set; }
+
+    /// <summary>Its queue's number.</summary>
+    public int Index { get; init; }
 
     /// <summary>Whether a frame's coming is news: there is room, and no limit in the way.</summary>
     public bool WantsFrames { get; private set; }
@@ -302,6 +309,7 @@ internal sealed unsafe class NetReceiver : IDisposable
         for (int i = 0; i < buffers; i++)
             queue.CompleteLater(_held[i].Head, _held[i].Length);
         queue.Publish();
+        Trace?.Request(Index, VirtioNet.ReceiveOperation, 0, _frame - VirtioNet.HeaderLength, Trace.Now);
 
         _frame = 0;
         _heldCount -= buffers;

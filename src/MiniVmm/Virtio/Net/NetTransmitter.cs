@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Host;
 using MiniVmm.Memory;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Net;
 
@@ -38,6 +39,12 @@ internal sealed unsafe class NetTransmitter : IDisposable
     }
 
     public NetCounts Counts { get; } = new();
+
+    /// <inheritdoc cref="ITracedRequests.Trace"/>
+    public DeviceTrace? Trace { get; set; }
+
+    /// <summary>Its queue's number.</summary>
+    public int Index { get; init; }
 
     /// <summary>Whether there is more to do as soon as the descriptor takes frames.</summary>
     public bool WantsRoom { get; private set; }
@@ -114,6 +121,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
             return false;
         }
 
+        long begun = Trace?.Now ?? 0;
         if (!Write(chain))
         {
             WantsRoom = true;
@@ -123,6 +131,7 @@ internal sealed unsafe class NetTransmitter : IDisposable
         left--;
         _taken = false;
         queue.Complete(chain.Head, 0);
+        Trace?.Request(Index, VirtioNet.TransmitOperation, 0, chain.ReadableLength - Math.Min(chain.ReadableLength, VirtioNet.HeaderLength), begun);
         return true;
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using MiniVmm.Devices;
 using MiniVmm.Network;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Net;
 
@@ -8,7 +9,7 @@ namespace MiniVmm.Virtio.Net;
 /// A network card (virtio 1.2, 5.1) on an endpoint of the host's. Each pair of queues has a thread of its own; frames
 /// go between guest RAM and the endpoint's descriptors without a copy.
 /// </summary>
-internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters
+internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters, ITracedRequests
 {
     /// <summary>struct virtio_net_hdr_v1 (5.1.6).</summary>
     internal const int HeaderLength = NetEndpoint.VnetHeaderLength;
@@ -21,6 +22,10 @@ internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters
 
     /// <summary>The same with a VLAN's tag.</summary>
     internal const int TaggedHeader = EthernetHeader + 4;
+
+    /// <summary>Operations in traces.</summary>
+    internal const uint ReceiveOperation = 0;
+    internal const uint TransmitOperation = 1;
 
     private const ushort QueueSize = 256;
     private const ushort ControlSize = 64;
@@ -82,6 +87,15 @@ internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters
     public string Description => $"{_endpoint.Description}, {Mac}";
 
     public string Kind => "net";
+
+    public DeviceTrace? Trace
+    {
+        set
+        {
+            foreach (NetPair pair in _pairs)
+                pair.Trace = value;
+        }
+    }
 
     public IReadOnlyDictionary<string, long> ReadCounters() => new Dictionary<string, long>
     {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using MiniVmm.Devices;
 using MiniVmm.Host;
+using MiniVmm.Tracing;
 
 namespace MiniVmm.Virtio.Rng;
 
@@ -8,7 +9,7 @@ namespace MiniVmm.Virtio.Rng;
 /// The entropy device (virtio 1.2, 5.4): random bytes of the host's kernel, written by getrandom(2) straight into the
 /// guest's buffers.
 /// </summary>
-internal sealed unsafe class VirtioRng : IVirtioDevice
+internal sealed unsafe class VirtioRng : IVirtioDevice, ITracedRequests
 {
     /// <summary>Most bytes for one request, however long its buffers are: 5.4.6 asks for one or more.</summary>
     public const int MostBytes = 64 * 1024;
@@ -17,6 +18,11 @@ internal sealed unsafe class VirtioRng : IVirtioDevice
     private RequestQueue? _requests;
 
     public uint DeviceType => 4;
+
+    public DeviceTrace? Trace
+    {
+        set => _requests!.Trace = value;
+    }
 
     public ulong Features => 0;
 
