@@ -1,5 +1,7 @@
 using System.CommandLine;
 using MiniVmm.Cli;
+using MiniVmm.Cli.Output;
+using MiniVmm.Control;
 using MiniVmm.Tracing.Files;
 
 namespace MiniVmm.Tools;
@@ -11,6 +13,36 @@ internal sealed class TraceCommand : Command
         : base("trace", "Read traces that 'minivmm run --trace-file' wrote")
     {
         Add(new Summary());
+        Add(new Diff());
+    }
+
+    private static TraceContents Read(string file)
+    {
+        TraceContents trace = TraceFile.Read(file);
+        foreach (string remark in TraceSummary.Remarks(trace))
+            Messages.Note(remark);
+        return trace;
+    }
+
+    private sealed class Diff : DocumentedCommand
+    {
+        private readonly Argument<string> _before = new("BEFORE") { Description = "A trace" };
+        private readonly Argument<string> _after = new("AFTER") { Description = "One to hold against it" };
+
+        public Diff()
+            : base("diff", "Say what happens more, or less often in one trace than in another, and what that takes")
+        {
+            Arguments.Add(_before);
+            Arguments.Add(_after);
+            SetAction(line =>
+            {
+                IReadOnlyList<AnswerTable> tables = TraceDiff.Of(Read(line.GetValue(_before)!), Read(line.GetValue(_after)!));
+                if (tables.Count == 0)
+                    Standard.Output.WriteLine("the same happens as often in both");
+                Answers.Print(tables);
+                return ExitStatus.Success;
+            });
+        }
     }
 
     private sealed class Summary : DocumentedCommand
@@ -23,9 +55,7 @@ internal sealed class TraceCommand : Command
             Arguments.Add(_file);
             SetAction(line =>
             {
-                TraceContents trace = TraceFile.Read(line.GetValue(_file)!);
-                foreach (string remark in TraceSummary.Remarks(trace))
-                    Messages.Note(remark);
+                TraceContents trace = Read(line.GetValue(_file)!);
                 Answers.Print(TraceSummary.Of(trace));
                 return ExitStatus.Success;
             });

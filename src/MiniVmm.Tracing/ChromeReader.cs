@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace MiniVmm.Tracing.Files;
@@ -63,24 +62,9 @@ internal static class ChromeReader
         }
 
         JsonElement details = item.GetProperty("args");
-        TraceEventKind kind = TraceSlices.KindOf(Text(details, "kind")) ?? throw new FormatException("an event of no kind");
-        bool isExit = kind <= TraceEventKind.Kick;
-        contents.Items.Add(new TracedItem
-        {
-            Kind = kind,
-            Thread = threads.GetValueOrDefault(thread, ""),
-            Vcpu = isExit ? thread - 1 : null,
-            Reason = Text(details, "reason") ?? "",
-            Address = Hex(details, "address") ?? 0,
-            Device = Text(details, "device"),
-            Words = Text(details, "what"),
-            Rip = Hex(details, "rip"),
-            Symbol = Text(details, "symbol"),
-            Instruction = Text(details, "instruction"),
-            At = (long)(item.GetProperty("ts").GetDecimal() * 1000),
-            Took = took,
-            Ran = isExit ? ran.GetValueOrDefault(thread) : 0,
-        });
+        contents.Items.Add(TraceSlices.Item(
+            name => Text(details, name), threads.GetValueOrDefault(thread, ""), thread - 1, (long)(item.GetProperty("ts").GetDecimal() * 1000), took,
+            ran.GetValueOrDefault(thread)));
     }
 
     private static void ReadEnd(string text, TraceContents contents)
@@ -104,8 +88,4 @@ internal static class ChromeReader
 
     private static string? Text(JsonElement of, string name) =>
         of.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
-
-    private static ulong? Hex(JsonElement of, string name) => Text(of, name) is { Length: > 2 } text
-        ? ulong.Parse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)
-        : null;
 }

@@ -1,6 +1,6 @@
 namespace MiniVmm.Tracing.Files;
 
-/// <summary>Files that hold a trace: Chrome's trace-event JSON.</summary>
+/// <summary>Files that hold a trace: Chrome's trace-event JSON, or Perfetto's protocol buffers.</summary>
 internal static class TraceFile
 {
     /// <summary>Begins a file; its name's ending says of which format.</summary>
@@ -8,8 +8,13 @@ internal static class TraceFile
     public static ITraceSink Create(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return new ChromeWriter(OutputFile.Create(path, OptionName.TraceFile));
+        FileStream file = OutputFile.Create(path, OptionName.TraceFile);
+        return IsPerfetto(path) ? new PerfettoWriter(file) : new ChromeWriter(file);
     }
+
+    /// <summary>Whether a file of that name is in Perfetto's own format.</summary>
+    public static bool IsPerfetto(string path) =>
+        path.EndsWith(".pftrace", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".perfetto-trace", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Reads a file, whichever format it has.</summary>
     /// <exception cref="BadInputException">It cannot be read, or is no trace of MiniVmm's.</exception>
@@ -19,9 +24,15 @@ internal static class TraceFile
         try
         {
             using FileStream file = File.OpenRead(path);
-            return ChromeReader.Read(file, path);
+            int first = file.ReadByte();
+            file.Position = 0;
+            if (first is '{' or < 0)
+                return ChromeReader.Read(file, path);
+            byte[] bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            return PerfettoReader.Read(bytes, path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or OverflowException)
         {
             throw new BadInputException($"{path}: cannot be read: {e.Message}", e);
         }

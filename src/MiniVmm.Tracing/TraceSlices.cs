@@ -73,5 +73,39 @@ internal static class TraceSlices
         return null;
     }
 
+    /// <summary>The event that a slice was made of.</summary>
+    /// <param name="detail">Gives the details by their names.</param>
+    /// <param name="thread">The track's name.</param>
+    /// <param name="vcpu">Whose track it is, where it is a vCPU's.</param>
+    /// <param name="at">Where it begins, in nanoseconds.</param>
+    /// <param name="took">How long it is.</param>
+    /// <param name="ran">How long KVM_RUN ran before it.</param>
+    /// <exception cref="FormatException">It is no slice of ours.</exception>
+    public static TracedItem Item(Func<string, string?> detail, string thread, int vcpu, long at, long took, long ran)
+    {
+        TraceEventKind kind = KindOf(detail("kind")) ?? throw new FormatException("an event of no kind");
+        bool isExit = kind <= TraceEventKind.Kick;
+        return new TracedItem
+        {
+            Kind = kind,
+            Thread = thread,
+            Vcpu = isExit ? vcpu : null,
+            Reason = detail("reason") ?? "",
+            Address = Number(detail("address")) ?? 0,
+            Device = detail("device"),
+            Words = detail("what"),
+            Rip = Number(detail("rip")),
+            Symbol = detail("symbol"),
+            Instruction = detail("instruction"),
+            At = at,
+            Took = took,
+            Ran = isExit ? ran : 0,
+        };
+    }
+
+    private static ulong? Number(string? hex) => hex is { Length: > 2 }
+        ? ulong.Parse(hex.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)
+        : null;
+
     private static string Hex(ulong value) => $"0x{value.ToString("x", CultureInfo.InvariantCulture)}";
 }

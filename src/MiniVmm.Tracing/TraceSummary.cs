@@ -9,16 +9,23 @@ internal static class TraceSummary
     /// <summary>Rows of a table that has many.</summary>
     private const int MostRows = 20;
 
+    /// <summary>The ways to group events, each with what a group has in common; null for events that belong to none.</summary>
+    public static IReadOnlyList<(string Title, Func<TracedItem, string?> Key)> Groupings { get; } =
+    [
+        ("reason", item => item.IsExit ? item.Reason : null),
+        ("port or address", Place),
+        ("device", item => item.IsAccess ? item.Device ?? "nobody's" : item.Device),
+        ("instruction", Instruction),
+        ("function", item => item.IsExit ? item.Function : null),
+    ];
+
     /// <summary>The tables.</summary>
     public static IReadOnlyList<AnswerTable> Of(TraceContents trace)
     {
         ArgumentNullException.ThrowIfNull(trace);
         List<AnswerTable> tables = [Reasons(trace)];
-        AddTimes(tables, "reason", trace.Items, item => item.IsExit ? item.Reason : null);
-        AddTimes(tables, "port or address", trace.Items, Place);
-        AddTimes(tables, "device", trace.Items, item => item.IsAccess ? item.Device ?? "nobody's" : item.Device);
-        AddTimes(tables, "instruction", trace.Items, Instruction);
-        AddTimes(tables, "function", trace.Items, item => item.IsExit ? item.Function : null);
+        foreach ((string title, Func<TracedItem, string?> key) in Groupings)
+            AddTimes(tables, title, trace.Items, key);
         return tables;
     }
 
