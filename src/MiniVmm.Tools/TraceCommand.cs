@@ -14,6 +14,7 @@ internal sealed class TraceCommand : Command
     {
         Add(new Summary());
         Add(new Diff());
+        Add(new Html());
     }
 
     private static TraceContents Read(string file)
@@ -40,6 +41,40 @@ internal sealed class TraceCommand : Command
                 if (tables.Count == 0)
                     Standard.Output.WriteLine("the same happens as often in both");
                 Answers.Print(tables);
+                return ExitStatus.Success;
+            });
+        }
+    }
+
+    private sealed class Html : DocumentedCommand
+    {
+        private readonly Argument<string> _file = new("FILE") { Description = "A trace" };
+        private readonly Option<string?> _output = new("--output", "-o")
+        {
+            HelpName = "FILE",
+            Description = "Where to; the trace's name with .html if left out",
+        };
+
+        public Html()
+            : base("html", "Write a trace as one page with a timeline and tables, which needs no network")
+        {
+            Arguments.Add(_file);
+            Group("Output", "minivmm trace html --output page.html trace.json", _output);
+            SetAction(line =>
+            {
+                string file = line.GetValue(_file)!;
+                string output = line.GetValue(_output) ?? Path.ChangeExtension(file, ".html");
+                string page = TraceHtml.Of(Read(file));
+                try
+                {
+                    File.WriteAllText(output, page);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+                {
+                    throw new BadInputException($"{output}: cannot be written: {e.Message}", e);
+                }
+
+                Standard.Output.WriteLine($"written: {output}");
                 return ExitStatus.Success;
             });
         }
