@@ -153,7 +153,7 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     [Theory]
     [InlineData("mail", "stats", "running: web")]
     [InlineData("../web", "stats", "not a valid name")]
-    [InlineData("web", "reboot", "info, stats, balloon, memory, cpus, screenshot, type, keys, start, pause, resume, powerdown, stop or restart")]
+    [InlineData("web", "reboot", "info, stats, balloon, memory, cpus, screenshot, type, keys, trace, start, pause, resume, powerdown, stop or restart")]
     [InlineData("web", "balloon 96X", "not a size")]
     [InlineData("web", "stop now", "one word too many")]
     [InlineData("web", "stop now again", "one word too many")]
