@@ -28,6 +28,19 @@ public sealed class FaultTests
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
 
+    [Fact]
+    public async Task A_timer_that_ticks_once_for_want_of_an_EOI_is_named()
+    {
+        // A KVM that emulates the guest's supervisor code lets all of its ticks in.
+        await using VmmProcess vmm = VmmProcess.Run("no_eoi", Lab.Guest("faults.elf"), "--append", "no_eoi", "--timeout", "2");
+        vmm.CloseInput();
+        await vmm.AssertExitAsync(ExitStatus.Timeout);
+
+        Assert.Contains("interrupt 0x40 is in service: its handler gave no EOI, so interrupt 0x40 and all others", vmm.Errors);
+        Assert.Contains("[no-eoi]", vmm.Errors);
+        Assert.Contains("no_eoi+", vmm.Errors);
+    }
+
     [Theory]
     [InlineData("handler_unmapped")]
     [InlineData("gate_non_canonical")]
