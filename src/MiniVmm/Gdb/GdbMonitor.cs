@@ -22,7 +22,7 @@ internal sealed class GdbMonitor(IDebuggedMachine machine, MachineDebugger debug
         breakpoints      where the breakpoints were when the guest last ran
         devices          ports and memory that devices claim
         exits            how often each vCPU came out of the guest, why, and the last times
-        reset            why there is none
+        reset            resets the machine, once it is to go on
 
         """;
 
@@ -42,10 +42,15 @@ internal sealed class GdbMonitor(IDebuggedMachine machine, MachineDebugger debug
             ["breakpoints"] => Breakpoints(),
             ["devices"] => Devices(),
             ["exits"] => Exits(),
-            ["reset" or "system_reset", ..] =>
-                "a machine cannot be reset in place: end it (kill) and start it again; breakpoints stay in gdb\n",
+            ["reset" or "system_reset"] => Reset(),
             _ => $"there is no command '{words[0]}'; monitor help lists them\n",
         };
+    }
+
+    private string Reset()
+    {
+        debugger.ResetsNext = true;
+        return "reset when it goes on: minivmm run ends with it, minivmm qemu starts the guest again, and gdb connects again\n";
     }
 
     private int? Find(string text) =>

@@ -56,6 +56,9 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     /// <summary>Whether the guest has run since it was there.</summary>
     public bool HasRun { get; private set; }
 
+    /// <summary>Whether the machine is to be reset instead of going on.</summary>
+    public bool ResetsNext { get; set; }
+
     public RegisterSet Registers => _registers ??= Describe();
 
     public bool StepsHoldInterrupts { get; set; }
@@ -185,6 +188,12 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     public void Run(Func<int, VcpuOrder> order)
     {
         HasRun = true;
+        if (ResetsNext)
+        {
+            _machine.End(new(StopKind.Reset));
+            return;
+        }
+
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.Record.IsPending))
         {
             switch (Classify(vcpu)?.Cause)
@@ -309,6 +318,12 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     public void Detach()
     {
         HasRun = true;
+        if (ResetsNext)
+        {
+            _machine.End(new(StopKind.Reset));
+            return;
+        }
+
         Stop();
         _table.ClearAll();
         _plan = BreakpointPlan.Nothing;
