@@ -28,6 +28,9 @@ internal static class Tables
     public static IAnsiConsole StandardOutput() =>
         Create(new TerminalOutput(Standard.Output, Standard.OutputIsTerminal, Standard.OutputColumns));
 
+    /// <summary>Text that goes elsewhere.</summary>
+    public static IAnsiConsole To(TerminalOutput output) => Create(output);
+
     private static IAnsiConsole Create(TerminalOutput output) => AnsiConsole.Create(new AnsiConsoleSettings
     {
         Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,

@@ -21,6 +21,8 @@ internal static class ToolsCommands
                 new QemuUsage(),
                 new ServeCommand(),
                 new PsCommand(),
+                TopCommand.OfAll(),
+                TopCommand.OfOne(),
                 new CtlCommand(),
                 new DevicesCommand(),
                 new DoctorCommand(),

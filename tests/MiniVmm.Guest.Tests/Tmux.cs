@@ -31,6 +31,9 @@ internal sealed class Tmux : IDisposable
     /// <summary>Presses keys, by tmux' names for those that are no letters.</summary>
     public Task SendAsync(params string[] keys) => RunAsync(["send-keys", "-t", "guest", .. keys]);
 
+    /// <summary>Makes the pane another size.</summary>
+    public Task ResizeAsync(int columns, int rows) => RunAsync(["resize-window", "-t", "guest", "-x", $"{columns}", "-y", $"{rows}"]);
+
     /// <summary>Waits until the pane shows a text.</summary>
     public async Task<string> WaitForAsync(string text)
     {

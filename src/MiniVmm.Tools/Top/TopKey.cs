@@ -1,0 +1,13 @@
+namespace MiniVmm.Tools.Top;
+
+/// <summary>What a key asks for.</summary>
+internal enum TopKey
+{
+    None,
+    Up,
+    Down,
+    Exits,
+    Devices,
+    Back,
+    Quit,
+}

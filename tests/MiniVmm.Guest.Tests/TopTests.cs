@@ -1,0 +1,50 @@
+namespace MiniVmm.Guest.Tests;
+
+/// <summary>minivmm top, as it is seen in tmux.</summary>
+public sealed class TopTests : IClassFixture<UsableKvm>
+{
+    [Fact]
+    public async Task Machines_are_watched_and_one_that_ends_is_shown_as_such()
+    {
+        string first = $"top-a-{Environment.ProcessId}", second = $"top-b-{Environment.ProcessId}";
+        using MinivmmProcess busy = MinivmmProcess.Start("run", "--name", first, Built.Guest("exits.elf"), "--append", "pio-out 100000000");
+        using MinivmmProcess idle = MinivmmProcess.Start("run", "--name", second, Built.Guest("crash.elf"), "--append", "hlt");
+        await idle.Output.WaitForAsync("crash: ");
+
+        using Tmux tmux = await Tmux.StartAsync("top", "--interval", "0.2");
+        Assert.Matches($@"(?m)^> {first} +running ", await tmux.WaitForAsync("█"));
+        await tmux.SendAsync("Enter");
+        Assert.Matches(@"(?m)^KVM_EXIT_IO +[1-9][0-9,]*$", await tmux.WaitForAsync("exits a second  vCPU 0"));
+        await tmux.SendAsync("d");
+        await tmux.WaitForAsync("guest RAM");
+        await tmux.SendAsync("Down");
+        await tmux.WaitForAsync($"{second}, running");
+
+        (await MinivmmProcess.RunAsync("ctl", second, "stop")).With(ExitStatus.Success);
+        await tmux.WaitForAsync($"{second}, ended");
+        await tmux.ResizeAsync(60, 12);
+        await tmux.WaitForAsync($"{second}, ended");
+        await tmux.SendAsync("Escape");
+        Assert.Matches($@"(?m)^> {second} +ended ", await tmux.WaitForAsync("machines, "));
+        await tmux.SendAsync("q");
+
+        string after = await tmux.WaitForEndAsync(ExitStatus.Success);
+        Assert.DoesNotContain("machines, ", after, StringComparison.Ordinal); // what was on the terminal before is there again
+        (await MinivmmProcess.RunAsync("ctl", first, "stop")).With(ExitStatus.Success);
+    }
+
+    [Fact]
+    public async Task In_a_pipe_it_looks_once()
+    {
+        string name = $"top-c-{Environment.ProcessId}";
+        using MinivmmProcess vmm = MinivmmProcess.Start("run", "--name", name, Built.Guest("crash.elf"), "--append", "hlt");
+        await vmm.Output.WaitForAsync("crash: ");
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("watch", name, "--interval", "0.1");
+        Assert.StartsWith($"{name}, running: ", run.With(ExitStatus.Success).Output, StringComparison.Ordinal);
+
+        (await MinivmmProcess.RunAsync("ctl", name, "stop")).With(ExitStatus.Success);
+        MinivmmResult none = await MinivmmProcess.RunAsync("watch", name);
+        Assert.Equal($"minivmm: watch {name}: no machine of that name runs; minivmm ps lists those that do\n", none.With(ExitStatus.BadInput).Errors);
+    }
+}
