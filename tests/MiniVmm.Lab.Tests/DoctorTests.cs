@@ -25,7 +25,7 @@ public sealed class DoctorTests
     {
         string program = $"{Directory.CreateTempSubdirectory().FullName}/minivmm";
         (int status, string output, _) = await LabHost.TryShellAsync(
-            $"cp '{Lab.MiniVmm}' {program} && chmod 755 $(dirname {program}) && setpriv --reuid 65534 --regid 65534 --clear-groups {program} doctor");
+            $"cp '{Lab.MiniVmm}' {program} && cp '{Lab.MiniVmm}-tools' {program}-tools && chmod 755 $(dirname {program}) && setpriv --reuid 65534 --regid 65534 --clear-groups {program} doctor");
 
         Assert.Equal(ExitStatus.HostLimit, status);
         Assert.Contains("may not open /dev/kvm", output, StringComparison.Ordinal);

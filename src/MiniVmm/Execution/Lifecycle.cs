@@ -72,11 +72,21 @@ public sealed class Lifecycle : IPowerControl, IDisposable
         }
     }
 
-    /// <summary>Ends the machine for this reason, unless it had one.</summary>
+    /// <summary>
+    /// Ends the machine for this reason, unless it had one. Text of a guest that is lost after the guest has powered off takes the
+    /// place of that: it is written beside the vCPUs, and none of it may be lost in silence.
+    /// </summary>
     public void Stop(StopReason reason)
     {
-        if (Interlocked.CompareExchange(ref _reason, ((long)reason.Kind << 32) | reason.Value, 0) != 0)
+        long wanted = ((long)reason.Kind << 32) | reason.Value;
+        long before = Interlocked.CompareExchange(ref _reason, wanted, 0);
+        if (before != 0)
+        {
+            if (reason is { Kind: StopKind.OutputClosed, IsHostLimit: true } && (StopKind)(before >> 32) is StopKind.PowerOff or StopKind.Reset)
+                _ = Interlocked.CompareExchange(ref _reason, wanted, before);
             return;
+        }
+
         foreach (Attention vcpu in Volatile.Read(ref _vcpus))
             vcpu.Ask();
         _ended.Signal();

@@ -1,4 +1,5 @@
 using MiniVmm.Execution;
+using MiniVmm.Host;
 
 namespace MiniVmm.Tests.Execution;
 
@@ -28,6 +29,22 @@ public sealed class LifecycleTests
         lifecycle.Stop(new(StopKind.Crash, 3));
 
         Assert.Equal(new StopReason(StopKind.DebugExit, uint.MaxValue), lifecycle.Wait(TimeSpan.Zero));
+    }
+
+    [Theory]
+    [InlineData(StopKind.PowerOff, Errno.EFBIG, StopKind.OutputClosed)]
+    [InlineData(StopKind.Reset, Errno.ENOSPC, StopKind.OutputClosed)]
+    [InlineData(StopKind.PowerOff, Errno.EPIPE, StopKind.PowerOff)]
+    [InlineData(StopKind.DebugExit, Errno.EFBIG, StopKind.DebugExit)]
+    [InlineData(StopKind.Crash, Errno.EFBIG, StopKind.Crash)]
+    public void Text_that_is_lost_after_a_good_end_makes_it_a_bad_one(StopKind first, int error, StopKind kept)
+    {
+        using Lifecycle lifecycle = new();
+
+        lifecycle.Stop(new(first));
+        lifecycle.Stop(new(StopKind.OutputClosed, (uint)error));
+
+        Assert.Equal(kept, lifecycle.Reason.Kind);
     }
 
     [Fact]
