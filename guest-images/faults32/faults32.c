@@ -39,8 +39,10 @@ FAULT(divide_by_zero) { asm volatile("xor %%ecx, %%ecx; div %%ecx" : : "a"(1), "
 
 FAULT(lme_without_pae)
 {
+	asm volatile(".skip 48, 0x90"); /* between its neighbours and what follows */
 	asm volatile("wrmsr" : : "c"(EFER), "a"(1 << 8), "d"(0));
 	asm volatile("mov %%cr0, %%eax; or $0x80000000, %%eax; mov %%eax, %%cr0" : : : "eax"); /* dies */
+	asm volatile(".byte 0x48, 0x89, 0xe5, 0x48, 0x89, 0xc3, 0x48, 0x31, 0xc0; .skip 48, 0x90"); /* the 64-bit code behind it is no reason */
 }
 
 FAULT(cr0_pg_without_pe) { asm volatile("mov %0, %%cr0" : : "r"(0x80000010)); /* dies */ }

@@ -44,7 +44,10 @@ internal static class CauseNames
         bool fetched = !fault.IsFetch;
         if (fetched && OfCode(view) is { } data)
             return (data.Name, $"{data.Text}; {fault.Detail}");
-        if (fetched && view.CodeBits == 32 && WrongWidth.Is64BitCodeIn32BitMode(view))
+
+        // The last steps of a boot's 32-bit code stand before the 64-bit code that they lead to.
+        bool isStep = fault.Cause is FaultCause.SystemRegister or FaultCause.Msr or FaultCause.Selector;
+        if (fetched && !isStep && view.CodeBits == 32 && WrongWidth.Is64BitCodeIn32BitMode(view))
             return ("64-bit-code-in-32-bit-mode", $"64-bit code runs in a {view.CodeBits}-bit mode (CS.L is 0); {fault.Detail}");
         if (fetched && view.CodeBits == 64 && WrongWidth.Is32BitCodeIn64BitMode(view, fault))
             return ("32-bit-code-in-64-bit-mode", $"32-bit code runs in 64-bit mode; {fault.Detail}");
