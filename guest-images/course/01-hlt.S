@@ -1,0 +1,6 @@
+# The smallest guest: a processor that stops.
+	.code16
+	.globl _start
+_start:
+	cli
+	hlt
