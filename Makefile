@@ -11,7 +11,7 @@ TOOLS := $(OUT)/minivmm-tools
 GUESTS := $(OUT)/guests
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
 LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm MiniVmm.Configuration MiniVmm.Hosting
-SAMPLES := add-two-numbers own-device boot-many hosted
+SAMPLES := add-two-numbers own-device boot-many hosted tiny-vmm
 SUITES := MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Guest.Tests MiniVmm.Lab.Tests
 
 export DOTNET_NOLOGO := 1

@@ -44,6 +44,22 @@ public sealed class SampleTests : IClassFixture<UsableKvm>
         Assert.Equal(0, status);
     }
 
+    [Fact]
+    public async Task A_monitor_of_one_file_boots_the_test_kernels()
+    {
+        Assert.InRange(File.ReadAllLines(Path.Combine(Built.Root, "samples", "tiny-vmm", "Program.cs")).Length, 100, 300);
+
+        (int status, string output) = await RunAsync("tiny-vmm", Built.Guest("hello.elf"), "one two");
+        Assert.Contains("hello.elf one two\"", output, StringComparison.Ordinal);
+        Assert.EndsWith("hello: ok\n", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Equal(0, status);
+
+        (status, output) = await RunAsync("tiny-vmm", Built.Guest("exit-code.elf"), "21");
+        Assert.EndsWith("exit-code: ok\n", output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Equal(43, status);
+        Assert.Equal(6, (await RunAsync("tiny-vmm", Built.Guest("crash.elf"), "gp")).Status);
+    }
+
     /// <summary>Without the lines of .NET's console log, which is on the same output.</summary>
     private static string WithoutLog(string output) => string.Concat(
         output.Split('\n').Where(line => line.StartsWith("hello: ", StringComparison.Ordinal)
