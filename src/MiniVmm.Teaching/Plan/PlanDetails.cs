@@ -87,12 +87,32 @@ internal static class PlanDetails
         EntryState entry = plan.Boot.Entry;
         if (entry.Mode != EntryMode.Reset)
         {
-            calls.Add(Call(KvmIoctl.KVM_SET_SREGS, EntryRegisters.Special(entry, default)));
+            calls.Add(Call(KvmIoctl.KVM_SET_SREGS, EntryRegisters.Special(entry, AfterReset())));
             calls.Add(Call(KvmIoctl.KVM_SET_REGS, EntryRegisters.General(entry)));
         }
 
         RegisterImage.Write(output, calls, 0);
         output.WriteLine();
+    }
+
+    /// <summary>What KVM_GET_SREGS says of a vCPU that is new: SDM vol. 3A, 10.1.1, table 10-1.</summary>
+    private static kvm_sregs AfterReset()
+    {
+        kvm_segment data = new() { limit = 0xffff, type = 3, present = 1, s = 1 };
+        return new()
+        {
+            cs = data with { @base = 0xffff_0000, selector = 0xf000, type = 0xb },
+            ds = data,
+            es = data,
+            fs = data,
+            gs = data,
+            ss = data,
+            tr = new() { limit = 0xffff, type = 0xb, present = 1 },
+            ldt = new() { limit = 0xffff, type = 2, present = 1 },
+            gdt = new() { limit = 0xffff },
+            idt = new() { limit = 0xffff },
+            cr0 = 0x6000_0010,
+        };
     }
 
     private static ObservedCall Call<T>(uint request, T block)

@@ -20,6 +20,7 @@ public sealed class PlanDetailsTests
         Assert.Contains("  ports 0x3f8-0x3ff       serial port COM1, interrupt 4 (edge)\n", text, StringComparison.Ordinal);
         Assert.Contains("     0  first 8259 pin 0, I/O APIC pin 2\n", text, StringComparison.Ordinal);
         Assert.Contains("vcpu0 begins in protected mode, without paging:\n", text, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^  ldt +0 +0 +ffff +2 ", text); // untouched since the reset
         Assert.Contains("    local APIC: processor 2, id 2, flags 1\n", text, StringComparison.Ordinal);
         Assert.All(text.Split('\n'), line => Assert.InRange(line.Length, 0, 120));
     }
