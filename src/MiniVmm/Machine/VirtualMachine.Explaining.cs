@@ -70,6 +70,28 @@ public sealed partial class VirtualMachine
         };
     }
 
+    /// <summary>The same, with a second <paramref name="begun"/> once all threads have come to their work.</summary>
+    private static Func<int> Settling(Action begun, Func<int>? look)
+    {
+        const int Settled = 500; // milliseconds
+        long due = Environment.TickCount64 + Settled;
+        bool isDone = false;
+        return () =>
+        {
+            int next = look?.Invoke() ?? -1;
+            if (next < 0)
+                look = null;
+            if (isDone)
+                return next;
+            int left = (int)Math.Max(due - Environment.TickCount64, 0);
+            if (left > 0)
+                return next < 0 ? left : Math.Min(next, left);
+            begun();
+            isDone = true;
+            return next;
+        };
+    }
+
     /// <summary>A figure that changes with what the guest prints, and what is on its text screen.</summary>
     private long Said()
     {

@@ -297,7 +297,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// The caller watches for the signals that would leave the terminal raw.
     /// </summary>
     /// <param name="timeout">Longest run, or null for none.</param>
-    /// <param name="begun">Called once the guest may run, for what can be done beside it; null for nothing.</param>
+    /// <param name="begun">Called once the guest may run, and once more when its threads have come to their work; null for nothing.</param>
     /// <exception cref="HostLimitException">A vCPU's thread cannot be pinned; none has run.</exception>
     public StopReason WaitForEnd(TimeSpan? timeout, Action? begun = null)
     {
@@ -324,7 +324,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
         _gdb?.Start();
         begun?.Invoke();
-        Lifecycle.Wait(timeout, Look());
+        Lifecycle.Wait(timeout, begun is null ? Look() : Settling(begun, Look()));
         _core.Vcpus.Join();
         lock (_pausing)
             _isLive = false;
