@@ -73,7 +73,7 @@ public sealed partial class VirtualMachine
     /// <summary>The same, with a second <paramref name="begun"/> once all threads have come to their work.</summary>
     private static Func<int> Settling(Action begun, Func<int>? look)
     {
-        const int Settled = 500; // milliseconds
+        const int Settled = 200; // milliseconds
         long due = Environment.TickCount64 + Settled;
         bool isDone = false;
         return () =>
