@@ -173,16 +173,22 @@ internal sealed class Ext2Volume : IMediaVolume
         for (int i = 1; i <= count; i++)
         {
             ReadOnlySpan<byte> entry = node.Slice(i * entrySize, entrySize);
+            if (!layout.MayContinue)
+                return true; // what is allocated behind the file's end
             if (depth > 0)
             {
+                // One that adds nothing is damage, and many of them would be without end.
+                long before = layout.Next;
                 long below = U32(entry, 4) | ((long)U16(entry, 8) << 32);
-                if (!layout.MayContinue || Block(below) is not { } next || !AddExtents(layout, next, depth))
+                if (Block(below) is not { } next || !AddExtents(layout, next, depth) || layout.Next == before)
                     return false;
                 continue;
             }
 
             const int unwritten = 0x8000; // from here on: zeroes, so many fewer blocks
             int blocks = U16(entry, 4);
+            if (blocks == 0)
+                return false;
             bool isWritten = blocks <= unwritten;
             long start = U32(entry, 8) | ((long)U16(entry, 6) << 32);
             if (!layout.TryAdd(U32(entry, 0), isWritten ? start : 0, isWritten ? blocks : blocks - unwritten))

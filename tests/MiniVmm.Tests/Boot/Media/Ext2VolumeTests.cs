@@ -116,6 +116,42 @@ public sealed class Ext2VolumeTests
     }
 
     [Fact]
+    public void An_extent_of_no_blocks_is_damage()
+    {
+        byte[] image = Image("ext4");
+        int leaf = image.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x0a, 0xf3, 9, 0]);
+        BitConverter.TryWriteBytes(image.AsSpan(leaf + 12 + 4), (ushort)0);
+
+        Assert.Null(Ext2Volume.Open(new MemoryView(image))!.Find("/holes"));
+    }
+
+    [Fact]
+    public void A_tree_of_extents_with_ever_the_same_branch_ends()
+    {
+        const int blockSize = 1024, depths = 5, entries = (blockSize / 12) - 1;
+        byte[] image = Image("ext4");
+        int root = image.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x0a, 0xf3, 1, 0, 4, 0, 1, 0]); // the file with holes has the only tree
+        int blocks = image.AsSpan().IndexOf(Long.AsSpan(0, blockSize)) / blockSize; // of the long file, for nodes
+        Node(image.AsSpan(root), 1, depths, blocks);
+        for (int i = 0; i < depths; i++)
+            Node(image.AsSpan((blocks + i) * blockSize), i < depths - 1 ? entries : 0, depths - 1 - i, blocks + i + 1);
+
+        Assert.Null(Ext2Volume.Open(new MemoryView(image))!.Find("/holes"));
+
+        static void Node(Span<byte> node, int count, int depth, int below)
+        {
+            BitConverter.TryWriteBytes(node, (ushort)0xf30a);
+            BitConverter.TryWriteBytes(node[2..], (ushort)count);
+            BitConverter.TryWriteBytes(node[6..], (ushort)depth);
+            for (int i = 1; i <= count; i++)
+            {
+                BitConverter.TryWriteBytes(node[((i * 12) + 4)..], below);
+                BitConverter.TryWriteBytes(node[((i * 12) + 8)..], (ushort)0);
+            }
+        }
+    }
+
+    [Fact]
     public void An_image_of_one_boots_by_its_grub_cfg_with_or_without_partitions()
     {
         byte[] kernel = MultibootFiles.Elf().Build();
