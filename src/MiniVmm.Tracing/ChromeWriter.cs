@@ -83,7 +83,7 @@ internal sealed class ChromeWriter(Stream output) : ITraceSink
         json.WriteStartArray("lostExits");
         foreach (TraceRing ring in totals.Rings)
         {
-            for (int reason = 0; ring.Vcpu is { } vcpu && reason < 64; reason++)
+            for (int reason = 0; ring.Vcpu is { } vcpu && reason < TraceRing.Reasons; reason++)
             {
                 if (ring.LostOf(reason) is > 0 and var count)
                 {

@@ -95,7 +95,7 @@ internal sealed class PerfettoWriter(Stream output) : ITraceSink
         Annotate("lost", totals.Lost.ToString(CultureInfo.InvariantCulture));
         foreach (TraceRing ring in totals.Rings)
         {
-            for (int reason = 0; ring.Vcpu is { } vcpu && reason < 64; reason++)
+            for (int reason = 0; ring.Vcpu is { } vcpu && reason < TraceRing.Reasons; reason++)
             {
                 if (ring.LostOf(reason) is > 0 and var count)
                     Annotate($"lost exits, vCPU {vcpu}, {TraceNames.Reason((uint)reason)}", count.ToString(CultureInfo.InvariantCulture));

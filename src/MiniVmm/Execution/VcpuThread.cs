@@ -298,7 +298,12 @@ public sealed class VcpuThread : IDisposable
     internal void StartTrace(TraceSession session, bool shares)
     {
         if (session.RingOf(Index) is not { } ring)
+        {
+            TraceRing? beside = session.RingBeside(Index);
+            Post(new VcpuWork(_ => TraceSession.Claim(beside)));
             return;
+        }
+
         VcpuTrace trace = new(session, ring, _vcpu, _ram, Statistics, shares);
         Post(new VcpuWork(_ =>
         {
@@ -310,6 +315,7 @@ public sealed class VcpuThread : IDisposable
     /// <summary>Exits are traced no more from its next entry on; the session takes none any more before.</summary>
     internal void StopTrace() => Post(new VcpuWork(_ =>
     {
+        TraceSession.Claim(null);
         _trace?.Detach();
         _trace = null;
     }));

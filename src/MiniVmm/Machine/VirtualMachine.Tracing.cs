@@ -14,7 +14,6 @@ public sealed partial class VirtualMachine
     private readonly IReadOnlyList<VirtioSlot> _virtioSlots;
     private TraceNamesOf? _traceNames;
     private bool _tracesMsrs;
-
     private TraceSession? _lastTrace;
 
     /// <summary>

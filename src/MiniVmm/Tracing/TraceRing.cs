@@ -8,7 +8,9 @@ namespace MiniVmm.Tracing;
 /// </summary>
 internal sealed class TraceRing
 {
-    private const int Reasons = 64; // as many as VcpuStatistics tells apart
+    /// <summary>Exit reasons that are counted one by one: as many as VcpuStatistics tells apart.</summary>
+    public const int Reasons = 64;
+
     private readonly TraceEvent[] _events;
     private readonly long[] _lost = new long[Reasons + 1];
     private readonly int _mask;

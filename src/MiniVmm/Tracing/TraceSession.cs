@@ -14,6 +14,9 @@ internal sealed class TraceSession : IDisposable
     /// <summary>And of any other thread: 256 KiB each.</summary>
     private const int OtherCapacity = 1 << 12;
 
+    /// <summary>What the names of vCPUs' threads begin with.</summary>
+    private const string VcpuThread = "vcpu";
+
     /// <summary>How an interrupt is raised, where it is not the level that a line is set to.</summary>
     public const uint Edge = 2;
 
@@ -31,8 +34,9 @@ internal sealed class TraceSession : IDisposable
     private readonly TraceReader _reader;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _ends = new();
-    private readonly TraceRing[] _vcpuRings;
-    private volatile TraceRing[] _rings;
+    private readonly TraceRing?[] _vcpuRings;
+    private volatile TraceRing[] _rings = [];
+    private int _others; // rings that are no vCPU's
     private long _lostElsewhere;
     private volatile bool _enough;
     private volatile bool _closed;
@@ -47,14 +51,7 @@ internal sealed class TraceSession : IDisposable
         Filter = filter;
         _sink = sink;
         Start = Stopwatch.GetTimestamp();
-        _vcpuRings = new TraceRing[vcpus];
-        for (int i = 0; i < vcpus; i++)
-        {
-            if (filter.Vcpu is not { } only || only == i)
-                _vcpuRings[i] = new TraceRing(this, $"vCPU {i}", i, VcpuCapacity);
-        }
-
-        _rings = Array.FindAll(_vcpuRings, ring => ring is not null);
+        _vcpuRings = new TraceRing?[vcpus];
         _reader = new TraceReader(filter, names, sink, Start);
         _thread = new Thread(Main, maxStackSize: 256 * 1024) { IsBackground = true, Name = "trace" };
         try
@@ -94,11 +91,15 @@ internal sealed class TraceSession : IDisposable
     /// <summary>What the sink could not write, once it could not; null where nothing failed.</summary>
     public string? Failure { get; private set; }
 
-    /// <summary>The ring of a vCPU's thread; null for one that is not traced.</summary>
-    public TraceRing? RingOf(int vcpu) => vcpu < _vcpuRings.Length ? _vcpuRings[vcpu] : null;
+    /// <summary>The ring of a vCPU's exits, made at the first call; null for one that is not traced. Not on the vCPU's thread: it allocates.</summary>
+    public TraceRing? RingOf(int vcpu) =>
+        vcpu < _vcpuRings.Length && (Filter.Vcpu ?? vcpu) == vcpu ? RingOf(vcpu, VcpuCapacity) : null;
 
-    /// <summary>The calling thread is that ring's: other events of it go there as well.</summary>
-    public static void Claim(TraceRing ring) => _ofThisThread = ring;
+    /// <summary>The ring of a vCPU whose exits are not traced, for what else its thread may tell. Not on that thread: it allocates.</summary>
+    public TraceRing? RingBeside(int vcpu) => vcpu < _vcpuRings.Length ? RingOf(vcpu, OtherCapacity) : null;
+
+    /// <summary>The calling thread is that ring's: other events of it go there as well. Null: nobody's any more.</summary>
+    public static void Claim(TraceRing? ring) => _ofThisThread = ring;
 
     /// <summary>A device raised an interrupt line, on whatever thread.</summary>
     /// <param name="line">The GSI.</param>
@@ -164,6 +165,14 @@ internal sealed class TraceSession : IDisposable
         _ends.Set();
         _thread.Join();
         _ends.Dispose();
+
+        // Who asks how it was needs its figures, not its megabytes.
+        lock (_changes)
+        {
+            Volatile.Write(ref _lostElsewhere, Lost);
+            _rings = [];
+            Array.Clear(_vcpuRings);
+        }
     }
 
     private void Write(ref TraceEvent item, long now)
@@ -173,6 +182,8 @@ internal sealed class TraceSession : IDisposable
             item.Entered = now;
         if (_ofThisThread is not { } ring || ring.Session != this)
         {
+            if (Thread.CurrentThread.Name?.StartsWith(VcpuThread, StringComparison.Ordinal) == true)
+                return; // it joins at its next entry, with a ring that another thread has allocated
             ring = Join();
             if (ring is null)
             {
@@ -184,21 +195,32 @@ internal sealed class TraceSession : IDisposable
         ring.TryWrite(item);
     }
 
+    private TraceRing RingOf(int vcpu, int capacity)
+    {
+        lock (_changes)
+            return _vcpuRings[vcpu] ??= Add(new TraceRing(this, $"vCPU {vcpu}", vcpu, capacity));
+    }
+
     /// <summary>A ring for a thread that is no vCPU's, at its first event.</summary>
     private TraceRing? Join()
     {
         lock (_changes)
         {
-            if (_rings.Length >= _vcpuRings.Length + MostOthers)
+            if (_others == MostOthers)
                 return null;
+            _others++;
             string name = Thread.CurrentThread.Name ?? $"thread {Environment.CurrentManagedThreadId}";
-            TraceRing ring = new(this, name, vcpu: null, OtherCapacity);
-            TraceRing[] rings = _rings;
-            Array.Resize(ref rings, rings.Length + 1);
-            rings[^1] = ring;
-            _rings = rings;
-            return _ofThisThread = ring;
+            return _ofThisThread = Add(new TraceRing(this, name, vcpu: null, OtherCapacity));
         }
+    }
+
+    private TraceRing Add(TraceRing ring)
+    {
+        TraceRing[] rings = _rings;
+        Array.Resize(ref rings, rings.Length + 1);
+        rings[^1] = ring;
+        _rings = rings;
+        return ring;
     }
 
     private void Main()

@@ -11,7 +11,6 @@ internal sealed class TracedCode
     private const int Longest = 15; // SDM vol. 2, 2.3.11
     private const int Kinds = (int)TraceEventKind.Kick + 1;
 
-    private static readonly FastFormatter Formatter = new();
     private readonly byte[] _code;
     private readonly int _before;
     private readonly int _bits;

@@ -57,6 +57,47 @@ public sealed class TraceSessionTests : IDisposable
     }
 
     [Fact]
+    public void Rings_are_made_for_vCPUs_that_there_are()
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        TraceSession session = new(TraceFilter.Everything, 1024, new FakeNames(), _sink);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+
+        Assert.Same(session.RingOf(1023), session.RingOf(1023));
+        session.Dispose();
+
+        Assert.Equal(0, session.Lost);
+    }
+
+    [Fact]
+    public void A_vCPU_s_thread_allocates_nothing_whether_it_has_joined_or_not()
+    {
+        using TraceSession session = new(TraceFilter.Parse("all,vcpu=1"), 2, new FakeNames(), _sink);
+        TraceRing beside = session.RingBeside(0)!;
+        long before = 0, allocated = -1;
+        Thread vcpu = new(() =>
+        {
+            session.Interrupt(3, TraceSession.Edge); // which compiles what it takes
+            TraceSession.Claim(beside);
+            session.Interrupt(4, TraceSession.Edge);
+            TraceSession.Claim(null);
+            before = GC.GetAllocatedBytesForCurrentThread();
+            session.Interrupt(3, TraceSession.Edge); // not yet: to nobody
+            TraceSession.Claim(beside);
+            session.Interrupt(5, TraceSession.Edge);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        })
+        { Name = "vcpu0" };
+        vcpu.Start();
+        vcpu.Join();
+        session.Dispose();
+
+        Assert.Equal(0, allocated);
+        Assert.Equal([4u, 5u], _sink.Events.Select(record => record.Event.Count));
+        Assert.Equal(0, session.Lost);
+    }
+
+    [Fact]
     public void A_sink_that_fails_ends_the_trace_and_says_why()
     {
         TraceSession session = new(TraceFilter.Everything, 1, new FakeNames(), new FullDisk());
