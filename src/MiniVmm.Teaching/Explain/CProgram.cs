@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using MiniVmm.Kvm;
 using MiniVmm.Machine;
@@ -14,7 +15,7 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
     private const int LongestGap = 64; // of zeros within a piece: less than what a piece of its own would take
     private readonly StringBuilder _text = new();
     private readonly HashSet<uint> _explained = [];
-    private readonly List<(ulong Address, byte[] Bytes)> _pieces = [];
+    private readonly List<(ulong Address, List<byte> Bytes)> _pieces = [];
 
     /// <summary>Whether the program can be had of that machine; a clause that says why not.</summary>
     public static string? Problem(MachineOptions options)
@@ -156,12 +157,12 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
         switch (structure.Name, field.Name)
         {
             case ("kvm_userspace_memory_region", "userspace_addr"):
-                kvm_userspace_memory_region region = System.Runtime.InteropServices.MemoryMarshal.Read<kvm_userspace_memory_region>(block);
+                kvm_userspace_memory_region region = MemoryMarshal.Read<kvm_userspace_memory_region>(block);
                 return $"new_memory(0x{region.guest_phys_addr:x}, 0x{region.memory_size:x})";
             case ("kvm_irqfd", "fd" or "resamplefd"):
                 return "eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)";
             case ("kvm_irq_routing_entry", "u"):
-                kvm_irq_routing_entry route = System.Runtime.InteropServices.MemoryMarshal.Read<kvm_irq_routing_entry>(block);
+                kvm_irq_routing_entry route = MemoryMarshal.Read<kvm_irq_routing_entry>(block);
                 return route.type == KvmConstants.KVM_IRQ_ROUTING_MSI
                     ? $"{{ .msi = {{ 0x{route.u.msi.address_lo:x}, 0x{route.u.msi.address_hi:x}, 0x{route.u.msi.data:x} }} }}"
                     : $"{{ .irqchip = {{ {KvmStructures.Find("kvm_irqchip").Fields[0].Text(route.u.irqchip.irqchip)}, {route.u.irqchip.pin} }} }}";
@@ -238,11 +239,14 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
                     end = i + 1;
             }
 
-            byte[] bytes = page[start..end].ToArray();
-            if (_pieces is [.., var (before, earlier)] && address + (ulong)start - (before + (ulong)earlier.Length) < LongestGap)
-                _pieces[^1] = (before, [.. earlier, .. new byte[address + (ulong)start - (before + (ulong)earlier.Length)], .. bytes]);
-            else
-                _pieces.Add((address + (ulong)start, bytes));
+            if (_pieces is not [.., var (before, bytes)] || address + (ulong)start - (before + (ulong)bytes.Count) >= LongestGap)
+            {
+                (before, bytes) = (address + (ulong)start, []);
+                _pieces.Add((before, bytes));
+            }
+
+            bytes.AddRange(new byte[address + (ulong)start - (before + (ulong)bytes.Count)]);
+            bytes.AddRange(page[start..end]);
             at = end;
         }
     }
@@ -250,14 +254,14 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
     private void WritePieces()
     {
         Line("/* ==== What lies in the guest's RAM at the start; zeros are left out. ==== */\n");
-        foreach ((ulong address, byte[] bytes) in _pieces)
+        foreach ((ulong address, List<byte> bytes) in _pieces)
         {
             Line($"/* {NameOf(address)} */");
             Line($"static const unsigned char at_{address:x}[] = {{");
-            for (int i = 0; i < bytes.Length; i += BytesInALine)
+            for (int i = 0; i < bytes.Count; i += BytesInALine)
             {
                 _text.Append('\t');
-                foreach (byte value in bytes.AsSpan(i, Math.Min(BytesInALine, bytes.Length - i)))
+                foreach (byte value in CollectionsMarshal.AsSpan(bytes)[i..Math.Min(i + BytesInALine, bytes.Count)])
                     _text.Append(CultureInfo.InvariantCulture, $"0x{value:x2},");
                 _text.Append('\n');
             }
