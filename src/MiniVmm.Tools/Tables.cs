@@ -22,16 +22,14 @@ internal static class Tables
 
     /// <summary>Standard error, in colour only on a terminal, and never cut to a width where it is not one.</summary>
     public static IAnsiConsole StandardError() =>
-        Create(new TerminalOutput(Standard.Error, Standard.ErrorIsTerminal, Standard.ErrorColumns));
+        On(new TerminalOutput(Standard.Error, Standard.ErrorIsTerminal, Standard.ErrorColumns));
 
     /// <summary>Standard output, likewise.</summary>
     public static IAnsiConsole StandardOutput() =>
-        Create(new TerminalOutput(Standard.Output, Standard.OutputIsTerminal, Standard.OutputColumns));
+        On(new TerminalOutput(Standard.Output, Standard.OutputIsTerminal, Standard.OutputColumns));
 
-    /// <summary>Text that goes elsewhere.</summary>
-    public static IAnsiConsole To(TerminalOutput output) => Create(output);
-
-    private static IAnsiConsole Create(TerminalOutput output) => AnsiConsole.Create(new AnsiConsoleSettings
+    /// <summary>Any other output.</summary>
+    public static IAnsiConsole On(TerminalOutput output) => AnsiConsole.Create(new AnsiConsoleSettings
     {
         Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
         ColorSystem = output.IsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,

@@ -55,7 +55,7 @@ internal sealed class TopCommand : DocumentedCommand
             return ExitStatus.Success;
         }
 
-        // For a file or a pipe, once.
+        // For a file or a pipe, once: a rate is what has come between two looks.
         Thread.Sleep(interval);
         machines.Look();
         foreach (string text in TopPage.Lines(machines.All, view, 0, 120, 24).SkipLast(1).Reverse().SkipWhile(text => text.Length == 0).Reverse())

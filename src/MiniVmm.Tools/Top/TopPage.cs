@@ -139,7 +139,7 @@ internal static class TopPage
     private static void Add(List<string> lines, Table table, int columns)
     {
         StringWriter text = new() { NewLine = "\n" };
-        Tables.To(new TerminalOutput(text, isTerminal: false, columns)).Write(table);
+        Tables.On(new TerminalOutput(text, isTerminal: false, columns)).Write(table);
         lines.AddRange(text.ToString().TrimEnd('\n').Split('\n').Select(line => line.TrimEnd()));
     }
 

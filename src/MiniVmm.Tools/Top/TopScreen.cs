@@ -1,14 +1,14 @@
 using System.Globalization;
 using System.Text;
 using MiniVmm.Cli.Output;
+using MiniVmm.Display;
 
 namespace MiniVmm.Tools.Top;
 
 /// <summary>Lines on the terminal's alternate screen: only those that changed are written. Gone on every way out.</summary>
 internal sealed class TopScreen : IDisposable
 {
-    private const string Enter = "\e[?1049h\e[?25l\e[2J", LeaveIt = "\e[?25h\e[?1049l";
-
+    private readonly Stream _output = Standard.OpenOutput();
     private readonly Lock _lock = new();
     private IReadOnlyList<string> _shown = [];
     private int _columns;
@@ -17,7 +17,7 @@ internal sealed class TopScreen : IDisposable
     public TopScreen()
     {
         AppDomain.CurrentDomain.ProcessExit += Exit;
-        Standard.Output.Write(Enter);
+        _output.Write(TerminalCanvas.Enter);
     }
 
     public void Draw(IReadOnlyList<string> lines, int columns)
@@ -36,7 +36,7 @@ internal sealed class TopScreen : IDisposable
         lock (_lock)
         {
             if (!_left && changes.Length > 0)
-                Standard.Output.Write(changes.ToString());
+                _output.Write(Encoding.UTF8.GetBytes(changes.ToString()));
         }
     }
 
@@ -55,7 +55,7 @@ internal sealed class TopScreen : IDisposable
             if (_left)
                 return;
             _left = true;
-            Standard.Output.Write(LeaveIt);
+            _output.Write(TerminalCanvas.Leave);
         }
     }
 }
