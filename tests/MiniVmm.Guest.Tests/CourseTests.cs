@@ -27,7 +27,10 @@ public sealed class CourseTests : IClassFixture<UsableKvm>
     [MemberData(nameof(Lessons))]
     public void Its_sources_are_what_the_files_hold(string lesson)
     {
-        foreach ((string file, string shown) in new CoursePage(lesson).Sources)
+        (string File, string Shown)[] sources = [.. new CoursePage(lesson).Sources];
+        Assert.NotEmpty(sources);
+
+        foreach ((string file, string shown) in sources)
             Assert.Contains(shown, File.ReadAllText(Path.Combine(Built.Root, file)), StringComparison.Ordinal);
     }
 

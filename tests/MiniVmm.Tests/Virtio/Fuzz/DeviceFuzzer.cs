@@ -66,15 +66,7 @@ public sealed partial class DeviceFuzzer : IDisposable
         try
         {
             fuzzer.Start();
-            while (!fuzzer._input.IsEmpty)
-            {
-                trace.Read = fuzzer._input.Position;
-                if (handsOver is not null && handsOver(trace.Steps.Count))
-                    fuzzer.HandOver();
-                trace.Steps.Add(fuzzer._input.Position);
-                fuzzer.Step();
-            }
-
+            trace.Play(fuzzer._input, handsOver, fuzzer.HandOver, fuzzer.Step);
             fuzzer.Finish();
             fuzzer._driver.Transport.Reset();
             fuzzer.Settle();

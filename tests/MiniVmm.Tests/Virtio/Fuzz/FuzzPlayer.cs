@@ -10,6 +10,25 @@ public sealed class FuzzTrace
 
     /// <summary>Where in the input each step begins.</summary>
     public List<int> Steps { get; } = [];
+
+    /// <summary>Steps for as long as there is input.</summary>
+    /// <param name="input">What the steps read.</param>
+    /// <param name="handsOver">Whether another device takes over before a step, by its number; null is never.</param>
+    /// <param name="handOver">How it takes over.</param>
+    /// <param name="step">One step, with what is checked after it.</param>
+    internal void Play(FuzzInput input, Func<int, bool>? handsOver, Action handOver, Action step)
+    {
+        while (!input.IsEmpty)
+        {
+            Read = input.Position;
+            if (handsOver is not null && handsOver(Steps.Count))
+                handOver();
+            Steps.Add(input.Position);
+            step();
+        }
+
+        Read = input.Position;
+    }
 }
 
 /// <summary>Plays inputs on a subject; of one that fails it says what is wrong, and how little is enough.</summary>

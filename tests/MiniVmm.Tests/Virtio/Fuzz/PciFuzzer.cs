@@ -33,17 +33,11 @@ internal sealed partial class PciFuzzer : IDisposable
     public static FuzzCounts Run(ReadOnlyMemory<byte> input, FuzzTrace trace, Func<int, bool>? handsOver)
     {
         using PciFuzzer fuzzer = new(input);
-        while (!fuzzer._input.IsEmpty)
+        trace.Play(fuzzer._input, handsOver, fuzzer.HandOver, () =>
         {
-            trace.Read = fuzzer._input.Position;
-            if (handsOver is not null && handsOver(trace.Steps.Count))
-                fuzzer.HandOver();
-            trace.Steps.Add(fuzzer._input.Position);
             fuzzer.Step();
             fuzzer.Check();
-        }
-
-        trace.Read = fuzzer._input.Position;
+        });
         return fuzzer._counts;
     }
 
