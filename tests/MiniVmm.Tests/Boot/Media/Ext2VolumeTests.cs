@@ -47,6 +47,7 @@ public sealed class Ext2VolumeTests
                 ["-q", "-t", type, "-F", "-b", $"{blockSize}", "-I", $"{inodeSize}", "-N", "32", "-d", tree, image, blockSize == 1024 ? "3M" : "8M"])
             {
                 RedirectStandardError = true,
+                RedirectStandardOutput = true, // a warning of small inodes
             };
             start.Environment["PATH"] += ":/usr/sbin:/sbin";
             using Process process = Process.Start(start)!;
