@@ -1,3 +1,4 @@
+using MiniVmm.Cli.Output;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Host;
@@ -69,6 +70,8 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);
         WasTripleFault = machine.DiedOfTripleFault;
+        if (Statistics || (explanation is not null && !IsQuiet))
+            EndGuestLine(machine);
         if (explanation is not null && !IsQuiet)
             Messages.Report(explanation);
         if (trace?.Failure is { } failure)
@@ -96,10 +99,20 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         return plan;
     }
 
+    private static void EndGuestLine(VirtualMachine machine)
+    {
+        if (machine.LeavesLineOpen && Standard.ErrorIsOutput)
+            Messages.EndGuestLine();
+    }
+
     private StopReason RunUntilStopped(VirtualMachine machine, StopSignals? early, out OptionMessage? explanation)
     {
         // The vCPUs' threads get ready while this one prepares for signals; the guest runs once the terminal is raw.
-        machine.HangReport = Messages.Report;
+        machine.HangReport = report =>
+        {
+            EndGuestLine(machine);
+            Messages.Report(report);
+        };
         machine.Start();
         using StopSignals? late = early is null ? new StopSignals() : null;
         (early ?? late!).Attach(machine);

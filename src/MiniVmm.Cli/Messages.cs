@@ -28,6 +28,9 @@ internal static class Messages
             Write(line[0] == ' ' ? "" : "minivmm: ", line);
     }
 
+    /// <summary>Ends the line that a guest has left open where messages go, so that what follows begins one of its own.</summary>
+    public static void EndGuestLine() => Write("", "");
+
     /// <summary>The text with an escape, as a shell's $'…' has them, for each control character.</summary>
     public static string Printable(string message)
     {

@@ -122,6 +122,29 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
         Assert.Contains("triple fault", run.ErrorLines[0]);
     }
 
+    [Theory]
+    [InlineData("and then", "and then\nminivmm: vCPU 0 died: triple fault")]
+    [InlineData("and then\n", "and then\nminivmm: vCPU 0 died: triple fault")]
+    public async Task A_report_begins_a_line_of_its_own_where_the_guest_has_left_its_last_open(string text, string expected)
+    {
+        using TemporaryFolder folder = new();
+        string kernel = folder.Write("dying", FlatKernel.DyingAfter(text));
+
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync("sh", "-c", "exec \"$0\" run \"$1\" 2>&1", Built.MiniVmm, kernel);
+
+        Assert.StartsWith(expected, run.With(ExitStatus.GuestCrash).Output);
+    }
+
+    [Fact]
+    public async Task Where_its_text_goes_elsewhere_the_report_has_no_empty_line_before_it()
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", folder.Write("dying", FlatKernel.DyingAfter("and then")));
+
+        Assert.StartsWith("minivmm: vCPU 0 died", run.With(ExitStatus.GuestCrash).Errors);
+    }
+
     [Fact]
     public async Task On_a_pipe_there_are_no_escape_keys()
     {

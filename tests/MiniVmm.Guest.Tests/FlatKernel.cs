@@ -10,17 +10,10 @@ internal static class FlatKernel
     private const uint HasAddresses = 1 << 16;
 
     /// <summary>Prints each byte on each of the ports, and ends by the debug-exit port with 0.</summary>
-    public static byte[] Printing(string text, params ushort[] ports)
-    {
-        List<byte> code = [];
-        foreach (char letter in text)
-        {
-            foreach (ushort port in ports)
-                code.AddRange(Out(port, (byte)letter));
-        }
+    public static byte[] Printing(string text, params ushort[] ports) => File([.. Print(text, ports), .. Out(0xf4, 0)]);
 
-        return File([.. code, .. Out(0xf4, 0)]);
-    }
+    /// <summary>Prints the text on COM1, and dies of an instruction that there is not, without an IDT.</summary>
+    public static byte[] DyingAfter(string text) => File([.. Print(text, 0x3f8), 0x0f, 0x0b]); // ud2
 
     /// <summary>Prints the letter x for ever, without ever ending a line.</summary>
     public static byte[] PrintingWithoutEnd
@@ -45,6 +38,18 @@ internal static class FlatKernel
         }
 
         return File([.. code, 0xfa, 0xf4]); // cli; hlt
+    }
+
+    private static List<byte> Print(string text, params ushort[] ports)
+    {
+        List<byte> code = [];
+        foreach (char letter in text)
+        {
+            foreach (ushort port in ports)
+                code.AddRange(Out(port, (byte)letter));
+        }
+
+        return code;
     }
 
     /// <summary>mov dx, port; mov al, value; out dx, al</summary>

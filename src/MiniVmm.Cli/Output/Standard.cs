@@ -1,4 +1,5 @@
 using System.Text;
+using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace MiniVmm.Cli.Output;
@@ -18,6 +19,17 @@ internal static class Standard
     public static bool OutputIsTerminal => isatty(OutputFd) != 0;
 
     public static bool ErrorIsTerminal => isatty(ErrorFd) != 0;
+
+    /// <summary>Whether both lead to the same file, terminal or pipe.</summary>
+    public static unsafe bool ErrorIsOutput
+    {
+        get
+        {
+            stat output, error;
+            return fstat(OutputFd, &output) == 0 && fstat(ErrorFd, &error) == 0
+                && output.st_dev == error.st_dev && output.st_ino == error.st_ino;
+        }
+    }
 
     /// <summary>Columns of standard output's terminal; null where it is none, or does not say.</summary>
     public static int? OutputColumns => Columns(OutputFd);

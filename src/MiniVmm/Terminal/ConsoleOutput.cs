@@ -61,6 +61,16 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     /// <summary>Bytes that it has printed.</summary>
     public long Written => Volatile.Read(ref _written);
 
+    /// <summary>Whether the last line that it has printed has no end yet.</summary>
+    public bool LeavesLineOpen
+    {
+        get
+        {
+            long written = Written;
+            return written > 0 && _ring[(written - 1) & Mask] != '\n';
+        }
+    }
+
     /// <summary>The last of what was written, oldest first; up to 64 KiB. Not while anybody writes.</summary>
     public byte[] Recent()
     {

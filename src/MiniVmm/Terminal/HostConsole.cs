@@ -130,6 +130,11 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <summary>Bytes that the guest has printed, where somebody may read them.</summary>
     public long Written => (_output?.Written ?? 0) + (_debugOutput?.Written ?? 0);
 
+    /// <summary>Whether the guest's last line on standard output has no end yet.</summary>
+    public bool LeavesLineOpen =>
+        (_options.Console is ConsoleKind.Stdio or ConsoleKind.Virtio && _output!.LeavesLineOpen)
+        || (_options.DebugConsole == DebugConsoleKind.Stdio && _debugOutput?.LeavesLineOpen == true);
+
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
 
