@@ -67,7 +67,7 @@ public sealed class HelpTests
         Assert.Matches("(?m)^vCPUs +2 sockets × 3 cores × 1 thread = 6 vCPUs", run.Output);
         Assert.Matches("(?m)^APIC ids +0 1 2 4 5 6", run.Output);
         Assert.Matches("(?m)^RAM +5 GiB", run.Output);
-        Assert.Matches("(?m)^0x100000000-0x17fffffff +2 GiB +e820: Ram", run.Output);
+        Assert.Matches("(?m)^0x100000000-0x17fffffff +2 GiB +e820: usable", run.Output);
         Assert.Matches("(?m)^ +1  0x100000000-0x17fffffff +2 GiB of RAM", run.Output);
         Assert.Matches("(?m)^ +4  first 8259 pin 4, I/O APIC pin 4", run.Output);
         Assert.Matches("(?m)^  DSDT at 0x", run.Output);

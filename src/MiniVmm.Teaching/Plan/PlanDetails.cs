@@ -53,7 +53,7 @@ internal static class PlanDetails
 
         foreach (VirtioMmioSlot slot in plan.Virtio.OfType<VirtioMmioSlot>())
             output.WriteLine($"  {$"memory 0x{slot.Address:x}",-24}virtio-mmio: {slot.Name}, interrupt {slot.Gsi}");
-        output.WriteLine("In the kernel, without exits: ports 0x20, 0xa0, 0x4d0 (8259s), 0x40-0x43, 0x61 (8254),");
+        output.WriteLine("In the kernel, without exits: ports 0x20-0x21, 0xa0-0xa1, 0x4d0-0x4d1 (8259s), 0x40-0x43, 0x61 (8254),");
         output.WriteLine("  memory 0xfec00000 (I/O APIC), 0xfee00000 (local APICs)");
         output.WriteLine();
     }

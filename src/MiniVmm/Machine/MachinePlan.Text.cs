@@ -48,9 +48,18 @@ public sealed partial class MachinePlan
         }
     }
 
+    /// <summary>The words of Linux' own list at its start.</summary>
+    private static string Word(E820Type type) => type switch
+    {
+        E820Type.Ram => "usable",
+        E820Type.Reserved => "reserved",
+        E820Type.Acpi => "ACPI data",
+        _ => "ACPI NVS",
+    };
+
     /// <summary>What lies where in guest-physical memory, ascending, what holds others before them.</summary>
     public IEnumerable<(GuestRange Range, string What)> Map => Memory.E820
-        .Select(entry => (entry.Range, What: $"e820: {entry.Type}"))
+        .Select(entry => (entry.Range, What: $"e820: {Word(entry.Type)}"))
         .Concat(Boot.Segments
             .Select(segment => (Range: new GuestRange(segment.Address, segment.MemorySize), What: $"  {segment.Name}")))
         .Concat(Virtio.OfType<VirtioMmioSlot>().Select(slot =>

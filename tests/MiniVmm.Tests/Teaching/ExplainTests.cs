@@ -141,7 +141,7 @@ public sealed class ExplainTests
         Assert.Contains("[api.rst 4.7]", written, StringComparison.Ordinal);
         Assert.Contains("vcpu0 begins in protected mode, without paging:", written, StringComparison.Ordinal);
         Assert.Contains("vcpu1 waits for INIT and SIPI", written, StringComparison.Ordinal);
-        Assert.Contains("| e820: Ram ", written, StringComparison.Ordinal);
+        Assert.Contains("| e820: usable ", written, StringComparison.Ordinal);
         Assert.All(written.Split('\n'), line => Assert.InRange(line.Length, 0, 120));
     }
 
