@@ -276,6 +276,30 @@ static void ioapic_write(uint32_t reg, uint32_t value)
 	*(volatile uint32_t *)(IOAPIC + 0x10) = value;
 }
 
+/*
+ * Disabled, INTx does not come, but the status says that it would, and once enabled it comes. One that was sent before
+ * may still be on its way through KVM, and takes the cause with it: then once more.
+ */
+static void disable_line(void)
+{
+	unsigned before, attempt = 0;
+	do {
+		if (attempt++ == 3)
+			fail("INTx comes although it is disabled");
+		pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX, 2);
+		before = lines;
+		ask();
+		/* The buffer is used a moment before the device says why it interrupts. */
+		for (unsigned left = 100000; !(pci_port_read(rng, PCI_STATUS, 2) & 8) && lines == before; left--) {
+			if (!left)
+				fail("the status does not say that INTx would come");
+			relax();
+		}
+	} while (lines != before);
+	pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+	wait_for(&lines, before + 1, "INTx does not come once it is enabled");
+}
+
 static void fire_line(void)
 {
 	uint32_t pin = FIRST_PCI_GSI + ((rng >> 3) + pci_port_read(rng, PCI_INTERRUPT_PIN, 1) - 1) % 4;
@@ -290,15 +314,7 @@ static void fire_line(void)
 		fail("the line stays up without a cause");
 	print("  INTx on GSI %u           %u interrupts\n", pin, lines);
 
-	pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX, 2);
-	ask();
-	/* The buffer is used a moment before the device says why it interrupts. */
-	for (unsigned left = 100000; !(pci_port_read(rng, PCI_STATUS, 2) & 8) && left; left--)
-		relax();
-	if ((exact && lines != ROUNDS) || !(pci_port_read(rng, PCI_STATUS, 2) & 8))
-		fail("INTx comes although it is disabled, or the status does not say that it would");
-	pci_ecam_write(rng, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
-	wait_for(&lines, ROUNDS + 1, "INTx does not come once it is enabled");
+	disable_line();
 	ioapic_write(0x10 + 2 * pin, PIN_MASKED);
 }
 
