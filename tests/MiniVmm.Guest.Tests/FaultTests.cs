@@ -37,6 +37,14 @@ public sealed class FaultTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task Where_PAE_paging_cannot_run_its_first_step_is_named_as_this_KVMs_limit()
+    {
+        MinivmmResult run = await Run("pae_unmapped", "faults32");
+
+        Assert.Matches(@"cause: 32-bit paging with PAE .*\[kvm-without-32-bit-paging\]|\[page-not-mapped\]", run.Errors);
+    }
+
+    [Fact]
     public async Task An_interrupt_that_comes_too_early_is_named()
     {
         MinivmmResult run = await Run("interrupt_too_early");

@@ -68,13 +68,26 @@ internal static class FaultDiagnosis
     public static Finding? OfKvmsLimit(GuestView view, bool supervisorEmulated)
     {
         ArgumentNullException.ThrowIfNull(view);
-        return supervisorEmulated && view.Paging.Mode == PagingMode.TwoLevel
-            ? new(
-                "kvm-without-32-bit-paging",
-                "32-bit paging without PAE is on (CR0.PG = 1, CR4.PAE = 0), which this host's KVM cannot run, because it "
-                + "emulates supervisor code; on a host with hardware virtualisation the kernel may well work")
+        if (!supervisorEmulated)
+            return null;
+        string? paging = view.Paging.Mode == PagingMode.TwoLevel ? "32-bit paging without PAE is on (CR0.PG = 1, CR4.PAE = 0)"
+            : TurnsPaeOn(view) ? "32-bit paging with PAE is turned on (CR0.PG = 1, CR4.PAE = 1, EFER.LME = 0)"
             : null;
+        return paging is null
+            ? null
+            : new(
+                "kvm-without-32-bit-paging",
+                $"{paging}, which this host's KVM cannot run, because it emulates supervisor code; on a host with hardware "
+                + "virtualisation the kernel may well work");
     }
+
+    /// <summary>Whether RIP is at the MOV to CR0 by which PAE paging begins, and a processor would go on behind it.</summary>
+    private static bool TurnsPaeOn(GuestView view) =>
+        view.Paging.Mode == PagingMode.None
+        && (view.Sregs.cr4 & ControlBits.Cr4Pae) != 0 && (view.Sregs.efer & ControlBits.EferLme) == 0
+        && InstructionAnalysis.Find(view, out Instruction instruction) is null
+        && instruction is { Mnemonic: Mnemonic.Mov, Op0Kind: OpKind.Register, Op0Register: Register.CR0 }
+        && (RegisterFile.Read(view, instruction.Op1Register) & ControlBits.Cr0Pg) != 0;
 
     /// <summary>
     /// Whether these are the registers of a processor after INIT rather than at the fault: KVM on AMD resets a vCPU at a triple

@@ -85,6 +85,23 @@ public sealed class FaultDiagnosisTests : IDisposable
         Assert.Equal(limit, FaultDiagnosis.OfKvmsLimit(_guest.View, emulated)?.Name == "kvm-without-32-bit-paging");
     }
 
+    [Theory]
+    [InlineData(true, 0x8000_0011, 0x000, true)]
+    [InlineData(false, 0x8000_0011, 0x000, false)] // ordinary KVM
+    [InlineData(true, 0x0000_0011, 0x000, false)] // paging stays off
+    [InlineData(true, 0x8000_0010, 0x000, false)] // the guest's own mistake: PG without PE
+    [InlineData(true, 0x8000_0011, 0x100, false)] // long mode
+    public void The_step_into_PAE_paging_is_that_KVMs_limit_too(bool emulated, ulong cr0, ulong efer, bool limit)
+    {
+        using Guest guest = new(0x0f, 0x22, 0xc0); // mov cr0, eax
+        (guest.Sregs.cr0, guest.Sregs.cr4, guest.Sregs.efer, guest.Regs.rax) = (0x11, 0x20, efer, cr0);
+        (guest.Sregs.cs.l, guest.Sregs.cs.db) = (0, 1);
+        guest.Sregs.cr3 = Guest.Tables + 0x20;
+        guest.Put(Guest.Tables + 0x20, Guest.Tables + 0x2001);
+
+        Assert.Equal(limit, FaultDiagnosis.OfKvmsLimit(guest.View, emulated)?.Name == "kvm-without-32-bit-paging");
+    }
+
     [Fact]
     public void Zeroes_and_text_are_no_code()
     {
