@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 
 namespace MiniVmm.Guest.Tests;
 
@@ -108,6 +109,22 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
         Assert.Contains("Old value = 1", text, StringComparison.Ordinal);
         Assert.Contains("New value = 2", text, StringComparison.Ordinal);
         Assert.Matches(@"\$1 = .*<change_watched\+", text);
+        Assert.Contains("exited normally", text, StringComparison.Ordinal);
+        (await vmm.EndAsync()).With(0);
+    }
+
+    [Fact]
+    public async Task A_watchpoint_stops_the_processor_that_wrote()
+    {
+        const int times = 150;
+        using MinivmmProcess vmm = await StartAsync("wait");
+        string text = await GdbAsync(
+            ["break ap_tick", "continue", "delete", "watch ap_ticks", .. Enumerable.Repeat("continue", times), "delete", "set var go_on = 1", "continue"]);
+
+        // The other one comes out after each instruction, too, and sees the change.
+        string stops = text[text.IndexOf("Hardware watchpoint 2: ap_ticks", StringComparison.Ordinal)..];
+        Assert.Equal(times, Regex.Count(stops, "Thread 2 hit Hardware watchpoint 2|^Hardware watchpoint 2: ap_ticks\n\nOld", RegexOptions.Multiline));
+        Assert.DoesNotContain("Thread 1", stops, StringComparison.Ordinal);
         Assert.Contains("exited normally", text, StringComparison.Ordinal);
         (await vmm.EndAsync()).With(0);
     }

@@ -1,4 +1,5 @@
 using MiniVmm.Execution;
+using MiniVmm.Inspection;
 using MiniVmm.Kvm;
 
 namespace MiniVmm.Gdb;
@@ -38,6 +39,11 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
     /// <summary>Whether interrupts wait, and <see cref="LookForArrival"/> is due.</summary>
     public bool HoldsInterrupts => _arriving is not null;
 
+    /// <summary>
+    /// Linear address of the instruction that it is at, where it comes out after each; null where that is not known. Of its thread.
+    /// </summary>
+    public ulong? At { get; set; }
+
     /// <summary>What it is to do.</summary>
     public VcpuOrder Order { get; set; } = new(ThreadOrder.Continue);
 
@@ -54,7 +60,11 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
         if (!steps && !Steps && !looksAtEach && !_looksAtEach && ReferenceEquals(plan, _plan))
             return;
         _told = DebugControl.Build(plan, steps || looksAtEach, steps && holdsInterrupts);
-        Thread.Invoke(vcpu => vcpu.SetGuestDebug(HoldsInterrupts ? DebugControl.HoldingInterrupts(_told) : _told));
+        Thread.Invoke(vcpu =>
+        {
+            vcpu.SetGuestDebug(HoldsInterrupts ? DebugControl.HoldingInterrupts(_told) : _told);
+            At = looksAtEach ? LinearRip(vcpu) : null;
+        });
         (_plan, Steps, _looksAtEach) = (plan, steps, looksAtEach);
     }
 
@@ -131,6 +141,14 @@ internal sealed class DebuggedVcpu(VcpuThread thread)
     {
         _arriving = null;
         vcpu.SetGuestDebug(_told);
+    }
+
+    /// <summary>As KVM has it in a debug exit (kvm_get_linear_rip).</summary>
+    private static ulong LinearRip(KvmVcpu vcpu)
+    {
+        kvm_sregs sregs = vcpu.GetSregs();
+        ulong rip = vcpu.GetRegs().rip;
+        return (sregs.efer & ControlBits.EferLma) != 0 && sregs.cs.l != 0 ? rip : (uint)(sregs.cs.@base + rip);
     }
 
     private static void SetException(KvmVcpu vcpu, kvm_vcpu_events.exception_events exception)

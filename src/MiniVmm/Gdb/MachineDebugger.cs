@@ -87,7 +87,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     }
 
     /// <inheritdoc/>
-    /// <remarks>Allocates nothing.</remarks>
+    /// <remarks>Allocates nothing, but where watched bytes have changed.</remarks>
     public unsafe bool TryTake(int vcpu, ExitKind kind)
     {
         if (!_attached)
@@ -97,7 +97,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         Breakpoint? change = null;
         if (kind == ExitKind.Debug)
         {
-            change = _watched?.FindChange(debugged.Thread.Vcpu);
+            change = _watched?.FindChange(debugged.Thread.Vcpu, debugged.At);
+            debugged.At = run->debug.arch.pc;
             if (change is null && DebugControl.IsStepAlone(run->debug.arch)
                 && (debugged.Steps ? debugged.TryStepOn(run->debug.arch.pc) : _watched is not null))
                 return true; // on to the next instruction
@@ -114,7 +115,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     public void Completed(int vcpu)
     {
         DebuggedVcpu debugged = _vcpus[vcpu];
-        Breakpoint? change = _watched?.FindChange(debugged.Thread.Vcpu);
+        Breakpoint? change = _watched?.FindChange(debugged.Thread.Vcpu, debugged.At);
+        debugged.At = null;
         if (!_attached || (change is null && !debugged.Steps))
             return;
         debugged.Record.NoteStep(change);
@@ -449,7 +451,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         if (_missesWatchpoints && _plan.Registers.Any(register => register.Breakpoint.IsWatch))
         {
             WatchedMemory watched = new(_machine.Memory, _plan.Registers.Where(register => register.Breakpoint.IsWatch));
-            _machine.Vcpus[0].Invoke(vcpu => watched.FindChange(vcpu)); // as it is now
+            _machine.Vcpus[0].Invoke(vcpu => watched.FindChange(vcpu, at: null)); // as it is now
             _watched = watched;
         }
     }

@@ -1,3 +1,4 @@
+using MiniVmm.Inspection;
 using MiniVmm.Kvm;
 using MiniVmm.Memory;
 
@@ -11,30 +12,52 @@ namespace MiniVmm.Gdb;
 /// <param name="registers">Those of the watchpoints.</param>
 internal sealed class WatchedMemory(GuestMemory memory, IEnumerable<DebugRegister> registers)
 {
-    private readonly Lock _comparing = new();
+    /// <summary>
+    /// How often a change is passed over that no vCPU's instruction can have made: a device's, then, which whoever sees it tells.
+    /// </summary>
+    private const int MostPassedOver = 1000;
+
     private readonly Watched[] _watched = [.. registers.Select(register => new Watched { Register = register })];
 
-    /// <summary>Looks whether bytes are others than at the last look; on the thread of a vCPU that has come out.</summary>
-    /// <returns>The watchpoint of the first that are; null for none. Allocates nothing.</returns>
-    public Breakpoint? FindChange(KvmVcpu vcpu)
+    /// <summary>
+    /// Looks whether bytes are others than at the last look; on the thread of a vCPU that has come out. What another vCPU is
+    /// just writing is left to that one.
+    /// </summary>
+    /// <param name="vcpu">The vCPU.</param>
+    /// <param name="at">Linear address of the instruction that it has been through; null where it is not known.</param>
+    /// <returns>The watchpoint of the first that are; null for none. Allocates only where there is a change.</returns>
+    public Breakpoint? FindChange(KvmVcpu vcpu, ulong? at)
     {
         Breakpoint? found = null;
         foreach (Watched watched in _watched)
         {
-            if (watched.Physical is null)
-                watched.Physical = Find(vcpu, watched.Register.Address);
-            lock (_comparing)
+            watched.Physical ??= Find(vcpu, watched.Register.Address);
+            if (watched.Physical is not { } physical || !TryRead(physical, watched.Register.Length, out ulong now))
+                continue;
+            ulong last = Volatile.Read(ref watched.Last);
+            if (!watched.IsKnown)
             {
-                if (watched.Physical is not { } physical || !TryRead(physical, watched.Register.Length, out ulong now))
-                    continue;
-                if (watched.IsKnown && watched.Last != now)
-                    found ??= watched.Register.Breakpoint;
-                (watched.IsKnown, watched.Last) = (true, now);
+                Volatile.Write(ref watched.Last, now);
+                watched.IsKnown = true;
+                continue;
             }
+
+            if (last == now || (at is { } instruction && !MayBeOf(vcpu, instruction, watched)))
+                continue;
+
+            // Of two that may have been it, one.
+            if (Interlocked.CompareExchange(ref watched.Last, now, last) == last)
+                found ??= watched.Register.Breakpoint;
+            watched.PassedOver = 0;
         }
 
         return found;
     }
+
+    private bool MayBeOf(KvmVcpu vcpu, ulong instruction, Watched watched) =>
+        ++watched.PassedOver > MostPassedOver
+        || InstructionWrites.MayBe(
+            new GuestView(vcpu.GetRegs(), vcpu.GetSregs(), memory), instruction, watched.Register.Address, watched.Register.Length);
 
     private static ulong? Find(KvmVcpu vcpu, ulong linear)
     {
@@ -57,8 +80,10 @@ internal sealed class WatchedMemory(GuestMemory memory, IEnumerable<DebugRegiste
 
         public ulong? Physical { get; set; }
 
-        public bool IsKnown { get; set; }
+        public volatile bool IsKnown;
 
-        public ulong Last { get; set; }
+        public ulong Last;
+
+        public volatile int PassedOver;
     }
 }

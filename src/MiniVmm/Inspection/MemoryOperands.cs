@@ -65,6 +65,11 @@ internal sealed class MemoryOperands(GuestView view, Instruction instruction)
         return CheckPage(linear, writes, stack) ?? CheckPage(linear + (ulong)size - 1, writes, stack);
     }
 
+    /// <summary>Where an operand lies; null where a vector register is its index.</summary>
+    public ulong? Linear(in UsedMemory operand) => Offset(operand) is { } offset
+        ? view.Linear(RegisterFile.Segment(view.Sregs, operand.Segment), offset, operand.Segment is Register.FS or Register.GS)
+        : null;
+
     private ulong? Offset(in UsedMemory operand)
     {
         ulong offset = operand.Displacement;
