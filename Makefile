@@ -12,13 +12,13 @@ GUESTS := $(OUT)/guests
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
 LIBRARIES := MiniVmm.Host MiniVmm.Kvm MiniVmm MiniVmm.Configuration MiniVmm.Hosting
 SAMPLES := add-two-numbers own-device boot-many hosted tiny-vmm
-SUITES := MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Guest.Tests MiniVmm.Lab.Tests
+SUITES := MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Site.Tests MiniVmm.Guest.Tests MiniVmm.Lab.Tests
 
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
-.PHONY: build run test check bench format clean guests tools pack samples
+.PHONY: build run test check bench format clean guests tools pack samples site site-serve
 
 build: $(BINARY) $(TOOLS) guests ## out/minivmm, out/minivmm-tools, and the test kernels in out/guests/
 
@@ -31,7 +31,7 @@ test: build samples ## every suite, Linux in the lab included
 check: build samples ## the suites that need no lab; without a usable /dev/kvm, those that need no KVM
 	@if [[ -c /dev/kvm ]] && (exec 3<>/dev/kvm) 2>/dev/null; then tests/run $(filter-out MiniVmm.Lab.Tests,$(SUITES)); \
 	else echo 'not run: MiniVmm.Guest.Tests, for want of a usable /dev/kvm; make test runs them in the lab'; \
-	  tests/run MiniVmm.Kvm.Tests MiniVmm.Tests; fi
+	  tests/run MiniVmm.Kvm.Tests MiniVmm.Tests MiniVmm.Site.Tests; fi
 
 bench: build ## exits, start-up, memory and many machines, beside a C twin and QEMU
 	bench/compare-exits
@@ -47,11 +47,19 @@ samples: pack ## the programs in samples/, from the packages alone
 	rm -rf $(OUT)/samples
 	for sample in $(SAMPLES); do dotnet build samples/$$sample -c Release -v quiet; done
 
+site: ## the course and all other pages as a static site in out/site
+	@tests/install-tools hugo mandoc
+	docs/site/build
+
+site-serve: ## the same, served on http://127.0.0.1:8000/ and built anew whenever a page changes
+	@tests/install-tools hugo mandoc
+	docs/site/build --serve
+
 format: tools ## put the sources into the project's style
 	dotnet format MiniVmm.sln
 
 clean: ## all that make made, but for the lab's downloads
-	rm -rf $(BINARY) $(TOOLS) $(GUESTS) $(OUT)/publish $(OUT)/publish-tools $(OUT)/test-results $(OUT)/packages $(OUT)/samples
+	rm -rf $(BINARY) $(TOOLS) $(GUESTS) $(OUT)/publish $(OUT)/publish-tools $(OUT)/test-results $(OUT)/packages $(OUT)/samples $(OUT)/site $(OUT)/site-work
 	find src tests bench -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
 
 $(BINARY): $(SOURCES) | tools
