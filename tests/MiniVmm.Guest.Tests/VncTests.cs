@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using MiniVmm.Tests;
 
 namespace MiniVmm.Guest.Tests;
 
@@ -27,6 +28,29 @@ public sealed class VncTests : IClassFixture<UsableKvm>
         Assert.Equal(12, await socket.ReceiveAsync(start));
         Assert.Equal("RFB 003.008\n", Encoding.ASCII.GetString(start));
         Assert.False(File.Exists(path));
+    }
+
+    /// <summary>gvnccapture, out of Debian's package gvncviewer: GTK's client, without a window.</summary>
+    [Fact]
+    public async Task Somebody_elses_client_sees_what_the_guest_draws()
+    {
+        using TemporaryFolder folder = new();
+        string picture = Path.Combine(folder.Path, "vnc.png");
+        const int display = 71;
+        using MinivmmProcess vmm = MinivmmProcess.Start(
+            "run", "--display", $"vnc=:{display}", Built.Guest("framebuffer.elf"), "--append", "hold");
+        await vmm.Output.WaitForAsync("framebuffer: drawn\n");
+
+        MinivmmResult capture = await MinivmmProcess.RunProgramAsync("gvnccapture", ["--quiet", $"127.0.0.1:{display}", picture]);
+
+        vmm.Signal(MinivmmProcess.SIGTERM);
+        await vmm.EndAsync();
+        Assert.True(capture.Status == 0, capture.Errors);
+        (int width, int height, uint[] pixels) = PngReader.Decode(await File.ReadAllBytesAsync(picture));
+        Assert.Equal((640, 480), (width, height));
+        Assert.All((int[])[0, 639, 640 * 479, (640 * 480) - 1], corner => Assert.Equal(0xff_ffffu, pixels[corner]));
+        Assert.Equal(
+            [0x7f0000, 0x007f00, 0x00007f], ((int[])[100, 320, 600]).Select(x => (int)pixels[(640 * 240) + x]));
     }
 
     private static byte[] Key(uint keysym) =>
