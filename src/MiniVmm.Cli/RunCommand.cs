@@ -169,6 +169,12 @@ internal class RunCommand : DocumentedCommand
         Description = "A file in QEMU's firmware configuration device (fw_cfg), which the guest has then; may be repeated",
         DefaultValueFactory = _ => [],
     };
+    private readonly Option<string[]> _smbios = new("--smbios")
+    {
+        HelpName = "type=1,KEY=TEXT[,...]|type=11,value=TEXT",
+        Description = "Who the machine says that it is, by firmware: manufacturer, product, version, serial, uuid, sku, family; or a text; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
         Description = "Describe virtio devices on the kernel's command line too, for kernels that read no ACPI tables",
@@ -267,7 +273,7 @@ internal class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg);
+            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg, _smbios);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -374,6 +380,7 @@ internal class RunCommand : DocumentedCommand
         (_firmware, OptionName.Firmware),
         (_firmwareVars, OptionName.FirmwareVars),
         (_fwCfg, OptionName.FwCfg),
+        (_smbios, OptionName.Smbios),
     ];
 
     private string? ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch

@@ -67,6 +67,7 @@ public static class OptionTexts
             OptionName.Firmware => options with { Firmware = text },
             OptionName.FirmwareVars => options with { FirmwareVariables = text },
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
+            OptionName.Smbios => options with { Smbios = SmbiosText.Parse(options.Smbios, text) },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Gdb => options with { Gdb = GdbText.Parse(text) },
             OptionName.GdbWait => options with { GdbWaits = SwitchText.Parse(text, name) },

@@ -36,6 +36,7 @@ public enum OptionName
     VirtioCmdline,
     Pci,
     FwCfg,
+    Smbios,
     Firmware,
     FirmwareVars,
     Boot,

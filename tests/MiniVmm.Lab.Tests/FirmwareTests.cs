@@ -81,12 +81,13 @@ public sealed class FirmwareTests
     {
         await using VmmProcess vmm = VmmProcess.Run(
             $"kernel{Path.GetFileName(firmware)}", "--firmware", firmware, "--mem", "256M", "--kernel", Lab.Guest("vmlinuz-cloud"),
-            "--initrd", Lab.Guest("linux-initramfs.gz"), "--append", "console=ttyS0 quiet lab.do=report,poweroff");
+            "--initrd", Lab.Guest("linux-initramfs.gz"), "--append", "console=ttyS0 lab.do=report,poweroff", "--smbios", "type=1,product=Web,serial=S1");
         vmm.CloseInput();
 
         await vmm.AssertExitAsync(ExitStatus.Success);
 
         Assert.Contains("lab: end report", vmm.Output);
+        Assert.Contains("DMI: MiniVmm Web", vmm.Output); // by SMBIOS tables
     }
 
     [Fact]

@@ -23,6 +23,7 @@ internal static class QemuSpelling
             OptionName.Device => "-device",
             OptionName.Name => "-name",
             OptionName.FwCfg => "-fw_cfg",
+            OptionName.Smbios => "-smbios",
             OptionName.Firmware => "-bios",
             _ => OptionSpelling.Of(option with { Value = null }),
         };

@@ -82,6 +82,12 @@ internal sealed partial class QemuTranslation
             _notes.Add($"-bios {firmware} has no effect: the kernel is entered without it");
         }
 
+        if (_options is { Smbios: not null, Firmware: null })
+        {
+            _options = _options with { Smbios = null };
+            _notes.Add("-smbios and -uuid have no effect: it is firmware that tells the guest, and the kernel is entered without it");
+        }
+
         if (_machine.StartsPaused && _options.Gdb is not null)
         {
             _machine = _machine with { StartsPaused = false };
@@ -185,6 +191,15 @@ internal sealed partial class QemuTranslation
                 break;
             case "fw_cfg":
                 _options = _options.With(OptionName.FwCfg, value);
+                break;
+            case "uuid":
+                _options = _options.With(OptionName.Smbios, $"type=1,uuid={value}");
+                break;
+            case "smbios" when SmbiosText.IsKnown(value):
+                _options = _options.With(OptionName.Smbios, value);
+                break;
+            case "smbios":
+                _notes.Add($"{word} has no effect: firmware tells of types 1 and 11");
                 break;
             case "mem-path":
                 _options = _options.With(OptionName.MemPath, value);

@@ -75,6 +75,20 @@ internal sealed class FwCfgItems
     /// <returns>False where there is one of that name.</returns>
     public bool TryAddFile(string name, byte[] data) => _files.TryAdd(name, data);
 
+    /// <summary>The number of a file; complete, for a file that there is.</summary>
+    internal ushort NumberOf(string name)
+    {
+        ushort number = (ushort)Key.FirstFile;
+        foreach (string other in _files.Keys)
+        {
+            if (other == name)
+                return number;
+            number++;
+        }
+
+        throw new ArgumentException($"there is no file {name}", nameof(name));
+    }
+
     /// <summary>A file that holds one number, as firmware reads them.</summary>
     public static byte[] Bytes16(ushort value)
     {

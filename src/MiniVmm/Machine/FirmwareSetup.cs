@@ -1,3 +1,4 @@
+using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
@@ -24,6 +25,8 @@ internal static class FirmwareSetup
     {
         if (options is { FirmwareVariables: not null, Firmware: null })
             throw new BadInputException($"{OptionName.FirmwareVars.With(options.FirmwareVariables)}: are those of {OptionName.Firmware}; give that too");
+        if (options is { Smbios: not null, Firmware: null })
+            throw new BadInputException($"{OptionName.Smbios}: it is firmware that tells the guest; give {OptionName.Firmware} too");
         if (options.Firmware is null)
             return;
         bool hasKernel = options.Kernel.Length > 0;
@@ -36,11 +39,15 @@ internal static class FirmwareSetup
             throw new BadInputException($"{option}: is for a kernel, and {OptionName.Firmware.With(options.Firmware)} boots none of that kind");
     }
 
-    /// <summary>Tells the firmware of ACPI tables and how to show itself.</summary>
+    /// <summary>Tells the firmware of ACPI and SMBIOS tables and how to show itself.</summary>
     public static void Describe(
         FwCfgItems items, MachineOptions options, FirmwareCpus cpus, IReadOnlyList<AmlDevice> devices, PciRoot? pci, GuestMemoryMap memory)
     {
         TableLoader.AddTo(items, cpus, devices, pci, memory);
+        CpuTopology topology = options.Topology;
+        SmbiosTables.AddTo(
+            items, options.Smbios ?? new(), (topology.Count + topology.ThreadsPerSocket - 1) / topology.ThreadsPerSocket, topology.Cores, topology.Threads, memory);
+        items.Set(FwCfgItems.Key.Uuid, (options.Smbios?.Uuid ?? default).ToByteArray(bigEndian: true));
         items.Set16(FwCfgItems.Key.BootMenu, options.BootOrder.HasMenu ? (ushort)1 : (ushort)0);
 
         if (VgaBios(options.Firmware!) is { } vga)

@@ -3,6 +3,7 @@ using MiniVmm.Control;
 using MiniVmm.Cpu;
 using MiniVmm.Devices;
 using MiniVmm.Display;
+using MiniVmm.Firmware;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
@@ -190,6 +191,9 @@ public sealed record MachineOptions
 
     /// <summary>Have the firmware configuration device even without files of one's own.</summary>
     public bool FwCfgDevice { get; init; }
+
+    /// <summary>Who the machine says that it is, by firmware; null for what it says anyway.</summary>
+    public SmbiosIdentity? Smbios { get; init; }
 
     internal IEnumerable<DiskOptions> VirtioDisks => Disks.Where(disk => disk.Interface == DiskInterface.Virtio);
 

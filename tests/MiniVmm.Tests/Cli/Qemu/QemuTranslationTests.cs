@@ -43,6 +43,8 @@ public sealed class QemuTranslationTests
     [InlineData("-nic user", "the card is a virtio one, not QEMU's e1000")]
     [InlineData("-netdev user,id=n0", "-netdev n0 has no effect: no card uses it")]
     [InlineData("-rtc base=localtime", "the clock is the host's, in UTC")]
+    [InlineData("-uuid 00112233-4455-6677-8899-aabbccddeeff", "-smbios and -uuid have no effect: it is firmware that tells the guest")]
+    [InlineData("-smbios type=0,vendor=x", "-smbios type=0,vendor=x has no effect: firmware tells of types 1 and 11")]
     [InlineData("-display dbus", "nothing is shown over dbus")]
     [InlineData("-name two words", "'two words' cannot be a name")]
     public void What_has_no_effect_is_said_in_a_line(string words, string note)
@@ -244,6 +246,15 @@ public sealed class QemuTranslationTests
 
     [Fact]
     public void Flashes_are_the_firmware_and_its_variables()
+    [Fact]
+    public void Firmware_tells_who_the_machine_is()
+    {
+        MachineOptions options = Translate("-bios b -uuid 00112233-4455-6677-8899-aabbccddeeff -smbios type=1,serial=ds=nocloud -smbios type=11,value=x").Options;
+
+        Assert.Equal("00112233-4455-6677-8899-aabbccddeeff", options.Smbios!.Uuid.ToString());
+        Assert.Equal(("ds=nocloud", "x"), (options.Smbios.Serial, Assert.Single(options.Smbios.OemStrings)));
+    }
+
     {
         MachineOptions options = Translate(
             "-drive if=pflash,format=raw,unit=0,file=code.fd,readonly=on -drive if=pflash,format=raw,unit=1,file=vars.fd -cdrom c").Options;
