@@ -1,8 +1,10 @@
 /*
  * Asks its multiboot loader for a framebuffer of 640 by 480 dots and draws to it: a frame of one dot in white, and in it stripes of
  * red, green, blue and their shades. The size that it got goes to the serial port. Powers off, or waits with --append hold. With
- * dispi it looks for a graphics adapter of Bochs' on the PCI bus, and sets a mode of its own: 320 by 200.
+ * dispi it looks for a graphics adapter of Bochs' on the PCI bus, and sets a mode of its own: 320 by 200; with ramfb it draws to its
+ * own RAM, and tells QEMU's firmware configuration where.
  */
+#include "fw_cfg.h"
 #include "kernel.h"
 #include "pci.h"
 #include "text.h"
@@ -39,6 +41,25 @@ static const struct boot_screen *set_mode(void)
 	return &screen;
 }
 
+static const struct boot_screen *set_ram(void)
+{
+	static uint32_t dots[320 * 200] __attribute__((aligned(4096)));
+	static struct boot_screen screen = { .pitch = 320 * 4, .width = 320, .height = 200, .bits = 32, .type = DIRECT_COLOUR };
+	static struct { uint32_t address[2], format, flags, width, height, pitch; } file;
+	uint16_t number = fw_cfg_is_there() ? fw_cfg_find("etc/ramfb") : 0;
+	if (!number)
+		fail("there is no file etc/ramfb");
+	screen.address = (uintptr_t)dots;
+	file.address[1] = __builtin_bswap32((uint32_t)screen.address);
+	file.format = __builtin_bswap32(0x34325258);	/* XR24 */
+	file.width = __builtin_bswap32(screen.width);
+	file.height = __builtin_bswap32(screen.height);
+	file.pitch = __builtin_bswap32(screen.pitch);
+	if (!fw_cfg_write(number, &file, sizeof(file)))
+		fail("etc/ramfb cannot be written");
+	return &screen;
+}
+
 static uint32_t colour(const struct boot_screen *video, uint32_t x, uint32_t y)
 {
 	if (!x || !y || x == video->width - 1 || y == video->height - 1)
@@ -49,7 +70,8 @@ static uint32_t colour(const struct boot_screen *video, uint32_t x, uint32_t y)
 
 void kernel_main(const struct boot *boot)
 {
-	const struct boot_screen *video = word_is(boot->arguments, "dispi") ? set_mode() : boot->screen;
+	const struct boot_screen *video = word_is(boot->arguments, "dispi") ? set_mode()
+		: word_is(boot->arguments, "ramfb") ? set_ram() : boot->screen;
 	if (!video)
 		fail("the loader gave no framebuffer");
 	print("%s: %ux%u, %u bits, type %u\n", kernel_name, video->width, video->height, video->bits, video->type);

@@ -12,7 +12,7 @@ public static class DeviceText
     private const string Vfio = "vfio=";
     private const string QemuVfio = "vfio-pci";
     private const string QemuHost = "host=";
-    private const string Shape = "vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev or bochs-display";
+    private const string Shape = "vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display or ramfb";
 
     /// <summary>Whether a text of <see cref="OptionName.Net"/> is such a device.</summary>
     public static bool IsDevice(string text)

@@ -6,7 +6,7 @@ namespace MiniVmm.Configuration;
 
 /// <summary>
 /// QEMU's devices for kernels without drivers for others, by its names and properties: <c>isa-debug-exit[,iobase=PORT][,iosize=N]</c>,
-/// <c>isa-debugcon[,iobase=PORT]</c>, <c>pc-testdev</c>, <c>pci-testdev</c>, <c>bochs-display</c>. A port that is left out is QEMU's default.
+/// <c>isa-debugcon[,iobase=PORT]</c>, <c>pc-testdev</c>, <c>pci-testdev</c>, <c>bochs-display</c>, <c>ramfb</c>. A port that is left out is QEMU's default.
 /// </summary>
 internal static class TestDeviceText
 {
@@ -33,11 +33,12 @@ internal static class TestDeviceText
                 PcDevices = options.PcDevices | PcDevices.DebugConsole,
                 DebugConsolePort = (ushort)Ports(text, parts, IoPorts.DebugConsole, 1, takesCount: false).Start,
             },
-            "pc-testdev" or "pci-testdev" or "bochs-display" when parts.Length > 1 =>
+            "pc-testdev" or "pci-testdev" or "bochs-display" or "ramfb" when parts.Length > 1 =>
                 throw Bad(text, $"unknown '{parts[1]}'; {parts[0]} has no properties"),
             "pc-testdev" => options with { TestDevices = true },
             "pci-testdev" => options with { PciTestDevice = true },
             "bochs-display" => options with { BochsDisplay = true },
+            "ramfb" => options with { Ramfb = true },
             _ => null,
         };
     }

@@ -82,16 +82,18 @@ public sealed class ScreenTests : IClassFixture<UsableKvm>
             [0x7f0000, 0x007f00, 0x00007f], ((int[])[100, 320, 600]).Select(x => (int)pixels[(640 * 240) + x]));
     }
 
+    /// <summary>Bochs' adapter is told of by the loader and takes modes of the kernel's own; ramfb is the kernel's own memory.</summary>
     [Theory]
-    [InlineData("", 640, 480)]
-    [InlineData("dispi", 320, 200)]
-    public async Task A_bochs_display_is_told_of_by_the_loader_and_takes_modes_of_the_kernels_own(string words, int width, int height)
+    [InlineData("bochs-display", "", 640, 480)]
+    [InlineData("bochs-display", "dispi", 320, 200)]
+    [InlineData("ramfb", "ramfb", 320, 200)]
+    public async Task A_kernel_draws_to_a_display_that_was_asked_for(string device, string words, int width, int height)
     {
         using TemporaryFolder folder = new();
         string end = Path.Combine(folder.Path, "end.png");
 
         MinivmmResult run = await MinivmmProcess.RunAsync(
-            "run", "--device", "bochs-display", "--screenshot-at-end", end, Built.Guest("framebuffer.elf"), "--append", words);
+            "run", "--device", device, "--screenshot-at-end", end, Built.Guest("framebuffer.elf"), "--append", words);
 
         run.With(ExitStatus.Success);
         Assert.Equal($"framebuffer: {width}x{height}, 32 bits, type 1\nframebuffer: ok\n", run.Output);

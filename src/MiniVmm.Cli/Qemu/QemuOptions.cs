@@ -65,7 +65,7 @@ internal static class QemuOptions
         new("net", "TYPE,...", Used, "nic, user, tap, bridge and none"),
 
         // Devices.
-        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, vfio-pci"),
+        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, ramfb, vfio-pci"),
         new("usb", "", Accepted, "there are no USB devices, and no bus"),
         new("usbdevice", "NAME", Ignored, "there is no USB"),
         new("audio", "...", Accepted, "there is no sound"),

@@ -21,7 +21,7 @@ internal sealed partial class QemuTranslation
             throw new BadInputException($"{word.Spelling}: JSON is not read; write driver,property=value");
         QemuList list = new(word, "driver");
         string driver = list.Require("driver");
-        if (driver is "isa-debug-exit" or "pc-testdev" or "pci-testdev" or "bochs-display" or "vfio-pci")
+        if (driver is "isa-debug-exit" or "pc-testdev" or "pci-testdev" or "bochs-display" or "ramfb" or "vfio-pci")
         {
             _options = _options.With(OptionName.Device, Without(word.Value, "id", "bus", "addr", "x-no-mmap", "vgamem", "edid", "xres", "yres"));
             return;
@@ -95,8 +95,8 @@ internal sealed partial class QemuTranslation
         const string none = "has no effect";
         (bool harmless, string why) = driver switch
         {
-            "VGA" or "cirrus-vga" or "qxl" or "qxl-vga" or "ramfb" or "vmware-svga" or "virtio-vga" or "virtio-gpu" or "virtio-gpu-pci"
-                => (true, "no graphics are shown"),
+            "VGA" or "cirrus-vga" or "qxl" or "qxl-vga" or "vmware-svga" or "virtio-vga" or "virtio-gpu" or "virtio-gpu-pci"
+                => (true, "use bochs-display or ramfb"),
             "usb-kbd" or "usb-mouse" or "usb-tablet" or "qemu-xhci" or "nec-usb-xhci" or "usb-ehci" or "ich9-usb-ehci1"
                 or "piix3-usb-uhci" or "virtio-keyboard-pci" or "virtio-mouse-pci" or "virtio-tablet-pci"
                 => (true, "nobody types or points there"),

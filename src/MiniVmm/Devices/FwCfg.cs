@@ -6,7 +6,7 @@ namespace MiniVmm.Devices;
 
 /// <summary>
 /// QEMU's firmware configuration device (docs/specs/fw_cfg.rst): a selector at 0x510, a byte of the selected item at each read
-/// of 0x511, and at 0x514 the address of a DMA request, 64 bits, big-endian. All items are read-only.
+/// of 0x511, and at 0x514 the address of a DMA request, 64 bits, big-endian. All items are read-only but those that somebody accepts.
 /// </summary>
 internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
 {
@@ -25,8 +25,11 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
 
     private readonly GuestMemory _memory;
     private readonly Dictionary<ushort, byte[]> _items;
+    private readonly FwCfgItems _names;
     private readonly DeviceLock _lock = new();
     private byte[] _item = [];
+    private IFwCfgWritten? _written;
+    private ushort _writtenKey;
     private ushort _selected;
     private int _offset;
     private uint _dmaHigh;
@@ -37,6 +40,7 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
     {
         ArgumentNullException.ThrowIfNull(items);
         _memory = memory;
+        _names = items;
         _items = items.ByNumber();
         Select(0);
     }
@@ -56,7 +60,18 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
 
     public string StateName => "fw-cfg";
 
-    public ushort StateVersion => 1;
+    public ushort StateVersion => 2;
+
+    /// <summary>Lets the guest write a file, by DMA; before it runs, and one file at most.</summary>
+    /// <param name="name">Of a file that there is.</param>
+    /// <param name="written">Has its bytes, and is told.</param>
+    public void Accept(string name, IFwCfgWritten written)
+    {
+        ArgumentNullException.ThrowIfNull(written);
+        _writtenKey = _names.NumberOf(name);
+        _items[_writtenKey] = written.Content;
+        _written = written;
+    }
 
     public void Save(StateWriter writer)
     {
@@ -66,6 +81,7 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
             writer.WriteUInt16(_selected);
             writer.WriteUInt32((uint)_offset);
             writer.WriteUInt32(_dmaHigh);
+            writer.WriteBytes(_written is null ? [] : _written.Content);
         }
     }
 
@@ -79,6 +95,13 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
             reader.Check(offset <= (uint)_item.Length, $"offset {offset} in an item of {_item.Length} bytes");
             _offset = (int)offset;
             _dmaHigh = reader.ReadUInt32();
+            if (reader.Version < 2)
+                return;
+            byte[] content = _written?.Content ?? [];
+            ReadOnlySpan<byte> written = reader.ReadBytes(content.Length);
+            reader.Check(written.Length == content.Length, $"{written.Length} bytes in a file of {content.Length}");
+            written.CopyTo(content);
+            _written?.Written();
         }
     }
 
@@ -143,11 +166,10 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
     /// <summary>Whether the request could be done. Beyond the item's end there are zeroes.</summary>
     private bool TryTransfer(Control control, ushort key, uint length, ulong target)
     {
-        byte* to = null;
+        byte* at = null;
         bool reads = (control & Control.Read) != 0;
-        bool isGood = reads
-            ? _memory.TryResolve(target, length, out to)
-            : (control & Control.Write) == 0;
+        bool writes = !reads && (control & Control.Write) != 0;
+        bool isGood = !(reads || writes) || _memory.TryResolve(target, length, out at);
         ReadOnlySpan<byte> from;
         using (_lock.Hold())
         {
@@ -155,6 +177,8 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
                 Select(key);
             if (!isGood)
                 return false;
+            if (writes)
+                return TryWrite(at, length);
             if (!reads && (control & Control.Skip) == 0)
                 return true;
             int count = (int)Math.Min(length, (uint)(_item.Length - _offset));
@@ -165,10 +189,21 @@ internal sealed unsafe class FwCfg : IBusDevice, ISuspendable
         // Without the lock: a kernel is megabytes, and another vCPU would spin for it.
         if (reads)
         {
-            from.CopyTo(new Span<byte>(to, from.Length));
-            NativeMemory.Clear(to + from.Length, length - (uint)from.Length);
+            from.CopyTo(new Span<byte>(at, from.Length));
+            NativeMemory.Clear(at + from.Length, length - (uint)from.Length);
         }
 
+        return true;
+    }
+
+    /// <summary>Under the lock: all of the bytes, or none.</summary>
+    private bool TryWrite(byte* from, uint length)
+    {
+        if (_written is null || _selected != _writtenKey || length > (uint)(_item.Length - _offset))
+            return false;
+        new ReadOnlySpan<byte>(from, (int)length).CopyTo(_item.AsSpan(_offset));
+        _offset += (int)length;
+        _written.Written();
         return true;
     }
 

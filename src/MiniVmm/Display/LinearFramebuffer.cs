@@ -20,12 +20,20 @@ internal readonly record struct FrameMode(int Width, int Height, int Pitch, int 
 }
 
 /// <summary>Video memory that the guest draws to without an exit, looked at when somebody wants to see it.</summary>
-/// <param name="host">Where it is mapped here, for as long as it is looked at.</param>
-/// <param name="length">Bytes of it.</param>
-internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
+internal sealed unsafe class LinearFramebuffer
 {
     private readonly DeviceLock _lock = new();
+    private nint _host;
+    private ulong _length;
     private FrameMode? _mode;
+
+    /// <param name="host">Where it is mapped here, for as long as it is looked at.</param>
+    /// <param name="length">Bytes of it.</param>
+    public LinearFramebuffer(nint host, ulong length)
+    {
+        _host = host;
+        _length = length;
+    }
 
     /// <summary>Null while it shows nothing, or what is not all in its memory. From any thread; allocates nothing.</summary>
     public FrameMode? Mode
@@ -39,7 +47,17 @@ internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
         set
         {
             using (_lock.Hold())
-                _mode = value is { } mode && mode.FitsIn(length) ? value : null;
+                _mode = value is { } mode && mode.FitsIn(_length) ? value : null;
+        }
+    }
+
+    /// <summary>Shows other memory, which has to stay mapped like the first; from any thread.</summary>
+    public void Show(nint host, ulong length, FrameMode? mode)
+    {
+        using (_lock.Hold())
+        {
+            (_host, _length) = (host, length);
+            _mode = mode is { } shown && shown.FitsIn(length) ? mode : null;
         }
     }
 
@@ -47,17 +65,34 @@ internal sealed unsafe class LinearFramebuffer(nint host, ulong length)
     public void Clear()
     {
         if (Mode is { } mode)
-            new Span<byte>((byte*)host + mode.Offset, (mode.Pitch * (mode.Height - 1)) + (mode.Width * mode.BytesPerPixel)).Clear();
+            new Span<byte>((byte*)_host + mode.Offset, (mode.Pitch * (mode.Height - 1)) + (mode.Width * mode.BytesPerPixel)).Clear();
     }
 
     /// <summary>Whether all of its memory is 0.</summary>
-    public bool IsBlack => !new ReadOnlySpan<byte>((void*)host, (int)length).ContainsAnyExcept((byte)0);
+    public bool IsBlack
+    {
+        get
+        {
+            nint host;
+            ulong length;
+            using (_lock.Hold())
+                (host, length) = (_host, _length);
+            return !new ReadOnlySpan<byte>((void*)host, (int)length).ContainsAnyExcept((byte)0);
+        }
+    }
 
     /// <summary>The picture now; null while it shows nothing.</summary>
     public ScreenImage? Capture()
     {
-        if (Mode is not { } mode)
-            return null;
+        nint host;
+        FrameMode mode;
+        using (_lock.Hold())
+        {
+            if (_mode is not { } shown)
+                return null;
+            (host, mode) = (_host, shown);
+        }
+
         uint[] pixels = new uint[mode.Width * mode.Height];
         for (int y = 0; y < mode.Height; y++)
         {

@@ -50,8 +50,9 @@ internal static class FirmwareSetup
         items.Set(FwCfgItems.Key.Uuid, (options.Smbios?.Uuid ?? default).ToByteArray(bigEndian: true));
         items.Set16(FwCfgItems.Key.BootMenu, options.BootOrder.HasMenu ? (ushort)1 : (ushort)0);
 
-        if (VgaBios(options.Firmware!) is { } vga)
-            items.TryAddFile("vgaroms/vgabios-isavga.bin", vga);
+        string vgaBios = options.Ramfb ? "vgabios-ramfb.bin" : "vgabios-isavga.bin";
+        if (VgaBios(options.Firmware!, vgaBios) is { } vga)
+            items.TryAddFile($"vgaroms/{vgaBios}", vga);
 
         // SeaBIOS: its screen on COM1 too; and it waits, instead of trying for ever, where nothing boots.
         if (options.PcDevices.HasFlag(PcDevices.Serial) && !options.FwCfg.Any(file => file.Name == SerialConsole))
@@ -61,12 +62,11 @@ internal static class FirmwareSetup
     }
 
     /// <summary>
-    /// SeaBIOS' own BIOS of a plain VGA, from beside the firmware or where Debian has it: with it int 10h writes to the
-    /// text screen's memory too. Null where there is none.
+    /// SeaBIOS' own BIOS of a plain VGA or of ramfb, from beside the firmware or where Debian has it: with it int 10h writes to the
+    /// text screen's memory too, or draws. Null where there is none.
     /// </summary>
-    private static byte[]? VgaBios(string firmware)
+    private static byte[]? VgaBios(string firmware, string name)
     {
-        const string name = "vgabios-isavga.bin";
         foreach (string folder in (string[])[Path.GetDirectoryName(firmware) ?? "", "/usr/share/seabios", "/usr/share/qemu"])
         {
             string path = Path.Combine(folder, name);

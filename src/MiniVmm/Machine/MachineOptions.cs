@@ -174,6 +174,9 @@ public sealed record MachineOptions
     /// <summary>Have Bochs' graphics adapter on the PCI bus.</summary>
     public bool BochsDisplay { get; init; }
 
+    /// <summary>Have QEMU's ramfb: a framebuffer in RAM, whose address the guest writes to fw_cfg.</summary>
+    public bool Ramfb { get; init; }
+
     /// <summary>Devices of one's own.</summary>
     public IReadOnlyList<DeviceDescription> Devices { get; init; } = [];
 
@@ -189,11 +192,11 @@ public sealed record MachineOptions
     /// <summary>Files in QEMU's firmware configuration device (fw_cfg), which a machine with such a file has.</summary>
     public IReadOnlyList<FwCfgFile> FwCfg { get; init; } = [];
 
-    /// <summary>Have the firmware configuration device even without files of one's own.</summary>
-    public bool FwCfgDevice { get; init; }
-
     /// <summary>Who the machine says that it is, by firmware; null for what it says anyway.</summary>
     public SmbiosIdentity? Smbios { get; init; }
+
+    /// <summary>Have the firmware configuration device even without files of one's own.</summary>
+    public bool FwCfgDevice { get; init; }
 
     internal IEnumerable<DiskOptions> VirtioDisks => Disks.Where(disk => disk.Interface == DiskInterface.Virtio);
 
@@ -204,7 +207,7 @@ public sealed record MachineOptions
     internal IEnumerable<DiskOptions> Floppies => Disks.Where(disk => disk.Interface == DiskInterface.Floppy);
 
     /// <summary>Whether the machine has QEMU's firmware configuration device.</summary>
-    internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0 || Firmware is not null;
+    internal bool HasFwCfg => FwCfgDevice || FwCfg.Count > 0 || Ramfb || Firmware is not null;
 
     /// <summary>Where the guest finds its virtio devices: firmware knows no other place than the PCI bus.</summary>
     internal VirtioBus VirtioPlace => Firmware is null ? Virtio : VirtioBus.Pci;

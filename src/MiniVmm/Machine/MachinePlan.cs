@@ -1,6 +1,7 @@
 using MiniVmm.Boot;
 using MiniVmm.Boot.Media;
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
@@ -121,6 +122,8 @@ public sealed partial class MachinePlan : IDisposable
                 FirmwareKernel.Describe(fwCfg, options, memory);
             }
 
+            if (options.Ramfb)
+                fwCfg.TryAddFile(RamFramebuffer.File, new byte[RamFramebuffer.Length]);
             FwCfgFile.AddTo(fwCfg, options.FwCfg);
         }
 

@@ -57,6 +57,15 @@ public sealed partial class VirtualMachine
         return video;
     }
 
+    private LinearFramebuffer? CreateRamFramebuffer(MachineOptions options)
+    {
+        if (!options.Ramfb)
+            return null;
+        RamFramebuffer ramfb = new(Memory);
+        _pcDevices.Find<FwCfg>()!.Accept(RamFramebuffer.File, ramfb);
+        return ramfb.Framebuffer;
+    }
+
     private void AddBochsDisplay(PciHost pci, PciSlot slot, MachinePlan plan)
     {
         (PciEndpoint endpoint, BochsDispi registers) = BochsDisplay.Add(

@@ -113,7 +113,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.At<Serial16550>(IoPorts.Serial);
             _acpi = _pcDevices.Find<AcpiPm>();
-            _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), _video?.Framebuffer);
+            _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), CreateRamFramebuffer(options), _video?.Framebuffer);
             ConnectDisplay(options);
             if (_hasFirmware)
                 FirmwareSetup.Install(_core, pci, _pcDevices, options, _console.DebugSink);

@@ -17,7 +17,7 @@ public sealed class DeviceTextTests
     public void A_device_may_go_without_a_reset() => Assert.False(DeviceText.Parse("vfio=01:00.0,reset=off").Reset);
 
     [Theory]
-    [InlineData("", "no such device; Device takes vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev or bochs-display")]
+    [InlineData("", "no such device; Device takes vfio=ADDRESS[,reset=on|off], as in vfio=0000:01:00.0, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display or ramfb")]
     [InlineData("virtio-net-pci", "no such device")]
     [InlineData("vfio-pci", "host=ADDRESS is missing")]
     [InlineData("vfio=", "'' is not the address of a PCI device, such as 0000:01:00.0; minivmm devices lists them")]

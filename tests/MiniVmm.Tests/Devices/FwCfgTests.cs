@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using MiniVmm.Devices;
+using MiniVmm.Memory;
 using MiniVmm.Tests.Virtio;
 
 namespace MiniVmm.Tests.Devices;
@@ -23,6 +24,50 @@ public sealed class FwCfgTests : IDisposable
         items.TryAddFile("opt/answer", "forty-two"u8.ToArray());
         items.TryAddFile("etc/table", new byte[300]);
         return items;
+    }
+
+    /// <summary>A device with a file that the guest writes: the last one in the directory.</summary>
+    internal static FwCfg Writable(GuestMemory memory, out WrittenFile written)
+    {
+        FwCfgItems items = Items();
+        items.TryAddFile("opt/written", new byte[8]);
+        written = new WrittenFile();
+        FwCfg device = new(items, memory);
+        device.Accept("opt/written", written);
+        return device;
+    }
+
+    internal static FwCfg Writable(GuestMemory memory) => Writable(memory, out _);
+
+    internal sealed class WrittenFile : IFwCfgWritten
+    {
+        public byte[] Content { get; } = new byte[8];
+
+        public int Times { get; private set; }
+
+        public void Written() => Times++;
+    }
+
+    [Theory]
+    [InlineData(0x22, 8, 0, "abcdefgh", 1)]
+    [InlineData(0x22, 3, 4, "\0\0\0\0abc\0", 1)] // from where the offset is
+    [InlineData(0x22, 9, 0, "\0\0\0\0\0\0\0\0", 0)] // more than fits: nothing
+    [InlineData(0x22, 5, 4, "\0\0\0\0\0\0\0\0", 0)]
+    [InlineData(Answer, 1, 0, "\0\0\0\0\0\0\0\0", 0)] // another file
+    public void A_file_that_somebody_accepts_can_be_written(uint file, uint length, uint skipped, string content, int times)
+    {
+        FwCfg device = Writable(_memory.Memory, out WrittenFile written);
+        ulong data = _memory.Place("abcdefghi"u8);
+
+        Request((file << 16) | Select | Skip, skipped, 0, device: device);
+        uint answer = Request(Write, length, data, device: device);
+
+        Assert.Equal((times == 1 ? 0 : Error, times), (answer, written.Times));
+        Assert.Equal(content, Encoding.ASCII.GetString(written.Content));
+        Assert.Equal(Error, Request((0x22 << 16) | Select | Write, 8, 0x000f_fffc, device: device)); // not all RAM
+        Assert.Equal(times, written.Times);
+        device.Out(0, 0x22, 2);
+        Assert.Equal((byte)content[0], device.In(1));
     }
 
     [Fact]
@@ -218,18 +263,19 @@ public sealed class FwCfgTests : IDisposable
     }
 
     /// <returns>What the device left in the control field.</returns>
-    private uint Request(uint control, uint length, ulong target, int width = 8, ulong? at = null)
+    private uint Request(uint control, uint length, ulong target, int width = 8, ulong? at = null, FwCfg? device = null)
     {
+        device ??= _device;
         ulong request = at ?? _memory.Allocate(16);
         Fill(request, control, length, target);
         if (width == 8)
         {
-            _device.Out(4, BinaryPrimitives.ReverseEndianness(request), 8);
+            device.Out(4, BinaryPrimitives.ReverseEndianness(request), 8);
         }
         else
         {
-            _device.Out(4, BinaryPrimitives.ReverseEndianness((uint)(request >> 32)), 4);
-            _device.Out(8, BinaryPrimitives.ReverseEndianness((uint)request), 4);
+            device.Out(4, BinaryPrimitives.ReverseEndianness((uint)(request >> 32)), 4);
+            device.Out(8, BinaryPrimitives.ReverseEndianness((uint)request), 4);
         }
 
         return BinaryPrimitives.ReadUInt32BigEndian(_memory.Bytes(request, 4));

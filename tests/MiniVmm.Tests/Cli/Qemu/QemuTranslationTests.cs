@@ -46,6 +46,7 @@ public sealed class QemuTranslationTests
     [InlineData("-uuid 00112233-4455-6677-8899-aabbccddeeff", "-smbios and -uuid have no effect: it is firmware that tells the guest")]
     [InlineData("-smbios type=0,vendor=x", "-smbios type=0,vendor=x has no effect: firmware tells of types 1 and 11")]
     [InlineData("-display dbus", "nothing is shown over dbus")]
+    [InlineData("-device VGA", "-device VGA has no effect: use bochs-display or ramfb")]
     [InlineData("-name two words", "'two words' cannot be a name")]
     public void What_has_no_effect_is_said_in_a_line(string words, string note)
     {
@@ -196,6 +197,7 @@ public sealed class QemuTranslationTests
             (0x402, DebugConsoleKind.File, "log.txt"),
             (options.DebugConsolePort, options.DebugConsole, options.DebugConsolePath));
         Assert.True(options.PcDevices.HasFlag(PcDevices.DebugExit | PcDevices.DebugConsole));
+        Assert.True(Translate("-kernel k -vga none -device ramfb").Options.Ramfb);
         Assert.Equal(DebugConsoleKind.Stdio, Translate("-kernel k -debugcon stdio").Options.DebugConsole);
     }
 
@@ -245,8 +247,6 @@ public sealed class QemuTranslationTests
     }
 
     [Fact]
-    public void Flashes_are_the_firmware_and_its_variables()
-    [Fact]
     public void Firmware_tells_who_the_machine_is()
     {
         MachineOptions options = Translate("-bios b -uuid 00112233-4455-6677-8899-aabbccddeeff -smbios type=1,serial=ds=nocloud -smbios type=11,value=x").Options;
@@ -255,6 +255,8 @@ public sealed class QemuTranslationTests
         Assert.Equal(("ds=nocloud", "x"), (options.Smbios.Serial, Assert.Single(options.Smbios.OemStrings)));
     }
 
+    [Fact]
+    public void Flashes_are_the_firmware_and_its_variables()
     {
         MachineOptions options = Translate(
             "-drive if=pflash,format=raw,unit=0,file=code.fd,readonly=on -drive if=pflash,format=raw,unit=1,file=vars.fd -cdrom c").Options;

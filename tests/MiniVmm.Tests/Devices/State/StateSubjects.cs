@@ -43,7 +43,7 @@ internal static class StateSubjects
                 AcpiPm.Length,
                 (device, _) => ((AcpiPm)device).PressPowerButton()),
         [typeof(CpuHotPlug)] = () => new BusSubject(at => new CpuHotPlug(4, new StillBay(), at.Sci), CpuHotPlug.Length, Want),
-        [typeof(FwCfg)] = () => new BusSubject(_ => new FwCfg(FwCfgTests.Items(), new GuestMemory([])), FwCfg.Length),
+        [typeof(FwCfg)] = () => new BusSubject(_ => FwCfgTests.Writable(new GuestMemory([])), FwCfg.Length),
         [typeof(ResetControl)] = () => new BusSubject(at => new ResetControl(at.Power), 1),
         [typeof(PciConfiguration)] =
             () => new BusSubject(
