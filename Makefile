@@ -18,7 +18,7 @@ export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_GENERATE_ASPNET_CERTIFICATE := 0
 
-.PHONY: build run test check bench format clean guests tools pack samples site site-serve
+.PHONY: build run test check bench demo format clean guests tools pack samples site site-serve
 
 build: $(BINARY) $(TOOLS) guests ## out/minivmm, out/minivmm-tools, and the test kernels in out/guests/
 
@@ -38,6 +38,10 @@ bench: build ## exits, start-up, memory and many machines, beside a C twin and Q
 	bench/compare-exits-by-slope
 	bench/compare-start
 	bench/many-machines
+
+demo: build ## the recording in the README, anew: docs/demo/demo.cast and demo.svg
+	@tests/install-tools tmux asciinema
+	docs/demo/record
 
 pack: | tools ## the NuGet packages in out/packages
 	rm -rf $(OUT)/packages
@@ -59,8 +63,8 @@ format: tools ## put the sources into the project's style
 	dotnet format MiniVmm.sln
 
 clean: ## all that make made, but for the lab's downloads
-	rm -rf $(BINARY) $(TOOLS) $(GUESTS) $(OUT)/publish $(OUT)/publish-tools $(OUT)/test-results $(OUT)/packages $(OUT)/samples $(OUT)/site $(OUT)/site-work
-	find src tests bench -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
+	rm -rf $(BINARY) $(TOOLS) $(GUESTS) $(OUT)/publish $(OUT)/publish-tools $(OUT)/test-results $(OUT)/packages $(OUT)/samples $(OUT)/site $(OUT)/site-work $(OUT)/demo
+	find src tests bench docs -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
 
 $(BINARY): $(SOURCES) | tools
 	dotnet publish src/MiniVmm.Cli -c Release -o $(OUT)/publish -v quiet
