@@ -45,7 +45,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         IHostedVirtualMachine crash = Machine(host, "crash");
 
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => crash.Restarts >= 3);
+        await Eventually.UntilAsync(() => crash.Restarts >= 3);
         Assert.Equal(StopKind.Crash, crash.LastEnd?.Kind); // whichever run is next, and may be interrupted
         await host.StopAsync(TestContext.Current.CancellationToken);
 
@@ -66,7 +66,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         IHostedVirtualMachine spin = Machine(host, "spin");
         HealthCheckService health = host.Services.GetRequiredService<HealthCheckService>();
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => log.Of("MiniVmm.spin.Console").Contains("crash: endless loop"));
+        await Eventually.UntilAsync(() => log.Of("MiniVmm.spin.Console").Contains("crash: endless loop"));
 
         // A KVM that emulates counts exits of its own while a guest spins: none seems hung there.
         if (EmulatedSupervisor.IsOn(new HostFiles()))
@@ -75,7 +75,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         }
         else
         {
-            await UntilAsync(async () => await CheckAsync() is (HealthStatus.Unhealthy, _));
+            await Eventually.UntilAsync(async () => await CheckAsync() is (HealthStatus.Unhealthy, _));
             Assert.StartsWith("hung: vCPU 0 has neither exited nor halted for ", (await CheckAsync()).Text, StringComparison.Ordinal);
         }
 
@@ -117,14 +117,6 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
             if (state is MachineState.Stopped or MachineState.Failed)
                 ended.TrySetResult();
         };
-        return ended.Task.WaitAsync(TestContext.Current.CancellationToken);
-    }
-
-    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        while (!await condition())
-            await Task.Delay(5, TestContext.Current.CancellationToken);
+        return ended.Task.WaitAsync(Transcript.Deadline, TestContext.Current.CancellationToken);
     }
 }

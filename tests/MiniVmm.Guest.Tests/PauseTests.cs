@@ -21,7 +21,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         using KvmSystem kvm = KvmSystem.Open();
         using MachineCore machine = Bare(kvm);
         Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => Count(machine) > 100);
+        await Eventually.UntilAsync(() => Count(machine) > 100);
 
         machine.Vcpus.Pause();
         uint count = Count(machine);
@@ -31,7 +31,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         Assert.Equal((count, exits), (Count(machine), machine.Vcpus[0].Statistics.Total));
         machine.Vcpus.Resume();
 
-        await UntilAsync(() => Count(machine) > count + 100);
+        await Eventually.UntilAsync(() => Count(machine) > count + 100);
         machine.Lifecycle.PowerOff();
         Assert.Equal(StopKind.PowerOff, (await run).Kind);
     }
@@ -44,7 +44,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
         string? thread = null;
         ulong rip = 0;
-        await UntilAsync(() => machine.Vcpus[0].State == VcpuState.Running);
+        await Eventually.UntilAsync(() => machine.Vcpus[0].State == VcpuState.Running);
 
         machine.Vcpus[0].Invoke(vcpu => (thread, rip) = (Thread.CurrentThread.Name, vcpu.GetRegs().rip));
 
@@ -68,14 +68,14 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         using MachineCore machine = Bare(kvm);
         machine.Ports.Add(new WriteOnlyDevice((_, _) => open.Wait()), "gate", 0x80, 1);
         Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => Count(machine) == 1);
+        await Eventually.UntilAsync(() => Count(machine) == 1);
 
         HostLimitException refusal =
             Assert.Throws<HostLimitException>(() => machine.Vcpus.Pause(TimeSpan.FromMilliseconds(50)));
 
         Assert.Contains("vCPU 0 is held up by a device", refusal.Message, StringComparison.Ordinal);
         open.Set();
-        await UntilAsync(() => Count(machine) > 100);
+        await Eventually.UntilAsync(() => Count(machine) > 100);
         machine.Vcpus.Pause(TimeSpan.FromMinutes(1));
         Assert.Equal(VcpuState.Paused, machine.Vcpus[0].State);
         machine.Lifecycle.PowerOff();
@@ -94,10 +94,10 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
         for (int turn = 0; turn < 50; turn++)
         {
             uint before = Count(machine);
-            await UntilAsync(() => Count(machine) > before + 10);
+            await Eventually.UntilAsync(() => Count(machine) > before + 10);
             vcpu.Park();
             vcpu.Park();
-            await UntilAsync(() => vcpu.State == VcpuState.Parked);
+            await Eventually.UntilAsync(() => vcpu.State == VcpuState.Parked);
             uint count = Count(machine);
             ulong rip = 0;
             vcpu.Invoke(parked => rip = parked.GetRegs().rip);
@@ -128,7 +128,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
 
         for (uint turn = 1; turn <= 20; turn++)
         {
-            await UntilAsync(() => Count(machine) >= turn && vcpu.State == VcpuState.Parked);
+            await Eventually.UntilAsync(() => Count(machine) >= turn && vcpu.State == VcpuState.Parked);
             Assert.Equal(turn, Count(machine));
             Assert.True(vcpu.Unpark(TimeSpan.FromMinutes(1)));
         }
@@ -147,7 +147,7 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
 
         Task<StopReason> run = machine.RunAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Task<string> text = console.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => machine.Vcpus[0].State == VcpuState.Paused);
+        await Eventually.UntilAsync(() => machine.Vcpus[0].State == VcpuState.Paused);
         Assert.True(machine.IsPaused);
         Assert.Equal(0, machine.Vcpus[0].Statistics.Total);
         await machine.ResumeAsync();
@@ -218,10 +218,4 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
 
     private static uint Count(MachineCore machine) =>
         machine.Memory.Ram.TryRead(Counter, out uint count) ? count : throw new InvalidOperationException();
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        while (!condition())
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-    }
 }
