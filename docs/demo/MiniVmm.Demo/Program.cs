@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.ComponentModel;
 
 namespace MiniVmm.Demo;
 
@@ -19,7 +19,7 @@ internal static class Program
             File.WriteAllText(svg, new SvgAnimation(recording, frames).ToString());
             return 0;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException or TimeoutException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or TimeoutException or Win32Exception)
         {
             return Refuse($"{cast}: {e.Message}");
         }

@@ -15,6 +15,7 @@ internal sealed class TmuxScreen : IDisposable
 
     /// <summary>Opens one.</summary>
     /// <exception cref="IOException">tmux does not start, with what it says.</exception>
+    /// <exception cref="System.ComponentModel.Win32Exception">There is no tmux.</exception>
     public TmuxScreen(int columns, int rows)
     {
         string output = Path.Combine(_folder, "output"), configuration = Path.Combine(_folder, "tmux.conf");
