@@ -6,7 +6,9 @@ namespace MiniVmm.Tests;
 /// <summary>Links between the pages lead somewhere, and every page can be reached from the README.</summary>
 public sealed partial class DocumentationTests
 {
-    public static TheoryData<string> Pages => [.. DocumentationPages.All()];
+    private static readonly string[] AllPages = [.. DocumentationPages.All(), .. DocumentationPages.Course()];
+
+    public static TheoryData<string> Pages => [.. AllPages];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -20,20 +22,28 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_page_can_be_reached_from_the_readme()
     {
-        string[] pages = [.. DocumentationPages.All()];
         HashSet<string> reached = ["README.md"];
         Queue<string> next = new(reached);
         while (next.TryDequeue(out string? page))
         {
-            foreach (string file in Links(page).Select(link => Target(page, link).File).Intersect(pages))
+            foreach (string file in Links(page).Select(link => Target(page, link).File).Intersect(AllPages))
             {
                 if (reached.Add(file))
                     next.Enqueue(file);
             }
         }
 
-        Assert.Empty(pages.Except(reached));
+        Assert.Empty(AllPages.Except(reached));
         Assert.Contains(Links("README.md"), link => link == "LICENSE");
+    }
+
+    [Fact]
+    public void Every_page_has_its_place_on_the_site()
+    {
+        string sections = File.ReadAllText(DocumentationPages.FullPath("docs/site/hugo.toml"));
+
+        Assert.All(DocumentationPages.All().Where(page => page != "README.md"),
+            page => Assert.Contains($"[\"{page}\", ", sections, StringComparison.Ordinal));
     }
 
     [Fact]
