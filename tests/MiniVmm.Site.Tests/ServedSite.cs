@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace MiniVmm.Site.Tests;
 
-/// <summary>The site as <c>make site-serve</c> serves it, on a port of its own.</summary>
+/// <summary>The site as <c>make site-serve</c> serves it, on a port of its own; as it was at the start.</summary>
 internal sealed class ServedSite : IDisposable
 {
     private readonly Process _server;
@@ -21,7 +21,7 @@ internal sealed class ServedSite : IDisposable
     public static async Task<ServedSite> StartAsync(CancellationToken cancellation)
     {
         int port = FreePort();
-        ProcessStartInfo start = new(Path.Combine(Repository.Root, "docs/site/build"), ["--serve", $"{port}"])
+        ProcessStartInfo start = new(Path.Combine(Repository.Root, "docs/site/build"), ["--serve", $"{port}", "--watch=false"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
