@@ -50,6 +50,22 @@ public sealed class AbiTests(KvmAbi kvm) : IClassFixture<KvmAbi>
     }
 
     [Fact]
+    public void Names_of_requests_belong_to_the_numbers_of_C()
+    {
+        Assert.True(KvmRequestNames.All.Count > 90);
+        AssertNone(KvmRequestNames.All.Select(request => _oracle.Compare("ioctl", request.Name, request.Request)));
+    }
+
+    [Fact]
+    public void Each_request_of_the_library_has_its_name()
+    {
+        IEnumerable<FieldInfo> numbers = typeof(KvmIoctl).GetFields(PublicConstants).Where(field => field.Name != nameof(KvmIoctl.KVMIO));
+
+        Assert.All(numbers, field => Assert.Equal(field.Name, KvmRequestNames.Of((uint)field.GetValue(null)!)));
+        Assert.Equal("0xae7f", KvmRequestNames.Of(0xae7f));
+    }
+
+    [Fact]
     public void A_difference_is_told_by_name()
     {
         var other = new AbiOracle("kvm_abi.c", "<linux/kvm.h>", """
