@@ -44,6 +44,9 @@ internal sealed class TraceFilter
     /// <summary>Everything.</summary>
     public static TraceFilter Everything { get; } = new() { Kinds = TraceKinds.All, Text = "all" };
 
+    /// <summary>All exits that the machine has without a trace: those for MSRs come of tracing them.</summary>
+    public static TraceFilter OwnExits => new() { Kinds = TraceKinds.Io | TraceKinds.Mmio | TraceKinds.Others, Text = "exits" };
+
     public TraceKinds Kinds { get; private set; }
 
     /// <summary>Only this vCPU's exits; null for all.</summary>
