@@ -27,6 +27,7 @@ internal static class ToolsCommands
                 new DevicesCommand(),
                 new DoctorCommand(),
                 new CpuidCommand(),
+                new CompareQemuCommand(),
                 new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
                 new CompletionCommand(),
                 new ManCommand(),

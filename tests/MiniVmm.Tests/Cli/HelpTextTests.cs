@@ -57,7 +57,7 @@ public sealed class HelpTextTests
     {
         DocumentedCommand[] commands = [.. CommandPage.Tree(CommandLines.Root).OfType<DocumentedCommand>()];
 
-        Assert.Equal(["run", "debug", "test", "merge", "summary", "diff", "html", "qemu", "serve", "ps", "top", "watch", "ctl", "devices", "doctor", "cpuid", "exits", "completion", "man"], commands.Select(command => command.Name));
+        Assert.Equal(["run", "debug", "test", "merge", "summary", "diff", "html", "qemu", "serve", "ps", "top", "watch", "ctl", "devices", "doctor", "cpuid", "compare-qemu", "exits", "completion", "man"], commands.Select(command => command.Name));
         Assert.All(commands, command => Assert.All(command.Groups, group =>
         {
             string[] words = Assert.Single(ShellWords.CommandLines(group.Example));
