@@ -47,7 +47,8 @@ pack: | tools ## the NuGet packages in out/packages
 	rm -rf $(OUT)/packages
 	for library in $(LIBRARIES); do dotnet pack src/$$library -c Release -o $(OUT)/packages -v quiet; done
 
-samples: pack ## the programs in samples/, from the packages alone
+samples: pack ## the programs in samples/, from the packages alone, and lesson 17's, from its page
+	@tests/install-tools patch
 	rm -rf $(OUT)/samples
 	for sample in $(SAMPLES); do dotnet build samples/$$sample -c Release -v quiet; done
 

@@ -46,6 +46,22 @@ public sealed class CourseTests : IClassFixture<UsableKvm>
             file => Assert.Contains(file, shown));
     }
 
+    [Fact]
+    public async Task The_monitor_grows_to_the_sample_and_its_steps_are_built_as_the_page_has_them()
+    {
+        string script = Path.Combine(Built.Root, "samples", "tiny-vmm-step");
+        string[] steps = (await MinivmmProcess.RunProgramAsync("bash", script)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"], steps);
+
+        foreach (string step in steps)
+        {
+            string program = (await MinivmmProcess.RunProgramAsync("bash", script, step)).Output;
+            Assert.Equal(program, File.ReadAllText(Path.Combine(Built.Root, "out", "samples", "steps", $"{step}.cs")));
+            if (step == "8") // the last but for the exercises
+                Assert.Equal(program, File.ReadAllText(Path.Combine(Built.Root, "samples", "tiny-vmm", "Program.cs")));
+        }
+    }
+
     [Theory]
     [InlineData("a|b", "a|b", true)]
     [InlineData("a|…|c", "a|b|b|c", true)]
