@@ -56,6 +56,26 @@ public sealed partial class TraceTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task Perfettos_format_is_read_by_protoc_with_the_same_exits_and_nothing_unknown()
+    {
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--trace", "exits", "--trace-file", _folder["trace.pftrace"], "--smp", "2", Built.Guest("hello.elf"));
+        MinivmmResult summary = await MinivmmProcess.RunAsync("trace", "summary", _folder["trace.pftrace"]);
+        MinivmmResult decoded = await MinivmmProcess.RunProgramAsync(
+            "bash", "-c", "protoc --proto_path=\"$0\" --decode=perfetto.protos.Trace perfetto.proto <\"$1\"",
+            Path.Combine(Built.Root, "tests", "MiniVmm.Guest.Tests"), _folder["trace.pftrace"]);
+
+        run.With(ExitStatus.Success);
+        string[] lines = [.. decoded.With(ExitStatus.Success).Output.Split('\n').Select(line => line.Trim())];
+        Assert.DoesNotContain(lines, line => line.Length > 0 && char.IsAsciiDigit(line[0])); // a field by its number alone
+        long exits = Exits(summary.With(ExitStatus.Success).Output)["all"].Sum();
+        Assert.Equal(2 * exits, lines.Count(line => line == "type: TYPE_SLICE_BEGIN")); // the guest, and the exit
+        Assert.Equal(2 * exits, lines.Count(line => line == "type: TYPE_SLICE_END"));
+        Assert.Contains("thread_name: \"vCPU 1\"", lines);
+        Assert.Contains(lines, line => line.StartsWith("double_counter_value: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_limit_ends_the_trace_and_not_the_guest()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", "--trace", "io,after=5,limit=7", Built.Guest("hello.elf"));
