@@ -19,6 +19,7 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
     private readonly MachineLog _log;
     private readonly TimeProvider _time;
     private readonly MachineRecord _record;
+    private readonly HostedTraces _traces;
     private readonly SemaphoreSlim _turn = new(1);
     private volatile Supervision? _supervision; // changes in turn
     private volatile bool _hostStops;
@@ -30,7 +31,8 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         IOptionsMonitor<VirtualMachineOptions> options,
         IMachineFactory factory,
         ILoggerFactory loggers,
-        TimeProvider time)
+        TimeProvider time,
+        ITraceFiles? traceFiles = null)
     {
         Name = name;
         _options = options;
@@ -38,6 +40,7 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
         _log = new(name, loggers);
         _time = time;
         _record = new(time, OnChanged);
+        _traces = new(_log, traceFiles);
     }
 
     public event Action<IHostedVirtualMachine, MachineState>? StateChanged;
@@ -343,7 +346,13 @@ internal sealed class HostedVirtualMachine : IHostedVirtualMachine, IHostedLifec
     private Task<IMachineRun> CreateAsync(VirtualMachineOptions options)
     {
         bool logs = options is { LogConsole: true, Machine.Console: Terminal.ConsoleKind.None };
-        return Task.Run(() => _factory.Create(options.Machine with { HostListens = true }, logs ? _log.ConsoleLine : null, _log.Warn));
+        return Task.Run(() =>
+        {
+            IMachineRun run = _factory.Create(options.Machine with { HostListens = true }, logs ? _log.ConsoleLine : null, _log.Warn);
+            if (run.Machine is { } machine)
+                machine.TraceSinks = _traces.Sink;
+            return run;
+        });
     }
 
     private void OnChanged(MachineState state)

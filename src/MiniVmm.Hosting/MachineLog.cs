@@ -5,11 +5,12 @@ namespace MiniVmm.Hosting;
 
 /// <summary>What is logged of a machine, with options as its configuration names them; event IDs stay as they are.</summary>
 /// <param name="name">The service's name.</param>
-/// <param name="loggers">Makes the two logs, of the machine's events and of its console.</param>
+/// <param name="loggers">Makes the three logs, of the machine's events, of its console and of its traces.</param>
 internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
 {
     private readonly ILogger _logger = loggers.CreateLogger($"MiniVmm.{name}");
     private readonly ILogger _console = loggers.CreateLogger($"MiniVmm.{name}.Console");
+    private readonly ILogger _trace = loggers.CreateLogger($"MiniVmm.{name}.Trace");
     private readonly Func<NamedOption, string> _spell = MachineConfiguration.SpellingFor(name);
 
     /// <summary>An error in one line.</summary>
@@ -58,6 +59,8 @@ internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
 
     public void ConsoleLine(string line) => ConsoleLine(_console, line);
 
+    public void TraceLine(string line) => TraceLine(_trace, line);
+
     [LoggerMessage(1, LogLevel.Information, "{Machine}: started")]
     private static partial void Started(ILogger logger, string machine);
 
@@ -96,6 +99,9 @@ internal sealed partial class MachineLog(string name, ILoggerFactory loggers)
 
     [LoggerMessage(13, LogLevel.Information, "{Line}")]
     private static partial void ConsoleLine(ILogger logger, string line);
+
+    [LoggerMessage(19, LogLevel.Information, "{Line}")]
+    private static partial void TraceLine(ILogger logger, string line);
 
     [LoggerMessage(14, LogLevel.Warning, "{Machine}: the power button cannot be pressed, and the guest is stopped: {Problem}")]
     private static partial void CannotPress(ILogger logger, string machine, string problem);

@@ -102,7 +102,8 @@ public static class VirtualMachineServices
             provider.GetRequiredService<IOptionsMonitor<VirtualMachineOptions>>(),
             provider.GetRequiredService<IMachineFactory>(),
             provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetRequiredService<TimeProvider>());
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<ITraceFiles>());
         provider.GetRequiredService<MachineMetrics>().Add(machine);
         return machine;
     }

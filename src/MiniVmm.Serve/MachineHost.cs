@@ -4,6 +4,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 using MiniVmm.Hosting;
+using MiniVmm.Tracing;
+using MiniVmm.Tracing.Files;
 using OpenTelemetry.Metrics;
 
 namespace MiniVmm.Serve;
@@ -25,6 +27,7 @@ internal static class MachineHost
         // Before the machines: where its port is taken, none starts.
         if (arguments.MetricsPort is { } port)
             AddMetrics(builder.Services, port);
+        builder.Services.AddSingleton<ITraceFiles, TraceFiles>();
         builder.Services.AddVirtualMachines(builder.Configuration);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         AddLog(builder);
@@ -60,4 +63,9 @@ internal static class MachineHost
             listener.Host = "localhost";
             listener.Port = port;
         }));
+
+    private sealed class TraceFiles : ITraceFiles
+    {
+        public ITraceSink Create(string path) => TraceFile.Create(path);
+    }
 }

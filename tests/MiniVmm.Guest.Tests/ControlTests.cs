@@ -106,6 +106,30 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task A_machine_of_serve_is_traced_into_a_file_and_into_the_log()
+    {
+        await File.WriteAllTextAsync(
+            _runtime["vms.json"],
+            $$"""{ "VirtualMachines": { "web": { "Kernel": "{{Crash}}", "Append": "loop-io" } } }""",
+            TestContext.Current.CancellationToken);
+        using MinivmmProcess serve = Start("serve", _runtime["vms.json"]);
+        await serve.Output.WaitForAsync("crash: endless writes");
+
+        MinivmmResult on = await RunAsync("ctl", "web", "trace", "io,port=0x80,limit=500", _runtime["trace.pftrace"]);
+        MinivmmResult off = await RunAsync("ctl", "web", "trace", "stop");
+        MinivmmResult summary = await RunAsync("trace", "summary", _runtime["trace.pftrace"]);
+        MinivmmResult lines = await RunAsync("ctl", "web", "trace", "io,limit=3");
+        await serve.Output.WaitForAsync("MiniVmm.web.Trace");
+        serve.Signal(MinivmmProcess.SIGTERM);
+        await serve.EndAsync();
+
+        on.With(ExitStatus.Success);
+        Assert.Matches("^trace: off, io,port=0x80,limit=500: [1-9][0-9]* events", off.With(ExitStatus.Success).Output);
+        Assert.Matches("(?m)^port 0x80 +[1-9]", summary.With(ExitStatus.Success).Output);
+        lines.With(ExitStatus.Success);
+    }
+
+    [Fact]
     public async Task A_guest_that_ends_by_itself_takes_its_socket_with_it()
     {
         MinivmmResult run = await RunAsync("run", "--name", "web", Built.Guest("hello.elf"));

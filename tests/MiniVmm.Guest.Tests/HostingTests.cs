@@ -93,6 +93,22 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         }
     }
 
+    [Fact]
+    public async Task A_machine_that_runs_is_traced_into_its_hosts_log_for_a_while()
+    {
+        MemoryLog log = new();
+        using IHost host = Build(log, ("loop:Kernel", Built.Guest("crash.elf")), ("loop:Append", "loop-io"));
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => log.Of("MiniVmm.loop.Console").Contains("crash: endless writes"));
+
+        Machine(host, "loop").Machine!.StartTrace("io,port=0x80,limit=3", null);
+        await UntilAsync(() => log.Of("MiniVmm.loop.Trace").Count() == 4);
+        Machine(host, "loop").Machine!.StopTrace();
+        await host.StopAsync(TestContext.Current.CancellationToken);
+
+        Assert.All(log.Of("MiniVmm.loop.Trace").Skip(1), line => Assert.Contains("io 80 <- ", line));
+    }
+
     private static IHost Build(MemoryLog log, params (string Key, string Value)[] values)
     {
         HostApplicationBuilder builder = new(new HostApplicationBuilderSettings { DisableDefaults = true });

@@ -29,7 +29,7 @@ public sealed partial class ArchitectureTests
         [typeof(RestartPolicy).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(TestCase).Assembly] = ["Host", "Kvm", "", "Configuration"],
         [typeof(DoctorReport).Assembly] = ["Host", "Kvm", "", "Measurement"],
-        [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting"],
+        [typeof(ServeArguments).Assembly] = ["Host", "", "Hosting", "Tracing"],
         [typeof(TraceContents).Assembly] = ["Host", "Kvm", ""],
         [typeof(CommandLine).Assembly] = ["Host", "Kvm", "", "Configuration", "Tracing"],
         [typeof(ToolsCommands).Assembly] = ["Host", "Kvm", "", "Configuration", "Measurement", "Teaching", "Testing", "Tracing", "Serve", "Cli"],

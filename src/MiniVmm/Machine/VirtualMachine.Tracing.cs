@@ -55,7 +55,7 @@ public sealed partial class VirtualMachine
     internal void StartTrace(string what, string? file)
     {
         if (TraceSinks is null)
-            throw new BadInputException("its program writes no traces; only a machine of its own process is traced");
+            throw new BadInputException("its program writes no traces");
         TraceFilter filter = TraceFilter.Parse(what);
         CheckTrace(filter); // before a file is emptied
         StartTrace(filter, TraceSinks(file));

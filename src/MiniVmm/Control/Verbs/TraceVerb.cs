@@ -22,7 +22,7 @@ internal sealed class TraceVerb : ControlVerb
 
     private static readonly TextArgument File = new("file", "FILE", 4096)
     {
-        Help = "where to, on the machine's host; without, lines on its standard error",
+        Help = "where to, on the machine's host; without, lines on its standard error, or in the log of 'minivmm serve'",
     };
 
     public override string Name => "trace";
