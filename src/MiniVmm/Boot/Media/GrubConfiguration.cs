@@ -20,7 +20,21 @@ internal sealed class GrubConfiguration
     };
 
     private readonly List<MenuEntry> _entries = [];
+    private readonly List<IReadOnlyList<Step>> _steps = []; // to each
     private int _statements;
+
+    /// <summary>What a menu, or an entry in it, is called there: by number from 0, title and id.</summary>
+    private readonly record struct Step(int Number, string Title, string? Id);
+
+    /// <summary>A menu, whose entries and submenus are numbered as they come.</summary>
+    private sealed class MenuPlace
+    {
+        public string Title { get; init; } = "";
+
+        public IReadOnlyList<Step> Steps { get; init; } = [];
+
+        public int Count { get; set; }
+    }
 
     private GrubConfiguration(Func<string, string?> read) => _read = read;
 
@@ -31,26 +45,51 @@ internal sealed class GrubConfiguration
     public static BootMenu Parse(string text, Func<string, string?> read)
     {
         GrubConfiguration configuration = new(read);
-        MenuEntry outside = configuration.Run(text, new() { Title = "grub.cfg" }, depth: 0);
+        MenuEntry outside = configuration.Run(text, new() { Title = "grub.cfg" }, new(), depth: 0);
         if (outside.Kernel is not null)
             configuration._entries.Add(outside); // commands without a menu
-        return new(configuration._entries, configuration._variables.GetValueOrDefault("default"));
+        return new(configuration._entries, configuration.FindDefault());
     }
 
-    private MenuEntry Run(string text, MenuEntry entry, int depth)
+    /// <summary>The number of the default entry, or null.</summary>
+    private string? FindDefault()
+    {
+        if (!_variables.TryGetValue("default", out string? wanted) || wanted.Length == 0)
+            return null;
+        string[] parts = wanted.Split('>');
+        int index = _steps.FindIndex(steps => Leads(steps, parts));
+        return index >= 0 ? $"{index}" : null;
+    }
+
+    /// <summary>Whether each menu on the way is called so; a menu without more stands for its first entry.</summary>
+    private static bool Leads(IReadOnlyList<Step> steps, string[] parts)
+    {
+        if (parts.Length > steps.Count)
+            return false;
+        for (int i = 0; i < parts.Length; i++)
+        {
+            Step step = steps[i];
+            if (int.TryParse(parts[i], out int number) ? step.Number != number : step.Id != parts[i] && step.Title != parts[i])
+                return false;
+        }
+
+        return true;
+    }
+
+    private MenuEntry Run(string text, MenuEntry entry, MenuPlace menu, int depth)
     {
         GrubWords words = new(text, name => _variables.GetValueOrDefault(name, ""));
-        return Block(words, entry, "", depth, isActive: true, out _);
+        return Block(words, entry, menu, depth, isActive: true, out _);
     }
 
     /// <summary>Takes statements to the end of their block.</summary>
     /// <param name="words">The script.</param>
     /// <param name="entry">What was loaded before.</param>
-    /// <param name="menu">The menus around it.</param>
+    /// <param name="menu">The menu around it.</param>
     /// <param name="depth">How many blocks and files are around it.</param>
     /// <param name="isActive">Whether the statements count, or are read alone.</param>
     /// <param name="end">The statement that ends it: }, fi, else, elif or done; empty at the end of the file.</param>
-    private MenuEntry Block(GrubWords words, MenuEntry entry, string menu, int depth, bool isActive, out List<string> end)
+    private MenuEntry Block(GrubWords words, MenuEntry entry, MenuPlace menu, int depth, bool isActive, out List<string> end)
     {
         if (depth > MostDepth)
             throw new BadInputException($"grub.cfg: blocks or files more than {MostDepth} deep in each other");
@@ -81,7 +120,7 @@ internal sealed class GrubConfiguration
                     break;
                 default:
                     if (isActive)
-                        entry = Command(statement, entry, depth);
+                        entry = Command(statement, entry, menu, depth);
                     break;
             }
         }
@@ -103,7 +142,7 @@ internal sealed class GrubConfiguration
         }
     }
 
-    private void Menu(GrubWords words, List<string> statement, string menu, int depth, bool isActive)
+    private void Menu(GrubWords words, List<string> statement, MenuPlace menu, int depth, bool isActive)
     {
         bool isSubmenu = statement[0] == "submenu";
         string? title = null, id = null;
@@ -126,15 +165,18 @@ internal sealed class GrubConfiguration
         }
 
         SkipToBrace(words, statement); // it may stand on a line of its own
-        string name = menu.Length == 0 ? title ?? "" : $"{menu}>{title}";
-        MenuEntry entry = Block(
-            words, new() { Title = name, Id = id }, isSubmenu ? name : menu, depth + 1, isActive, out _);
-        if (isActive && !isSubmenu && _entries.Count < BootMenu.MostEntries)
-            _entries.Add(entry);
+        string name = menu.Title.Length == 0 ? title ?? "" : $"{menu.Title}>{title}";
+        IReadOnlyList<Step> steps = isActive ? [.. menu.Steps, new(menu.Count++, title ?? "", id)] : menu.Steps;
+        MenuPlace inside = isSubmenu ? new() { Title = name, Steps = steps } : menu;
+        MenuEntry entry = Block(words, new() { Title = name, Id = id }, inside, depth + 1, isActive, out _);
+        if (!isActive || isSubmenu || _entries.Count >= BootMenu.MostEntries)
+            return;
+        _entries.Add(entry);
+        _steps.Add(steps);
     }
 
     private MenuEntry Condition(
-        GrubWords words, List<string> statement, MenuEntry entry, string menu, int depth, bool isActive)
+        GrubWords words, List<string> statement, MenuEntry entry, MenuPlace menu, int depth, bool isActive)
     {
         bool isTaken = false;
         List<string> branch = statement;
@@ -158,6 +200,10 @@ internal sealed class GrubConfiguration
             return !IsTrue(words[1..]);
         if (words is not ["[" or "test", ..])
             return true;
+        if (words.IndexOf("-o") is > 1 and int or)
+            return IsTrue(words[..or]) || IsTrue(["[", .. words[(or + 1)..]]);
+        if (words.IndexOf("-a") is > 1 and int and)
+            return IsTrue(words[..and]) && IsTrue(["[", .. words[(and + 1)..]]);
         return words[1..] switch
         {
             ["!", .. List<string> rest] => !IsTrue(["[", .. rest]),
@@ -173,7 +219,7 @@ internal sealed class GrubConfiguration
         };
     }
 
-    private MenuEntry Command(List<string> statement, MenuEntry entry, int depth)
+    private MenuEntry Command(List<string> statement, MenuEntry entry, MenuPlace menu, int depth)
     {
         // Options come before the file.
         List<string> operands = [.. statement.Skip(1).SkipWhile(word => word.StartsWith("--", StringComparison.Ordinal))];
@@ -188,7 +234,7 @@ internal sealed class GrubConfiguration
                 _variables.Remove(operands[0]);
                 return entry;
             case "source" or "configfile" or "." when operands.Count > 0:
-                return _read(path) is { } text ? Run(text, entry, depth + 1) : entry;
+                return _read(path) is { } text ? Run(text, entry, menu, depth + 1) : entry;
             case "linux" or "linux16" or "linuxefi" when operands.Count > 0:
                 return entry with { Kernel = new(path, words), Protocol = BootProtocol.Linux };
             case "initrd" or "initrd16" or "initrdefi":

@@ -9,7 +9,7 @@ internal sealed class LimineConfiguration
     private readonly char _entryMark;
     private readonly char _assignMark;
     private readonly Dictionary<string, string> _macros = new(StringComparer.Ordinal) { ["ARCH"] = "x86-64" };
-    private readonly List<(MenuEntry Entry, int Level)> _entries = [];
+    private readonly List<(MenuEntry Entry, int Level, bool IsExpanded)> _entries = [];
     private string? _default;
 
     private LimineConfiguration(bool isOld) => (_entryMark, _assignMark) = isOld ? (':', '=') : ('/', ':');
@@ -30,13 +30,20 @@ internal sealed class LimineConfiguration
     {
         List<MenuEntry> bootable = [];
         string? start = null;
-        int wanted = int.TryParse(_default, out int number) ? number - 1 : -1;
+        int wanted = int.TryParse(_default, out int number) ? Math.Max(number - 1, 0) : -1;
+        int seen = 0, closed = int.MaxValue; // the level of the folder that hides what is in it
         for (int i = 0; i < _entries.Count; i++)
         {
-            bool isFolder = i + 1 < _entries.Count && _entries[i + 1].Level > _entries[i].Level;
-            // Folders count too; one stands for its first entry.
-            if (i == wanted)
-                start = $"{bootable.Count}";
+            (MenuEntry _, int level, bool isExpanded) = _entries[i];
+            bool isFolder = i + 1 < _entries.Count && _entries[i + 1].Level > level;
+            if (level <= closed)
+            {
+                // What the menu shows at first counts, folders too; one stands for its first entry.
+                if (seen++ == wanted)
+                    start = $"{bootable.Count}";
+                closed = isFolder && !isExpanded ? level : int.MaxValue;
+            }
+
             if (!isFolder)
                 bootable.Add(_entries[i].Entry);
         }
@@ -52,11 +59,12 @@ internal sealed class LimineConfiguration
         if (line[0] == _entryMark)
         {
             int level = line.TakeWhile(letter => letter == _entryMark).Count();
+            bool isExpanded = line[level..].StartsWith('+');
             string title = Expand(line[level..].TrimStart('+').Trim());
             path.RemoveRange(Math.Min(level - 1, path.Count), path.Count - Math.Min(level - 1, path.Count));
             path.Add(title);
             if (_entries.Count < BootMenu.MostEntries)
-                _entries.Add((new() { Title = string.Join('>', path) }, level));
+                _entries.Add((new() { Title = string.Join('>', path) }, level, isExpanded));
             return;
         }
 
@@ -75,7 +83,7 @@ internal sealed class LimineConfiguration
         if (_entries.Count == 0)
             Global(key, Expand(value));
         else
-            _entries[^1] = (Local(_entries[^1].Entry, key, Expand(value)), _entries[^1].Level);
+            _entries[^1] = _entries[^1] with { Entry = Local(_entries[^1].Entry, key, Expand(value)) };
     }
 
     private void Global(string key, string value)

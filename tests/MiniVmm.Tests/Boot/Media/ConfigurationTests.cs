@@ -69,6 +69,49 @@ public sealed class ConfigurationTests
         Assert.Equal("/kernel", Default(Grub("multiboot /kernel\nboot")).Kernel?.Path);
     }
 
+    /// <summary>Numbers are those of a menu: a submenu is one entry of it.</summary>
+    [Theory]
+    [InlineData("2", "After")]
+    [InlineData("1>1", "Old>Two")]
+    [InlineData("old>two", "Old>Two")]
+    [InlineData("Old>1", "Old>Two")]
+    [InlineData("old", "Old>One")]
+    [InlineData("Old>Deep>0", "Old>Deep>Three")]
+    [InlineData("1>1>1", "First")]
+    [InlineData("none>two", "First")]
+    [InlineData("", "First")]
+    public void The_default_of_grub_is_found_through_its_menus(string wanted, string title)
+    {
+        BootMenu menu = Grub(
+            $$"""
+            menuentry First { linux /a }
+            submenu Old --id old {
+              menuentry One { linux /b }
+              menuentry Two --id=two { linux /c }
+              source /more.cfg
+            }
+            if [ -e /more.cfg -a a = b ]; then menuentry hidden { linux /h }; fi
+            if [ a = b -o -e /more.cfg ]; then menuentry After { linux /d }; fi
+            set default="{{wanted}}"
+            """,
+            ("/more.cfg", "submenu Deep { menuentry Three { linux /e } }"));
+
+        Assert.Equal(["First", "Old>One", "Old>Two", "Old>Deep>Three", "After"], menu.Entries.Select(entry => entry.Title));
+        Assert.Equal(title, Default(menu).Title);
+    }
+
+    /// <summary>What a menu shows at first counts: nothing in a folder without a plus.</summary>
+    [Theory]
+    [InlineData("1", "Closed>a")]
+    [InlineData("2", "Open>b")]
+    [InlineData("3", "Open>b")]
+    [InlineData("4", "Open>Closed too>c")]
+    [InlineData("5", "Last")]
+    [InlineData("0", "Closed>a")]
+    public void The_default_of_limine_is_a_line_of_its_menu(string wanted, string title) => Assert.Equal(title, Default(LimineConfiguration.Parse(
+        $"default_entry: {wanted}\n/Closed\n//a\npath: boot():/a\n/+Open\n//b\npath: boot():/b\n//Closed too\n///c\npath: boot():/c\n/Last\npath: boot():/d\n",
+        isOld: false)).Title);
+
     [Theory]
     [InlineData("set default=1", null, "b")]
     [InlineData("set default=beta", null, "b")]
