@@ -1,4 +1,5 @@
 using MiniVmm.Devices;
+using MiniVmm.Display;
 using MiniVmm.Firmware;
 using MiniVmm.Floppy;
 using MiniVmm.Ide;
@@ -29,13 +30,14 @@ internal static class DeviceConflicts
     private static readonly byte[] InKernelLines = [0, 2];
 
     /// <exception cref="BadInputException">Two want the same, or one wants what there is not.</exception>
-    /// <param name="pc">The PC's devices, which fit; the i8042's window has KVM's port 0x61 in it.</param>
+    /// <param name="pc">The PC's devices, which fit where they are by default; the i8042's window has KVM's port 0x61 in it.</param>
     /// <param name="own">Those of one's own.</param>
     /// <param name="memory">Where RAM is.</param>
     /// <param name="virtio">The slots of virtio devices.</param>
     /// <param name="pci">The PCI bus; null for none.</param>
     /// <param name="hasIde">Whether there are IDE channels.</param>
     /// <param name="hasFloppy">Whether there is a floppy controller.</param>
+    /// <param name="options">The machine, for what else it has; null for none of that.</param>
     public static void Check(
         IReadOnlyList<DeviceDescription> pc,
         IReadOnlyList<DeviceDescription> own,
@@ -43,11 +45,13 @@ internal static class DeviceConflicts
         IReadOnlyList<VirtioSlot> virtio,
         PciRoot? pci = null,
         bool hasIde = false,
-        bool hasFloppy = false)
+        bool hasFloppy = false,
+        MachineOptions? options = null)
     {
-        if (own.Count == 0)
+        DeviceDescription[] moved = [.. pc.Where(IsMoved)];
+        if (own.Count == 0 && moved.Length == 0)
             return;
-        List<(DeviceWindow Window, string Name)> windows = [.. pc.Select(device => (device.Window, device.Name)), .. InKernel];
+        List<(DeviceWindow Window, string Name)> windows = [.. pc.Except(moved).Select(device => (device.Window, device.Name)), .. InKernel];
         windows.AddRange(memory.Ram.Select(ram => (DeviceWindow.Memory(ram.Start, ram.Length), "guest RAM")));
         if (memory.Pluggable is { Range: var more })
             windows.Add((DeviceWindow.Memory(more.Start, more.Length), "RAM that comes"));
@@ -62,6 +66,17 @@ internal static class DeviceConflicts
             AddIde(windows, lines);
         if (hasFloppy)
             AddFloppy(windows, lines);
+        if (options is { BochsDisplay: true })
+            windows.Add((DeviceWindow.Ports(BochsDispiPorts.First, BochsDispiPorts.Length), "bochs-display"));
+        if (options is not null && FirmwareSetup.HasDebugPort(options))
+            windows.Add((DeviceWindow.Ports(IoPorts.FirmwareDebug, 1), "firmware's debug port"));
+        foreach (DeviceDescription device in moved)
+        {
+            if (windows.Find(other => Overlap(other.Window, device.Window)) is { Name: { } owner })
+                throw new BadInputException($"{OptionName.Device}: {device.Name}: {device.Window} overlap those of {owner}; use another iobase=");
+            windows.Add((device.Window, device.Name));
+        }
+
         foreach (DeviceDescription device in pc)
         {
             if (device.Interrupt is { } line)
@@ -80,6 +95,14 @@ internal static class DeviceConflicts
                 throw new BadInputException($"{device.Name}: interrupt line {gsi} is that of {lines[gsi]}");
         }
     }
+
+    /// <summary>Whether it is a device of the PC's whose ports are the user's choice, and not where it fits in any case.</summary>
+    private static bool IsMoved(DeviceDescription device) => device.Name switch
+    {
+        PcPlatform.DebugConsoleName => device.Window.Start != IoPorts.DebugConsole,
+        PcPlatform.DebugExitName => device.Window.Start != IoPorts.DebugExit,
+        _ => false,
+    };
 
     private static void AddPci(PciRoot pci, List<(DeviceWindow Window, string Name)> windows, Dictionary<byte, string> lines)
     {

@@ -99,8 +99,15 @@ internal static class FirmwareSetup
             cmos.Preset(BootThird, (byte)(order.Nibble(2) << 4));
         }
 
-        // An exit for each letter that nobody asked for would be a waste: firmware looks whether the port is there.
-        if (options.DebugConsole is not (DebugConsoleKind.Auto or DebugConsoleKind.None))
+        if (HasDebugPort(options))
             core.Ports.Add(new DebugConsole(debugConsole), "firmware's debug port", IoPorts.FirmwareDebug, 1);
     }
+
+    /// <summary>
+    /// Whether firmware finds the port that it says at what it does, and the user has put no debug console there. An exit for each letter
+    /// that nobody asked for would be a waste: firmware looks whether the port is there.
+    /// </summary>
+    public static bool HasDebugPort(MachineOptions options) =>
+        options is { Firmware: not null, DebugConsole: not (DebugConsoleKind.Auto or DebugConsoleKind.None) }
+        && !(options.PcDevices.HasFlag(PcDevices.DebugConsole) && options.DebugConsolePort == IoPorts.FirmwareDebug);
 }

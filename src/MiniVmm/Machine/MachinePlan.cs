@@ -98,7 +98,7 @@ public sealed partial class MachinePlan : IDisposable
         FwCfgItems? fwCfg = options.HasFwCfg ? new() : null;
         IReadOnlyList<DeviceDescription> pc = PcPlatform.Devices(options, fwCfg);
         PciRoot? pciRoot = options.HasPci ? Root(memory, virtio, passthrough, options.Firmware is not null) : null;
-        DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot, options.HasIde, options.Floppies.Any());
+        DeviceConflicts.Check(pc, options.Devices, memory, virtio, pciRoot, options.HasIde, options.Floppies.Any(), options);
         FirmwareSetup.Check(options);
         IdeDrives.Check(options);
         FloppyDrives.Check(options);

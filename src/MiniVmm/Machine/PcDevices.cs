@@ -39,6 +39,9 @@ public enum PcDevices
 /// </summary>
 internal static class PcPlatform
 {
+    public const string DebugConsoleName = "debug console";
+    public const string DebugExitName = "debug exit";
+
     public static DeviceDescription Serial { get; } = new(
         "serial port COM1",
         DeviceWindow.Ports(IoPorts.Serial, Serial16550.Length),
@@ -132,7 +135,7 @@ internal static class PcPlatform
         if (chosen.HasFlag(PcDevices.DebugConsole))
         {
             devices.Add(new(
-                "debug console",
+                DebugConsoleName,
                 DeviceWindow.Ports(options.DebugConsolePort, 1),
                 setup => new DebugConsole(setup.DebugConsole)));
         }
@@ -140,7 +143,7 @@ internal static class PcPlatform
         if (chosen.HasFlag(PcDevices.DebugExit))
         {
             DeviceWindow ports = options.DebugExitPorts;
-            devices.Add(new("debug exit", DebugExit.Claim(ports), setup => new DebugExit(setup.Power, ports.Length)));
+            devices.Add(new(DebugExitName, DebugExit.Claim(ports), setup => new DebugExit(setup.Power, ports.Length)));
         }
 
         if (chosen.HasFlag(PcDevices.KeyboardController))

@@ -1,6 +1,10 @@
+using MiniVmm.Configuration;
 using MiniVmm.Devices;
 using MiniVmm.Machine;
 using MiniVmm.Memory;
+using MiniVmm.Storage;
+using MiniVmm.Terminal;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Machine;
 
@@ -50,6 +54,33 @@ public sealed class DeviceConflictsTests
         DeviceDescription own = Own(DeviceWindow.Ports(0x500, 4)) with { Interrupt = line };
 
         Assert.Contains(refusal, Assert.Throws<BadInputException>(() => Check(own)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>By command line, --device isa-debug-exit and isa-debugcon with their iobase=.</summary>
+    [Theory]
+    [InlineData("isa-debug-exit,iobase=0x3f8", "debug exit: ports 0x3f8-0x3fb overlap those of serial port COM1; use another iobase=")]
+    [InlineData("isa-debugcon,iobase=0x70", "debug console: ports 0x70-0x70 overlap those of real-time clock")]
+    [InlineData("isa-debug-exit,iobase=0xcfc", "overlap those of PCI configuration")]
+    [InlineData("isa-debug-exit,iobase=0x43", "overlap those of the 8254")]
+    [InlineData("isa-debug-exit,iobase=0x1f0", "overlap those of the IDE channels")]
+    [InlineData("isa-debug-exit,iobase=0x1ce", "overlap those of bochs-display")]
+    [InlineData("isa-debug-exit,iobase=0x400,iosize=4", "overlap those of firmware's debug port")]
+    [InlineData("isa-debug-exit,iobase=0xe7,iosize=4", "overlap those of debug console")]
+    [InlineData("isa-debug-exit,iobase=0xf4,iosize=4", null)]
+    [InlineData("isa-debug-exit,iobase=0x501", null)]
+    [InlineData("isa-debugcon,iobase=0x402", null)] // instead of firmware's own
+    public void A_debug_device_may_be_anywhere_but_where_another_is(string text, string? refusal)
+    {
+        MachineOptions options = new MachineOptions
+        {
+            Firmware = "bios", BochsDisplay = true, DebugConsole = DebugConsoleKind.Stderr, Disks = [new DiskOptions { File = "d", Interface = DiskInterface.Ide }],
+        }.With(OptionName.Device, text);
+        void Check() => DeviceConflicts.Check(PcPlatform.Devices(options), [], Memory, [], hasIde: true, options: options);
+
+        if (refusal is null)
+            Check();
+        else
+            Assert.Contains(refusal, Assert.Throws<BadInputException>(Check).OnCommandLine(), StringComparison.Ordinal);
     }
 
     [Fact]
