@@ -179,9 +179,10 @@ internal sealed class QemuConsoles
             notes.Add($"{word} has no effect: nothing is shown over {type}");
     }
 
-    private Target Parse(QemuWord word)
+    private Target Parse(QemuWord word) => Parse(word, word.Value);
+
+    private Target Parse(QemuWord word, string text)
     {
-        string text = word.Value;
         string[] parts = text.Split(':', 2);
         return parts switch
         {
@@ -189,6 +190,7 @@ internal sealed class QemuConsoles
             ["null"] => new(Kind.Null),
             ["stdio"] => new(Kind.Stdio),
             ["mon", "stdio"] => new(Kind.Mux),
+            ["mon", string other] when !other.StartsWith("mon:", StringComparison.Ordinal) => Parse(word, other), // the monitor that would share it is not there
             ["file", { Length: > 0 } path] => new(Kind.File, path.Split(',')[0]),
             ["pty"] => new(Kind.Pty),
             ["unix" or "tcp", _] => new(Kind.Socket, text),

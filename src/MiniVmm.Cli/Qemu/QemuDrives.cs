@@ -25,13 +25,14 @@ internal sealed class QemuDrives
     public (string? Code, string? Variables) Flashes =>
         (_flashes.Find(flash => flash.Unit == 0).File, _flashes.Find(flash => flash.Unit == 1).File);
 
-    /// <summary>Takes -hda to -hdd, -cdrom and -fda.</summary>
+    /// <summary>Takes -hda to -hdd, -cdrom, -fda and -fdb.</summary>
     public void DefineShort(QemuWord word)
     {
         (DiskInterface kind, ulong index) = word.Option.Name switch
         {
             "cdrom" => (DiskInterface.Cdrom, 2ul),
             "fda" => (DiskInterface.Floppy, 0ul),
+            "fdb" => (DiskInterface.Floppy, 1ul),
             string name => (DiskInterface.Ide, (ulong)(name[^1] - 'a')),
         };
         _drives.Add(new(null, index, IsAttached: true, new()

@@ -99,7 +99,7 @@ internal static class QemuOptions
         new("nodefaults", "", Used, "no serial port unless -serial says so"),
         new("readconfig", "FILE", Missing, "give its options on the command line"),
         new("set", "...", Missing, "give the property with its -device"),
-        new("global", "DRIVER.PROPERTY=VALUE", Ignored, "give the property with its -device"),
+        new("global", "DRIVER.PROPERTY=VALUE", Ignored, "give the property with its -device; but for isa-debugcon.iobase=, which -debugcon takes"),
         new("compat", "...", Accepted, "nothing here is deprecated"),
         new("msg", "timestamp[=on|off]", Accepted, "messages have no time"),
         new("sandbox", "...", Ignored, "no system calls are filtered"),
@@ -130,7 +130,7 @@ internal static class QemuOptions
         new("boot", "[order=]DRIVES[,...]", Used, "order, once and menu, for firmware"),
         new("pflash", "FILE", Missing, "use -drive if=pflash,unit=0,file=CODE and unit=1 for the variables"),
         new("fda", "FILE", Used, "a floppy drive with that disk"),
-        new("fdb", "FILE", Missing, "there is one floppy drive"),
+        new("fdb", "FILE", Used, "the second one"),
 
         new("help", "", Used, "a word on what this is"),
         new("h", "", Used, "the same"),

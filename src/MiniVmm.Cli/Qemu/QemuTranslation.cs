@@ -12,6 +12,9 @@ internal sealed partial class QemuTranslation
 {
     private const int FirstVncPort = 5900;
 
+    /// <summary>Where <c>-debugcon</c> is: 0x402 for OVMF.</summary>
+    private const string DebugPort = "isa-debugcon.iobase=";
+
     private readonly List<QemuWord> _words = [];
     private readonly List<string> _notes = [];
     private readonly QemuConsoles _consoles = new();
@@ -133,6 +136,7 @@ internal sealed partial class QemuTranslation
         ("spice", "disable=on") => true,
         ("rtc", "base=utc" or "base=utc,clock=host" or "clock=host") => true,
         ("sandbox", "off") => true,
+        ("global", string text) => text.StartsWith(DebugPort, StringComparison.Ordinal),
         _ => false,
     };
 
@@ -144,7 +148,7 @@ internal sealed partial class QemuTranslation
             case "chardev":
                 _consoles.Define(word);
                 break;
-            case "hda" or "hdb" or "hdc" or "hdd" or "cdrom" or "fda":
+            case "hda" or "hdb" or "hdc" or "hdd" or "cdrom" or "fda" or "fdb":
                 _drives.DefineShort(word);
                 break;
             case "drive":
@@ -222,6 +226,12 @@ internal sealed partial class QemuTranslation
                 break;
             case "no-shutdown":
                 _machine = _machine with { StaysAfterPowerOff = true };
+                break;
+            case "global" when value.StartsWith(DebugPort, StringComparison.Ordinal):
+                _options = _options with
+                {
+                    DebugConsolePort = _options.With(OptionName.Device, $"isa-debugcon,iobase={value[DebugPort.Length..]}").DebugConsolePort,
+                };
                 break;
             case "action":
                 UseAction(new QemuList(word, "reboot"));

@@ -156,6 +156,8 @@ public sealed class QemuTranslationTests
     [InlineData("-serial null", ConsoleKind.None, false)]
     [InlineData("-serial file:out.txt -nographic", ConsoleKind.File, false)]
     [InlineData("-serial pty", ConsoleKind.Pty, false)]
+    [InlineData("-serial mon:pty", ConsoleKind.Pty, false)]
+    [InlineData("-serial mon:vc", ConsoleKind.None, false)]
     [InlineData("-serial unix:s,server,nowait", ConsoleKind.Socket, false)]
     [InlineData("-serial chardev:s -chardev socket,id=s,host=localhost,port=4444,server=on", ConsoleKind.Socket, false)]
     [InlineData("-device virtio-serial-pci -device virtconsole,chardev=c -chardev stdio,id=c", ConsoleKind.Virtio, true)]
@@ -197,6 +199,9 @@ public sealed class QemuTranslationTests
             (0x402, DebugConsoleKind.File, "log.txt"),
             (options.DebugConsolePort, options.DebugConsole, options.DebugConsolePath));
         Assert.True(options.PcDevices.HasFlag(PcDevices.DebugExit | PcDevices.DebugConsole));
+        QemuMachine moved = Translate("-kernel k -global isa-debugcon.iobase=0x402 -debugcon file:log.txt");
+        Assert.Equal((0x402, "log.txt", 0), (moved.Options.DebugConsolePort, moved.Options.DebugConsolePath, moved.Notes.Count));
+        Assert.False(Translate("-kernel k -global isa-debugcon.iobase=0x402").Options.PcDevices.HasFlag(PcDevices.DebugConsole));
         Assert.True(Translate("-kernel k -vga none -device ramfb").Options.Ramfb);
         Assert.Equal(DebugConsoleKind.Stdio, Translate("-kernel k -debugcon stdio").Options.DebugConsole);
     }
@@ -226,6 +231,7 @@ public sealed class QemuTranslationTests
     [InlineData("-drive if=none,id=x,file=a.iso -device ide-cd,drive=x", "a.iso Cdrom")]
     [InlineData("a.img", "a.img Ide")]
     [InlineData("-fda f -boot a", "f Floppy")]
+    [InlineData("-fdb g -fda f", "f Floppy, g Floppy")]
     [InlineData("-drive file=f,if=floppy,format=raw", "f Floppy")]
     public void IDE_drives_are_in_their_places(string words, string drives)
     {
