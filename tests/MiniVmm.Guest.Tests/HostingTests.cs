@@ -99,10 +99,10 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         MemoryLog log = new();
         using IHost host = Build(log, ("loop:Kernel", Built.Guest("crash.elf")), ("loop:Append", "loop-io"));
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => log.Of("MiniVmm.loop.Console").Contains("crash: endless writes"));
+        await Eventually.UntilAsync(() => log.Of("MiniVmm.loop.Console").Contains("crash: endless writes"));
 
         Machine(host, "loop").Machine!.StartTrace("io,port=0x80,limit=3", null);
-        await UntilAsync(() => log.Of("MiniVmm.loop.Trace").Count() == 4);
+        await Eventually.UntilAsync(() => log.Of("MiniVmm.loop.Trace").Count() == 4);
         Machine(host, "loop").Machine!.StopTrace();
         await host.StopAsync(TestContext.Current.CancellationToken);
 

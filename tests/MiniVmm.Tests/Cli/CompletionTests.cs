@@ -8,7 +8,7 @@ public sealed class CompletionTests
 {
     [Theory]
     [InlineData("minivmm r", "run")]
-    [InlineData("minivmm ", "run debug test trace qemu serve ps top watch ctl devices doctor cpuid bench completion man")]
+    [InlineData("minivmm ", "run debug test trace compare-qemu qemu serve ps top watch ctl devices doctor cpuid bench completion man")]
     [InlineData("minivmm --v", "--version")]
     [InlineData("minivmm run --mem-p", "--mem-path --mem-prealloc")]
     [InlineData("minivmm run --console st", "stdio")]
