@@ -83,7 +83,7 @@ internal sealed partial class CoursePage
 
     private static Regex Pattern(string line) => new($"^{Regex.Escape(line).Replace("…", ".*", StringComparison.Ordinal)}$");
 
-    [GeneratedRegex(@"^`(?<file>[^`\n]+)`[^\n]*:\n\n```\w+\n(?<text>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(@"^`(?<file>[^`\n]+/[^`\n]+)`[^\n]*:\n\n```\w+\n(?<text>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Source();
 
     [GeneratedRegex(@"^```console\n(?<text>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]

@@ -99,7 +99,7 @@ public sealed class HostingTests : IClassFixture<UsableKvm>
         MemoryLog log = new();
         using IHost host = Build(log, ("loop:Kernel", Built.Guest("crash.elf")), ("loop:Append", "loop-io"));
         await host.StartAsync(TestContext.Current.CancellationToken);
-        await Eventually.UntilAsync(() => log.Of("MiniVmm.loop.Console").Contains("crash: endless writes"));
+        await Eventually.UntilAsync(() => log.Of("MiniVmm.loop.Console").Contains("crash: endless writes to port 0x80"));
 
         Machine(host, "loop").Machine!.StartTrace("io,port=0x80,limit=3", null);
         await Eventually.UntilAsync(() => log.Of("MiniVmm.loop.Trace").Count() == 4);
