@@ -3,11 +3,11 @@ using System.Text;
 
 namespace MiniVmm.Tracing;
 
-/// <summary>A trace as text, a line an event, of at most 120 columns.</summary>
+/// <summary>A trace as text, a line an event, of at most 160 columns.</summary>
 /// <param name="output">Takes the lines, some at a time; stays open.</param>
 internal sealed class TraceLines(TextWriter output) : ITraceSink
 {
-    private const int Columns = 120;
+    private const int Columns = 160;
     private const int PlaceColumn = 24;
     private const int InstructionColumn = PlaceColumn + 30;
     private const int TextColumn = InstructionColumn + 20;

@@ -21,7 +21,7 @@ public sealed class TraceLinesTests
     }
 
     [Fact]
-    public void Long_names_are_cut_and_no_line_is_longer_than_120_columns()
+    public void Long_names_are_cut_and_no_line_is_longer_than_160_columns()
     {
         TraceRecord record = Serial();
         record.Rip = ulong.MaxValue;
@@ -31,7 +31,7 @@ public sealed class TraceLinesTests
 
         string line = Format(record);
 
-        Assert.Equal(120, line.Length);
+        Assert.Equal(160, line.Length);
         Assert.Equal(Format(Serial()).IndexOf("io 3f8", StringComparison.Ordinal), line.IndexOf("io 3f8", StringComparison.Ordinal));
     }
 
