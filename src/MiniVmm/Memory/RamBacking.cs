@@ -103,8 +103,11 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
     /// <exception cref="HostLimitException">
     /// Not enough memory, huge pages or disk space; says how much is missing.
     /// </exception>
-    public static RamBacking Allocate(MemoryOptions options, ulong size) =>
-        options.Path is null ? Anonymous(options, size, reserve: false) : FromFile(options, options.Path, size, reserve: false);
+    public static RamBacking Allocate(MemoryOptions options, ulong size)
+    {
+        CheckKvmsTables(options, size);
+        return options.Path is null ? Anonymous(options, size, reserve: false) : FromFile(options, options.Path, size, reserve: false);
+    }
 
     public void Dispose() => _ = munmap(_mapping, (size_t)(_mappingLength));
 
@@ -367,6 +370,22 @@ public sealed unsafe class RamBacking : IPageRelease, IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// RAM of which a guest touches little costs the host little, but for what KVM notes of each page, used or not: where it keeps
+    /// shadow page tables, 8 bytes. Terabytes would have the host work for a minute and throw out all that it has cached.
+    /// </summary>
+    private static void CheckKvmsTables(MemoryOptions options, ulong size)
+    {
+        const ulong worthALook = 64 * MemoryLayout.GiB;
+        ulong tables = size / (4 * MemoryLayout.KiB) * 8;
+        if (!options.Prealloc && size > worthALook && AvailableMemory() is { } available && tables > available / 2)
+        {
+            throw NotEnough(
+                options,
+                $"KVM may need {ByteSize.Format(tables)} for its own tables of so many pages, {available / MemoryLayout.MiB} MiB available");
+        }
     }
 
     private static HostLimitException NotEnough(MemoryOptions options, string why) =>

@@ -134,6 +134,16 @@ public sealed unsafe class RamBackingTests : IDisposable
     }
 
     [Fact]
+    public void So_much_that_KVMs_own_tables_would_fill_the_host_is_refused_though_it_is_not_touched()
+    {
+        const ulong size = 1UL << 50;
+
+        string message = Assert.Throws<HostLimitException>(() => RamBacking.Allocate(new(size), size)).OnCommandLine();
+
+        Assert.Contains("KVM may need 2 TiB for its own tables of so many pages", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void More_than_an_address_space_is_refused()
     {
         const ulong size = 1UL << 61;
