@@ -25,9 +25,11 @@ public sealed class CrawledSite : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (_browser is not null)
-            await _browser.DisposeAsync();
-        _site?.Dispose();
+        (Browser? browser, _browser) = (_browser, null);
+        (ServedSite? site, _site) = (_site, null);
+        if (browser is not null)
+            await browser.DisposeAsync();
+        site?.Dispose();
     }
 
     private async Task CrawlAsync(CancellationToken cancellation)
