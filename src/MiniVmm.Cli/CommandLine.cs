@@ -116,6 +116,7 @@ internal static class CommandLine
             return $"unknown option {option}";
         return (result.UnmatchedTokens, result.Errors, result.CommandResult.Command) switch
         {
+            ([string word, ..], _, RootCommand) when File.Exists(word) => $"no command is called '{word}'; to boot it: minivmm run {word}",
             ([string word, ..], _, RootCommand) => $"no command is called '{word}'",
             ([string word, ..], _, _) => $"'{word}' is one word too many",
             (_, [ParseError error, ..], _) => error.Message.TrimEnd('.'),

@@ -388,7 +388,7 @@ internal class RunCommand : DocumentedCommand
         (null, null) when line.GetValue(_firmware) is not null => null,
         (null, null) => throw new BadInputException(line.GetValue(_balloon) is { Length: > 0 } size && !char.IsAsciiDigit(size[0])
             ? $"no kernel given; if it is {size}, write the kernel first, as --balloon takes a size"
-            : "no kernel given; write minivmm run KERNEL"),
+            : $"no kernel given; write minivmm {line.CommandResult.Command.Name} KERNEL"),
         (['-', ..] option, null) when line.Tokens.All(token => token.Type != TokenType.DoubleDash) =>
             throw new BadInputException($"unknown option {option}; see minivmm run --help"),
         (string argument, null) => argument,

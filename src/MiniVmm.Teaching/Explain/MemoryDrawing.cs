@@ -22,7 +22,7 @@ internal static class MemoryDrawing
             if (below is { } end && range.End < end)
             {
                 WriteBox(output, range.End, end - range.End, IsMemory(calls, range.End)
-                    ? "RAM of which the guest is not told (the text screen is at 0xb8000)"
+                    ? "RAM that the guest is not told of (text screen: 0xb8000)"
                     : "in no memory slot: an access ends in an exit");
                 output.WriteLine(rule);
             }

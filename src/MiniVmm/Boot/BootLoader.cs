@@ -107,6 +107,6 @@ internal static class BootLoader
 
         string packed = codec is null ? "" : $"compressed with {codec}, and once unpacked ";
         throw new BadInputException($"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at " +
-            $"0x202; multiboot: {refusal}; multiboot 2: {refusal2}; ELF: no magic)");
+            $"0x202; multiboot: {refusal}; multiboot 2: {refusal2}; ELF: no magic); code without a header needs {OptionName.Format.With("flat16|flat32|flat64")}");
     }
 }

@@ -96,7 +96,7 @@ public sealed class BootLoaderTests
     public void An_unknown_file_is_refused_with_every_format_tried() =>
         Assert.Equal(
             "kernel.bin: not a kernel that MiniVmm knows (Linux bzImage: no HdrS at 0x202; " +
-            "multiboot: no header in the first 8 KiB; multiboot 2: no header in the first 32 KiB; ELF: no magic)",
+            "multiboot: no header in the first 8 KiB; multiboot 2: no header in the first 32 KiB; ELF: no magic); code without a header needs --format flat16|flat32|flat64",
             Requests.Refusal("some text\n"u8.ToArray()));
 
     [Fact]
