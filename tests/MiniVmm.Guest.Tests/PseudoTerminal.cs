@@ -37,8 +37,19 @@ internal sealed partial class PseudoTerminal : IDisposable
     /// <summary>What stands on it, what was typed and echoed too.</summary>
     public Transcript Screen { get; }
 
+    /// <summary>
+    /// All that stands on it, once those that were started on it have gone: the last of it may still be on its way then. Nobody can
+    /// use the terminal any more.
+    /// </summary>
+    public async Task<string> CloseAsync()
+    {
+        _slave.Dispose(); // with the last user gone, the reader of the screen gets EIO behind all that was written
+        await Screen.End.WaitAsync(Transcript.Deadline);
+        return Screen.Text;
+    }
+
     /// <summary>The same without its colours (select graphic rendition: ECMA-48, 8.3.117).</summary>
-    public string ScreenWithoutColours => Colours().Replace(Screen.Text, "");
+    public async Task<string> CloseWithoutColoursAsync() => Colours().Replace(await CloseAsync(), "");
 
     /// <summary>Starts <c>minivmm</c> on it; its standard error stays a pipe.</summary>
     public MinivmmProcess Start(params IEnumerable<string> arguments) => MinivmmProcess.StartProgram(
@@ -74,7 +85,6 @@ internal sealed partial class PseudoTerminal : IDisposable
 
     public void Dispose()
     {
-        // With the last user gone, the reader of the screen gets EIO and ends.
         _slave.Dispose();
         Screen.End.Wait(Transcript.Deadline);
         _keyboard.Dispose();

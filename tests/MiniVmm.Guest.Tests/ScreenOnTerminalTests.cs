@@ -17,10 +17,11 @@ public sealed class ScreenOnTerminalTests : IClassFixture<UsableKvm>
         terminal.Type("\u0001x");
 
         MinivmmResult run = (await vmm.EndAsync(closeInput: false)).With(ExitStatus.Interrupted);
-        Assert.Contains(AlternateScreen, terminal.Screen.Text, StringComparison.Ordinal);
-        Assert.EndsWith(ScreenOfBefore, terminal.Screen.Text, StringComparison.Ordinal);
         Assert.Contains("  | Text at 0xb8000\n", run.Errors, StringComparison.Ordinal);
         Assert.Equal(before, await terminal.SettingsAsync());
+        string screen = await terminal.CloseAsync();
+        Assert.Contains(AlternateScreen, screen, StringComparison.Ordinal);
+        Assert.EndsWith(ScreenOfBefore, screen, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -64,7 +65,7 @@ public sealed class ScreenOnTerminalTests : IClassFixture<UsableKvm>
 
         (await vmm.EndAsync(closeInput: false)).With(ExitStatus.Success);
 
-        string text = terminal.Screen.Text;
+        string text = await terminal.CloseAsync();
         int left = text.IndexOf(ScreenOfBefore, StringComparison.Ordinal);
         Assert.InRange(text.IndexOf(AlternateScreen, StringComparison.Ordinal), 0, left);
         Assert.Contains("hello: ok", text[left..], StringComparison.Ordinal);

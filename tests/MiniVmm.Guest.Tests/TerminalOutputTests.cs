@@ -32,8 +32,9 @@ public sealed class TerminalOutputTests
             "sh", "-c", "stty cols 60 && exec \"$@\"", "sh", Built.MiniVmm, "run", "--help");
         (await vmm.EndAsync()).With(ExitStatus.Success);
 
-        Assert.Contains("--mem-prealloc", terminal.Screen.Text);
-        Assert.All(terminal.Screen.Text.Split('\n'), line => Assert.True(line.Length <= 60, line));
+        string screen = await terminal.CloseAsync();
+        Assert.Contains("--mem-prealloc", screen);
+        Assert.All(screen.Split('\n'), line => Assert.True(line.Length <= 60, line));
     }
 
     private static async Task<string> RunAsync(int status, params string[] arguments)
@@ -43,8 +44,7 @@ public sealed class TerminalOutputTests
         using MinivmmProcess vmm = terminal.StartProgram([Built.MiniVmm, .. arguments]);
         (await vmm.EndAsync()).With(status);
         Assert.Equal(before, await terminal.SettingsAsync());
-        await terminal.Screen.WaitForAsync("\n"); // the last of it may still be on its way through the terminal
-        return terminal.ScreenWithoutColours;
+        return await terminal.CloseWithoutColoursAsync();
     }
 
     private static void AssertPlain(string screen)
@@ -67,7 +67,9 @@ public sealed class TerminalOutputOfGuestsTests : IClassFixture<UsableKvm>
         using MinivmmProcess vmm = terminal.StartProgram([Built.MiniVmm, "run", Built.Guest(kernel), .. options]);
         (await vmm.EndAsync()).With(status);
 
-        Assert.DoesNotContain('\u001b', terminal.ScreenWithoutColours);
+        string screen = await terminal.CloseWithoutColoursAsync();
+        Assert.Contains(kernel == "hello.elf" ? "hello: ok" : "crash: ", screen);
+        Assert.DoesNotContain('\u001b', screen);
     }
 
     /// <summary>The bar that is drawn meanwhile is wiped away, and the cursor shown again.</summary>
@@ -79,7 +81,7 @@ public sealed class TerminalOutputOfGuestsTests : IClassFixture<UsableKvm>
             Built.MiniVmm, "bench", "exits", "--only", "pio-out", "--count", "20", "--rounds", "2");
         _ = await vmm.EndAsync();
 
-        string screen = terminal.Screen.Text;
+        string screen = await terminal.CloseAsync();
         Assert.Contains("pio-out", screen);
         int shown = screen.LastIndexOf("\u001b[?25h", StringComparison.Ordinal);
         int hidden = screen.LastIndexOf("\u001b[?25l", StringComparison.Ordinal);

@@ -38,7 +38,7 @@ public sealed class TerminalTests : IClassFixture<UsableKvm>
         terminal.Type(CtrlA + "x");
 
         (await vmm.EndAsync()).With(ExitStatus.Interrupted);
-        Assert.Equal("crash: endless loop\n", terminal.Screen.Text);
+        Assert.Equal("crash: endless loop\n", await terminal.CloseAsync());
     }
 
     [Theory]

@@ -233,7 +233,7 @@ public sealed class TestCommandTests : IClassFixture<UsableKvm>
         (await vmm.EndAsync()).With(ExitStatus.TestsFailed);
 
         await terminal.Screen.WaitForAsync("not green: ");
-        string screen = terminal.ScreenWithoutColours;
+        string screen = await terminal.CloseWithoutColoursAsync();
         Assert.Contains("/14 ", screen, StringComparison.Ordinal);
         Assert.All(Truth, row => Assert.Matches($@"{row.Value} +\d+\.\d\d s  [^\n]*{row.Key.Replace(".", "\\.", StringComparison.Ordinal)}", screen));
     }
