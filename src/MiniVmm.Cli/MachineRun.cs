@@ -45,6 +45,9 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     /// <summary>Whether it ended by a triple fault.</summary>
     public bool WasTripleFault { get; private set; }
 
+    /// <summary>What there was to say of its end, said or not; null for nothing.</summary>
+    public OptionMessage? Explanation { get; private set; }
+
     /// <summary>Builds the machine, runs it, and reports a bad end.</summary>
     /// <exception cref="VmmException">It cannot be built; nothing has run.</exception>
     public StopReason Run()
@@ -69,6 +72,7 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
         if (StartsPaused)
             machine.Pause();
         StopReason reason = RunUntilStopped(machine, Signals ?? own, out OptionMessage? explanation);
+        Explanation = explanation;
         WasTripleFault = machine.DiedOfTripleFault;
         if (Statistics || (explanation is not null && !IsQuiet))
             EndGuestLine(machine);

@@ -233,7 +233,7 @@ internal class RunCommand : DocumentedCommand
     private readonly Option<bool> _stats = new("--stats") { Description = "Print at the end what the vCPUs did" };
     private readonly Option<string?> _trace = new("--trace")
     {
-        HelpName = "exits|io|mmio|irq|msr|virtio|all[,vcpu=N][,port=A-B][,addr=A-B][,device=NAME][,after=N][,limit=N]",
+        HelpName = "exits|io|mmio|irq|msr|virtio|unclaimed|all[,vcpu=N][,port=A-B][,addr=A-B][,device=NAME][,after=N][,limit=N]",
         Description = "Say what the guest does, a line an exit; several kinds may be named",
     };
     private readonly Option<string?> _traceFile = new("--trace-file")

@@ -10,11 +10,13 @@ internal sealed class TraceRequest
 {
     private readonly TraceFilter _filter;
     private readonly string? _file;
+    private readonly TextWriter? _lines;
 
-    private TraceRequest(TraceFilter filter, string? file)
+    private TraceRequest(TraceFilter filter, string? file, TextWriter? lines = null)
     {
         _filter = filter;
         _file = file;
+        _lines = lines;
     }
 
     /// <summary>Null where neither is given.</summary>
@@ -26,6 +28,11 @@ internal sealed class TraceRequest
         _ => new(TraceFilter.Parse(what), file),
     };
 
+    /// <summary>One that is written as text.</summary>
+    /// <param name="what">As <c>--trace</c> has it.</param>
+    /// <param name="lines">Where to; it stays open.</param>
+    public static TraceRequest Of(string what, TextWriter lines) => new(TraceFilter.Parse(what), null, lines);
+
     /// <summary>What a trace is written to: a file, or standard error for null.</summary>
     /// <exception cref="BadInputException">The file cannot be written.</exception>
     public static ITraceSink Sink(string? file) => file is null ? new TraceLines(Standard.Error) : TraceFile.Create(file);
@@ -34,7 +41,7 @@ internal sealed class TraceRequest
     /// <exception cref="BadInputException">The file cannot be written.</exception>
     public TraceSession Start(VirtualMachine machine)
     {
-        machine.StartTrace(_filter, Sink(_file));
+        machine.StartTrace(_filter, _lines is null ? Sink(_file) : new TraceLines(_lines));
         return machine.Trace!;
     }
 }

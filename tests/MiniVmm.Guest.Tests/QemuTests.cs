@@ -85,10 +85,10 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
     [Fact]
     public async Task What_has_no_effect_is_said_and_what_is_missing_ends_with_1()
     {
-        MinivmmResult run = await QemuAsync("-kernel", Built.Guest("hello.elf"), "-nographic", "-d", "int");
+        MinivmmResult run = await QemuAsync("-kernel", Built.Guest("hello.elf"), "-nographic", "-d", "exec");
         Assert.Equal(
             [
-                "minivmm: warning: -d int has no effect: KVM runs the guest, and its log is not QEMU's; a crash is reported anyway",
+                "minivmm: warning: -d exec has no effect: under KVM only int, cpu_reset, guest_errors and invalid_mem are seen",
             ],
             run.With(0).ErrorLines);
 
@@ -97,6 +97,57 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
 
         run = await QemuAsync("-kernel", "/nowhere/kernel");
         Assert.StartsWith("-kernel /nowhere/kernel: ", run.With(1).OnlyLine(), StringComparison.Ordinal);
+    }
+
+    /// <summary>The kernel's first access is to 0xe0, of a device that is there only where it is asked for.</summary>
+    [Fact]
+    public async Task Ports_that_no_device_has_are_in_the_log()
+    {
+        string log = Path.Combine(_folder.Path, "log");
+
+        MinivmmResult run = await QemuAsync(
+            "-kernel", Built.Guest("testdev.elf"), "-nographic", "-no-reboot", "-d", "guest_errors", "-D", log);
+
+        Assert.DoesNotContain("nobody's", run.Errors, StringComparison.Ordinal);
+        string[] lines = File.ReadAllLines(log);
+        Assert.Contains(lines, line => line.Contains("io e0 <- 44332211", StringComparison.Ordinal));
+        Assert.All(lines[1..], line => Assert.EndsWith("nobody's", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Interrupts_that_devices_send_are_in_the_log_on_standard_error()
+    {
+        MinivmmResult run = await QemuAsync(
+            "-nodefaults", "-device", "pc-testdev", "-device", "pci-testdev", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-display", "none",
+            "-serial", "stdio", "-kernel", Built.Guest("testdev.elf"), "-d", "int");
+
+        Assert.Contains(run.ErrorLines, line => line.Contains("interrupt line 3 high", StringComparison.Ordinal));
+        Assert.DoesNotContain(run.ErrorLines, line => line.Contains("io ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Each_triple_fault_is_a_reset_in_the_log_with_the_processors_state()
+    {
+        string log = Path.Combine(_folder.Path, "log");
+
+        MinivmmResult run = await QemuAsync(
+            "-kernel", Built.Guest("crash.elf"), "-nographic", "-no-reboot", "-d", "cpu_reset", "-D", log);
+
+        Assert.Contains("vCPU 0 died: triple fault", run.With(0).Errors, StringComparison.Ordinal);
+        string[] lines = File.ReadAllLines(log);
+        Assert.Equal("CPU Reset (CPU 0): triple fault", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith("  rip ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_a_log_can_hold_is_listed_and_a_file_that_cannot_be_is_an_error()
+    {
+        MinivmmResult help = await QemuAsync("-d", "help");
+        Assert.StartsWith("Log items (comma separated):\n", help.With(0).Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("guest_errors    accesses to ports", help.Output, StringComparison.Ordinal);
+
+        MinivmmResult run = await QemuAsync("-kernel", Built.Guest("hello.elf"), "-d", "int", "-D", "/nowhere/log");
+        Assert.Contains("-D /nowhere/log: cannot be written", run.With(1).OnlyLine(), StringComparison.Ordinal);
     }
 
     [Fact]

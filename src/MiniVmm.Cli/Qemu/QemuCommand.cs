@@ -45,7 +45,8 @@ internal static class QemuCommand
                 Messages.Warning(note);
             using PidFile? pidFile = machine.PidFile is { } path ? PidFile.Write(path) : null;
             Host.Linux.IgnoreFileSizeSignal(); // disks and files of consoles report EFBIG instead
-            return Run(machine, milestones);
+            using QemuLog? log = machine.Log is { } asked ? new QemuLog(asked) : null;
+            return Run(machine, milestones, log);
         }
         catch (VmmException e)
         {
@@ -69,7 +70,7 @@ internal static class QemuCommand
         _ => reason.IsHostLimit ? Failure : Success,
     };
 
-    private static int Run(QemuMachine machine, Milestones milestones)
+    private static int Run(QemuMachine machine, Milestones milestones, QemuLog? log)
     {
         using StopSignals signals = new();
         bool reported = false;
@@ -82,10 +83,12 @@ internal static class QemuCommand
                 Signals = signals,
                 StartsPaused = machine.StartsPaused,
                 IsQuiet = reported,
+                Trace = log?.Trace,
                 Built = detaches ? _ => Daemon.Detach() : null,
             };
             detaches = false; // and not again when it starts anew
             StopReason reason = run.Run();
+            log?.End(reason, run.WasTripleFault, run.Explanation, isSaid: !reported);
             if (Status(reason, run.WasTripleFault, machine.EndsAtReset) is { } status)
             {
                 if (reason.Kind == StopKind.PowerOff && machine.StaysAfterPowerOff)

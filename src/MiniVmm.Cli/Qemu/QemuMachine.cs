@@ -22,6 +22,9 @@ internal sealed record QemuMachine
     /// <summary>The file that holds the process' ID; null for none.</summary>
     public string? PidFile { get; init; }
 
+    /// <summary>What of QEMU's log is written; null for nothing.</summary>
+    public QemuLogRequest? Log { get; init; }
+
     /// <summary>What has no effect, a line each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

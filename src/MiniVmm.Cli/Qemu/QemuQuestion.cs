@@ -12,7 +12,7 @@ internal static class QemuQuestion
                 continue;
             string value = option.TakesValue && i + 1 < options.Length ? options[++i] : "";
             if (option.Name is "help-qemu" or "h" or "help" or "version"
-                || (value is "help" or "?" && option.Name is "cpu" or "M" or "machine" or "accel" or "device"))
+                || (value is "help" or "?" && option.Name is "cpu" or "M" or "machine" or "accel" or "device" or "d"))
             {
                 return option.Name;
             }

@@ -25,6 +25,8 @@ internal static class QemuSpelling
             OptionName.FwCfg => "-fw_cfg",
             OptionName.Smbios => "-smbios",
             OptionName.Firmware => "-bios",
+            OptionName.Trace => "-d",
+            OptionName.TraceFile => "-D",
             _ => OptionSpelling.Of(option with { Value = null }),
         };
         return option.Value is null ? name : $"{name} {option.Value}";

@@ -31,6 +31,8 @@ internal sealed partial class QemuTranslation
     };
     private QemuMachine _machine = new() { Options = null! };
     private string? _memoryBackend;
+    private QemuWord? _log;
+    private string? _logFile;
 
     private QemuTranslation(ReadOnlySpan<string> arguments)
     {
@@ -90,6 +92,11 @@ internal sealed partial class QemuTranslation
             _options = _options with { Smbios = null };
             _notes.Add("-smbios and -uuid have no effect: it is firmware that tells the guest, and the kernel is entered without it");
         }
+
+        if (_log is { } log)
+            _machine = _machine with { Log = QemuLogItem.Read(log, _logFile, _notes) };
+        if (_machine is { Daemonizes: true, Log.File: null })
+            _machine = _machine with { Log = null }; // a daemon's standard error leads nowhere
 
         if (_machine.StartsPaused && _options.Gdb is not null)
         {
@@ -244,6 +251,12 @@ internal sealed partial class QemuTranslation
                 break;
             case "S":
                 _machine = _machine with { StartsPaused = true };
+                break;
+            case "d":
+                _log = word;
+                break;
+            case "D":
+                _logFile = value;
                 break;
             case "daemonize":
                 _machine = _machine with { Daemonizes = true };

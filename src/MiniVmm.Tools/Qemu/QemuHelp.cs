@@ -37,6 +37,11 @@ internal static class QemuHelp
             case "device":
                 Standard.Output.WriteLine(QemuOptions.Find("-device")!.Note);
                 break;
+            case "d":
+                Standard.Output.WriteLine("Log items (comma separated):");
+                foreach (QemuLogItem item in QemuLogItem.All)
+                    Standard.Output.WriteLine($"{item.Name,-15} {item.Note ?? "no effect: KVM runs the guest"}");
+                break;
             default:
                 Standard.Output.WriteLine("""
                     usage: minivmm qemu OPTION... or, by a link of that name, qemu-system-x86_64 OPTION...

@@ -27,6 +27,9 @@ internal enum TraceKinds
     /// <summary>Doorbells and requests of virtio devices.</summary>
     Virtio = 1 << 5,
 
+    /// <summary>Of the accesses to ports and to memory those that no device takes.</summary>
+    Unclaimed = 1 << 6,
+
     Exits = Io | Mmio | Others | Msr,
 
     All = Exits | Irq | Virtio,
@@ -38,7 +41,7 @@ internal sealed class TraceFilter
     private static readonly (string Name, TraceKinds Kinds)[] Names =
     [
         ("exits", TraceKinds.Exits), ("io", TraceKinds.Io), ("mmio", TraceKinds.Mmio), ("irq", TraceKinds.Irq),
-        ("msr", TraceKinds.Msr), ("virtio", TraceKinds.Virtio), ("all", TraceKinds.All),
+        ("msr", TraceKinds.Msr), ("virtio", TraceKinds.Virtio), ("unclaimed", TraceKinds.Unclaimed), ("all", TraceKinds.All),
     ];
 
     /// <summary>Everything.</summary>
@@ -99,8 +102,8 @@ internal sealed class TraceFilter
     {
         TraceKinds wanted = kind switch
         {
-            TraceEventKind.PortRead or TraceEventKind.PortWrite => TraceKinds.Io,
-            TraceEventKind.MemoryRead or TraceEventKind.MemoryWrite => TraceKinds.Mmio,
+            TraceEventKind.PortRead or TraceEventKind.PortWrite => TraceKinds.Io | TraceKinds.Unclaimed,
+            TraceEventKind.MemoryRead or TraceEventKind.MemoryWrite => TraceKinds.Mmio | TraceKinds.Unclaimed,
             TraceEventKind.Interrupt => TraceKinds.Irq,
             TraceEventKind.Doorbell or TraceEventKind.Request => TraceKinds.Virtio,
             _ => (KvmExitReason)reason is KvmExitReason.KVM_EXIT_X86_RDMSR or KvmExitReason.KVM_EXIT_X86_WRMSR
@@ -112,11 +115,17 @@ internal sealed class TraceFilter
             return true;
         return wanted switch
         {
-            TraceKinds.Io => Ports is { } ports && address >= ports.First && address <= ports.Last,
-            TraceKinds.Mmio => Addresses is { } range && address >= range.First && address <= range.Last,
+            TraceKinds.Io | TraceKinds.Unclaimed => Ports is { } ports && address >= ports.First && address <= ports.Last,
+            TraceKinds.Mmio | TraceKinds.Unclaimed => Addresses is { } range && address >= range.First && address <= range.Last,
             _ => false,
         };
     }
+
+    /// <summary>Whether an access that was written down is shown, now that it is known whose it is.</summary>
+    /// <param name="isPort">Whether it is one to ports.</param>
+    /// <param name="isClaimed">Whether a device takes it.</param>
+    public bool AdmitsAccess(bool isPort, bool isClaimed) =>
+        !isClaimed && (Kinds & TraceKinds.Unclaimed) != 0 || (Kinds & (isPort ? TraceKinds.Io : TraceKinds.Mmio)) != 0;
 
     private static TraceKinds Kind(string text, string word)
     {
@@ -127,7 +136,7 @@ internal sealed class TraceFilter
         }
 
         throw new BadInputException(
-            $"{OptionName.Trace.With(text)}: '{word}' cannot be traced; exits, io, mmio, irq, msr, virtio or all can, "
+            $"{OptionName.Trace.With(text)}: '{word}' cannot be traced; exits, io, mmio, irq, msr, virtio, unclaimed or all can, "
             + $"and vcpu=, port=, addr=, device=, after= and limit= narrow that down");
     }
 

@@ -87,6 +87,8 @@ internal sealed class TraceReader(TraceFilter filter, ITraceNames names, ITraceS
         _record.Exited = Seconds(_record.Event.Exited);
         _record.Served = Seconds(_record.Event.Served);
         NameDevice();
+        if (_record.IsAccess && !filter.AdmitsAccess(_record.Event.Kind <= TraceEventKind.PortWrite, _record.Device is not null))
+            return;
         if (filter.Device is { } wanted && _record.Device?.Contains(wanted, StringComparison.OrdinalIgnoreCase) != true)
             return;
         if (_passed++ < filter.After)

@@ -56,6 +56,8 @@ public sealed class TraceFilterTests
     [InlineData("io", true, false, false, false)]
     [InlineData("mmio", false, true, false, false)]
     [InlineData("irq", false, false, false, true)]
+    [InlineData("unclaimed", true, true, false, false)]
+    [InlineData("irq,unclaimed", true, true, false, true)]
     [InlineData("msr", false, false, false, false)]
     public void A_kind_lets_its_own_events_through(string text, bool port, bool memory, bool other, bool interrupt)
     {
@@ -72,6 +74,34 @@ public sealed class TraceFilterTests
     {
         Assert.True(TraceFilter.Parse("msr").Admits(TraceEventKind.Exit, (uint)KvmExitReason.KVM_EXIT_X86_RDMSR, 0x1234));
         Assert.False(TraceFilter.Parse("msr").Admits(TraceEventKind.Exit, (uint)KvmExitReason.KVM_EXIT_HLT, 0));
+    }
+
+    [Theory]
+    [InlineData("unclaimed", false, false, true, true)]
+    [InlineData("irq,unclaimed", false, false, true, true)]
+    [InlineData("io,unclaimed", true, false, true, true)]
+    [InlineData("mmio,unclaimed", false, true, true, true)]
+    [InlineData("io", true, false, true, false)]
+    [InlineData("all", true, true, true, true)]
+    public void Of_accesses_those_are_shown_that_are_nobodys_or_of_a_kind_that_is_wanted(
+        string text, bool claimedPort, bool claimedMemory, bool port, bool memory)
+    {
+        TraceFilter filter = TraceFilter.Parse(text);
+
+        Assert.Equal(claimedPort, filter.AdmitsAccess(isPort: true, isClaimed: true));
+        Assert.Equal(claimedMemory, filter.AdmitsAccess(isPort: false, isClaimed: true));
+        Assert.Equal(port, filter.AdmitsAccess(isPort: true, isClaimed: false));
+        Assert.Equal(memory, filter.AdmitsAccess(isPort: false, isClaimed: false));
+    }
+
+    [Fact]
+    public void Ports_narrow_down_what_is_nobodys_too()
+    {
+        TraceFilter filter = TraceFilter.Parse("unclaimed,port=0xe0");
+
+        Assert.True(filter.Admits(TraceEventKind.PortRead, Io, 0xe0));
+        Assert.False(filter.Admits(TraceEventKind.PortRead, Io, 0xe1));
+        Assert.False(filter.Admits(TraceEventKind.MemoryRead, Mmio, 0xe0));
     }
 
     [Theory]

@@ -67,6 +67,19 @@ public sealed class TraceReaderTests : IDisposable
     }
 
     [Fact]
+    public void What_is_nobodys_is_shown_without_what_a_device_takes_and_counts_alone()
+    {
+        _first.TryWrite(Made.Port(0x3f8, (byte)'H', at: 1));
+        _first.TryWrite(Made.Port(0x60, 1, at: 2));
+        _first.TryWrite(new() { Kind = TraceEventKind.Interrupt, Count = 5, Detail = 2, Served = 3 });
+        _first.TryWrite(Made.Port(0x61, 1, at: 4));
+
+        Reader("irq,unclaimed,limit=2").Drain([_first], everything: true);
+
+        Assert.Equal([": ", "disk0: interrupt line 5"], _sink.Lines);
+    }
+
+    [Fact]
     public void Requests_and_interrupts_are_told_with_their_device()
     {
         _first.TryWrite(new() { Kind = TraceEventKind.Doorbell, Count = 0, Detail = 1, Served = 1 });

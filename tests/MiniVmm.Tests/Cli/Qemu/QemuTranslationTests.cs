@@ -20,7 +20,7 @@ public sealed class QemuTranslationTests
         "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
         "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-vga none", "-usb", "-audiodev none,id=x",
         "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
-        "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet",
+        "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet", "-D log",
     ];
 
     [Theory]
@@ -34,7 +34,10 @@ public sealed class QemuTranslationTests
     }
 
     [Theory]
-    [InlineData("-d int,cpu_reset", "KVM runs the guest")]
+    [InlineData("-d in_asm,int,nochain", "-d in_asm,nochain has no effect: under KVM only int, cpu_reset, guest_errors and invalid_mem are seen")]
+    [InlineData("-d trace:kvm*", "-d trace:kvm* has no effect")]
+    [InlineData("-d all", "-d out_asm,in_asm,op,")]
+    [InlineData("-dfilter 0x1000+0x100", "it picks translated code")]
     [InlineData("-monitor stdio", "minivmm ctl")]
     [InlineData("-accel tcg", "-accel: the guest runs under KVM, not tcg")]
     [InlineData("-M q35,foo=on", "-M: foo=on has no effect")]
@@ -57,10 +60,39 @@ public sealed class QemuTranslationTests
     }
 
     [Theory]
+    [InlineData("-d int", "irq", false, null)]
+    [InlineData("-d guest_errors,int,invalid_mem -D log", "unclaimed,irq", false, "log")]
+    [InlineData("-D log -d cpu_reset", null, true, "log")]
+    [InlineData("-d int,cpu_reset,guest_errors", "irq,unclaimed", true, null)]
+    [InlineData("-d int -d cpu_reset", null, true, null)]
+    public void Items_of_the_log_that_KVM_shows_are_traced(string words, string? trace, bool resets, string? file)
+    {
+        QemuMachine machine = Translate($"-kernel k {words}");
+
+        Assert.Empty(machine.Notes);
+        Assert.Equal(new QemuLogRequest(trace, resets, file), machine.Log);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-D log")]
+    [InlineData("-d exec")]
+    [InlineData("-d int -daemonize -display none")]
+    public void Nothing_is_logged_that_is_not_asked_for_or_that_nobody_sees(string words) =>
+        Assert.Null(Translate($"-kernel k {words}").Log);
+
+    [Fact]
+    public void A_log_files_name_may_hold_the_process_ID() =>
+        Assert.Equal($"a{Environment.ProcessId}.log", Translate("-kernel k -d int -D a%d.log").Log!.File);
+
+    [Theory]
     [InlineData("", "nothing to boot; give a kernel with -kernel, or a disk")]
     [InlineData("-kernel", "-kernel: no value; it takes FILE")]
     [InlineData("-kernel k -krenel", "-krenel: QEMU has no such option (did you mean -kernel?)")]
     [InlineData("-kernel k -qmp unix:x", "-qmp unix:x: use -name and 'minivmm ctl'")]
+    [InlineData("-kernel k -d int,frob", "-d int,frob: QEMU's log has no item 'frob'; 'minivmm qemu -d help' lists them")]
+    [InlineData("-kernel k -d int -D a%s", "-D a%s: of % there may be one %d")]
+    [InlineData("-kernel k -d int -D %d-%d", "-D %d-%d: of % there may be one %d")]
     [InlineData("-kernel k -device e1000", "-device e1000: there is no such card; use virtio-net-pci")]
     [InlineData("-kernel k -device nvme,drive=d", "-device nvme,drive=d: there is no such disk; use virtio-blk-pci or ide-hd")]
     [InlineData("-kernel k -device frob", "-device frob: there is no such device")]
