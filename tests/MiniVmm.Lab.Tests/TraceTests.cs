@@ -47,6 +47,7 @@ public sealed partial class TraceTests
         string[] lines = [.. vmm.ErrorLines.Skip(1)];
         Assert.InRange(lines.Length, 200, 2000); // a quiet boot has some 460
         Assert.All(lines, line => Assert.Matches(Access(), line));
+        Assert.Contains(lines, line => line.Contains(" io_serial_out+0x", StringComparison.Ordinal)); // by the kernel's own symbols
     }
 
     private static async Task<(string Output, string Errors)> SummarizeAsync(string file)

@@ -55,7 +55,7 @@ public sealed partial class ArchitectureTests
         ["Execution"] = ["Memory", "Devices", "Boot", "Inspection", "Assist", "Tracing"],
         ["Display"] = ["Memory", "Devices"],
         ["Inspection"] = ["Memory"],
-        ["Symbols"] = ["Boot"],
+        ["Symbols"] = ["Memory", "Boot"],
         ["Diagnostics"] = ["Memory", "Boot", "Execution", "Display", "Inspection", "Symbols"],
         ["Gdb"] = ["Memory", "Devices", "Execution", "Inspection", "Diagnostics"],
         ["Control"] = ["Virtio"],

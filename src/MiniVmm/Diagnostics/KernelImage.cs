@@ -5,16 +5,19 @@ using MiniVmm.Symbols;
 
 namespace MiniVmm.Diagnostics;
 
-/// <summary>What a kernel's file tells about its addresses, read again at a death: its memory was given back after the start.</summary>
+/// <summary>
+/// What a kernel's file tells about its addresses, read again at a death: its memory was given back after the start. A Linux kernel
+/// whose file has no symbols tells by its memory.
+/// </summary>
 internal sealed class KernelImage : IDisposable
 {
     private readonly NativeBuffer? _file;
     private readonly ElfFile? _elf;
 
-    private KernelImage(NativeBuffer? file, ReadOnlyMemory<byte> bytes)
+    private KernelImage(NativeBuffer? file, ReadOnlyMemory<byte> bytes, GuestMemory? memory)
     {
         _file = file;
-        Symbols = KernelSymbols.Find(bytes);
+        Symbols = KernelSymbols.Find(bytes) ?? (memory is null ? null : KernelSymbols.Of(memory));
         try
         {
             _elf = ElfFile.HasMagic(bytes.Span) ? ElfFile.Parse("", bytes) : null;
@@ -25,11 +28,13 @@ internal sealed class KernelImage : IDisposable
         }
     }
 
-    /// <summary>Names of its addresses; null where the file has none.</summary>
+    /// <summary>Names of its addresses; null where nobody has any.</summary>
     public KernelSymbols? Symbols { get; }
 
     /// <summary>Of a file; what cannot be read now, has nothing to tell.</summary>
-    public static KernelImage Open(string kernel)
+    /// <param name="kernel">The file.</param>
+    /// <param name="memory">What the guest has made of it.</param>
+    public static KernelImage Open(string kernel, GuestMemory memory)
     {
         NativeBuffer? file = null;
         try
@@ -43,11 +48,11 @@ internal sealed class KernelImage : IDisposable
             // It was there at the start; a death is explained without it.
         }
 
-        return new(file, file?.Memory ?? default);
+        return new(file, file?.Memory ?? default, memory);
     }
 
     /// <summary>Of a file's bytes.</summary>
-    public static KernelImage Of(ReadOnlyMemory<byte> file) => new(null, file);
+    public static KernelImage Of(ReadOnlyMemory<byte> file) => new(null, file, null);
 
     /// <summary>Whether an address is in what the file loads as code.</summary>
     public bool IsCode(ulong linear, ulong? physical) =>

@@ -111,7 +111,7 @@ internal sealed class StackUnwinder(GuestView view, KernelImage? kernel)
     /// <summary>Whether a call ends before an address: E8 with a displacement, or FF /2 in its lengths (SDM vol. 2, CALL).</summary>
     private bool IsReturn(ulong address)
     {
-        if (address < 16 || kernel?.Symbols is { } symbols && symbols.LinkAddress(address, Physical(address)) is null)
+        if (address < 16 || kernel?.Symbols is { IsWhole: true } symbols && symbols.LinkAddress(address, Physical(address)) is null)
             return false;
         ReadOnlySpan<byte> before = view.Read(address - 7, 7);
         if (before.Length < 7)

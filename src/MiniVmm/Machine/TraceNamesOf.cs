@@ -2,6 +2,7 @@ using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
+using MiniVmm.Memory;
 using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
@@ -11,8 +12,9 @@ namespace MiniVmm.Machine;
 /// <param name="slots">Its virtio devices.</param>
 /// <param name="kernel">The file whose symbols name addresses.</param>
 /// <param name="core">Its buses.</param>
+/// <param name="memory">Guest RAM, where a Linux kernel has its symbols.</param>
 internal sealed class TraceNamesOf(
-    IReadOnlyList<DeviceDescription> described, IReadOnlyList<VirtioSlot> slots, string kernel, MachineCore core)
+    IReadOnlyList<DeviceDescription> described, IReadOnlyList<VirtioSlot> slots, string kernel, MachineCore core, GuestMemory memory)
     : ITraceNames, IDisposable
 {
     private const int MostKept = 256; // windows move: a guest must not make this grow
@@ -71,7 +73,7 @@ internal sealed class TraceNamesOf(
 
     public string? Symbol(ulong linear, ulong? physical)
     {
-        _kernel ??= KernelImage.Open(kernel);
+        _kernel ??= KernelImage.Open(kernel, memory);
         return _kernel.Symbols?.Name(linear, physical);
     }
 

@@ -68,7 +68,7 @@ public sealed partial class VirtualMachine
 
         public string ExplainDeath(VcpuThread vcpu)
         {
-            using KernelImage kernel = KernelImage.Open(machine._options.Kernel);
+            using KernelImage kernel = KernelImage.Open(machine._options.Kernel, machine.Memory);
             return new PostMortem(machine.Vcpus, machine.Memory, kernel).OfDeath(vcpu);
         }
 

@@ -38,7 +38,7 @@ public sealed partial class VirtualMachine
 
     private OptionMessage Explain(Func<PostMortem, string> write)
     {
-        using KernelImage kernel = KernelImage.Open(_options.Kernel);
+        using KernelImage kernel = KernelImage.Open(_options.Kernel, Memory);
         return write(new PostMortem(Vcpus, Memory, kernel) { RunAgain = RunAgain }) + UnseenScreen();
     }
 
@@ -112,7 +112,7 @@ public sealed partial class VirtualMachine
             return;
         }
 
-        using KernelImage kernel = KernelImage.Open(_options.Kernel);
+        using KernelImage kernel = KernelImage.Open(_options.Kernel, Memory);
         HangReport?.Invoke(
             $"the guest has printed nothing for {_options.HangAfter!.Value.TotalSeconds} s\n{new PostMortem(Vcpus, Memory, kernel).OfHang()}");
         Resume(PauseReasons.Report);

@@ -1,9 +1,12 @@
+using MiniVmm.Memory;
+
 namespace MiniVmm.Symbols;
 
-/// <summary>Names and source lines of a kernel's addresses, as far as its file has them.</summary>
+/// <summary>Names and source lines of a kernel's addresses, as far as its file has them; else, of a Linux guest, those in its memory.</summary>
 internal sealed class KernelSymbols
 {
-    private readonly ElfSymbols _names;
+    private readonly ElfSymbols? _names;
+    private readonly GuestKallsyms? _guest;
     private readonly DwarfLines? _lines;
     private readonly DwarfFrames? _frames;
 
@@ -14,6 +17,14 @@ internal sealed class KernelSymbols
         _frames = DwarfFrames.Find(sections);
     }
 
+    private KernelSymbols(GuestKallsyms guest) => _guest = guest;
+
+    /// <summary>Whether it is from a file that has all of the guest's code; a Linux guest's modules, for one, are nowhere.</summary>
+    public bool IsWhole => _names is not null;
+
+    /// <summary>The symbols that a Linux kernel has in its memory, if there is one.</summary>
+    public static KernelSymbols Of(GuestMemory memory) => new(new GuestKallsyms(memory));
+
     /// <summary>The symbols of a kernel's file; null where it has none. The file must stay readable.</summary>
     public static KernelSymbols? Find(ReadOnlyMemory<byte> file)
     {
@@ -22,21 +33,23 @@ internal sealed class KernelSymbols
     }
 
     /// <inheritdoc cref="ElfSymbols.LinkAddress"/>
-    public ulong? LinkAddress(ulong linear, ulong? physical) => _names.LinkAddress(linear, physical);
+    public ulong? LinkAddress(ulong linear, ulong? physical) =>
+        _names is not null ? _names.LinkAddress(linear, physical) : _guest?.LinkAddress(linear, physical);
 
     /// <inheritdoc cref="ElfSymbols.Describe"/>
-    public string? Name(ulong linear, ulong? physical) => _names.Describe(linear, physical);
+    public string? Name(ulong linear, ulong? physical) =>
+        _names is not null ? _names.Describe(linear, physical) : _guest?.Describe(linear, physical);
 
     /// <summary>The source line, as in "kernel/main.c:41"; null where the file does not tell.</summary>
     /// <param name="linear">The address as the processor uses it.</param>
     /// <param name="physical">The guest-physical address behind it; null where there is none.</param>
     public string? Line(ulong linear, ulong? physical) =>
-        _names.LinkAddress(linear, physical) is { } address ? _lines?.Describe(address) : null;
+        _names?.LinkAddress(linear, physical) is { } address ? _lines?.Describe(address) : null;
 
     /// <summary>How to get to the caller of an instruction; null where the file does not tell.</summary>
     /// <inheritdoc cref="Line"/>
     public DwarfFrameRow? Frame(ulong linear, ulong? physical) =>
-        _names.LinkAddress(linear, physical) is { } address ? _frames?.At(address) : null;
+        _names?.LinkAddress(linear, physical) is { } address ? _frames?.At(address) : null;
 
     /// <summary>As in "main+0x12 (kernel/main.c:41)"; null for an address outside of the kernel.</summary>
     /// <inheritdoc cref="Line"/>

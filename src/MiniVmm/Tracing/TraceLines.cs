@@ -12,6 +12,7 @@ internal sealed class TraceLines(TextWriter output) : ITraceSink
     private const int InstructionColumn = PlaceColumn + 30;
     private const int TextColumn = InstructionColumn + 20;
     private const int MostHeld = 1 << 14;
+    private const ulong TopTwoGiB = 0xffff_ffff_8000_0000;
 
     private readonly StringBuilder _lines = new();
     private readonly StringBuilder _line = new(Columns + 1);
@@ -64,7 +65,11 @@ internal sealed class TraceLines(TextWriter output) : ITraceSink
             .Append("  ");
         if (record.Rip is { } rip)
         {
-            _line.Append(rip.ToString("x", CultureInfo.InvariantCulture));
+            // Of a 64-bit kernel's addresses the upper half says nothing, and takes the room of the name.
+            if (record.Symbol is not null && rip >= TopTwoGiB)
+                _line.Append('…').Append(((uint)rip).ToString("x8", CultureInfo.InvariantCulture));
+            else
+                _line.Append(rip.ToString("x", CultureInfo.InvariantCulture));
             if (record.Symbol is { } symbol)
                 _line.Append(' ').Append(symbol);
             Fill(InstructionColumn);

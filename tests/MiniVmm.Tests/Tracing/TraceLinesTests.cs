@@ -12,6 +12,18 @@ public sealed class TraceLinesTests
             Format(Serial()));
 
     [Fact]
+    public void A_64_bit_kernels_address_leaves_room_for_its_name()
+    {
+        TraceRecord record = Serial();
+        record.Rip = 0xffff_ffff_816c_2276;
+        record.Symbol = "io_serial_out+0x16";
+
+        Assert.Contains("   1  …816c2276 io_serial_out+0x16  out dx,al  ", Format(record), StringComparison.Ordinal);
+        record.Symbol = null;
+        Assert.Contains("   1  ffffffff816c2276  ", Format(record), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nobody_is_where_no_device_is()
     {
         TraceRecord record = Serial();
