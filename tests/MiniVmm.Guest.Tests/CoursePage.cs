@@ -15,7 +15,7 @@ internal sealed partial class CoursePage
     public static string Folder => Path.Combine(Built.Root, "docs", "course");
 
     /// <summary>The lessons' pages, in their order.</summary>
-    public static IEnumerable<string> Lessons => 
+    public static IEnumerable<string> Lessons =>
         Directory.GetFiles(Folder, "*.md").Select(file => Path.GetFileName(file)).Where(name => char.IsAsciiDigit(name[0])).Order(StringComparer.Ordinal);
 
     /// <summary>Each file that is shown, with what is shown of it. Its name stands in the line before.</summary>

@@ -163,8 +163,13 @@ internal sealed class QemuTraceReader
             _trace.Coalesced += exit.Count;
         vcpu.Exit = exit with
         {
-            IsAccess = true, IsWrite = isWrite, Address = address, Value = value & (ulong.MaxValue >> (64 - 8 * size)), Size = (byte)size,
-            Count = 1, Device = name,
+            IsAccess = true,
+            IsWrite = isWrite,
+            Address = address,
+            Value = value & (ulong.MaxValue >> (64 - 8 * size)),
+            Size = (byte)size,
+            Count = 1,
+            Device = name,
         };
         return true;
     }

@@ -154,7 +154,7 @@ internal sealed class PostMortemText(StringBuilder text, GuestView view, KernelI
         IReadOnlyList<StackFrame> frames = new StackUnwinder(view, kernel).Unwind();
         Line($"  stack at 0x{view.Linear(view.Sregs.ss, view.Regs.rsp):x}:");
         for (int i = 0; i < frames.Count; i++)
-            {
+        {
             // A return address is behind its call, whose line is meant.
             ulong at = frames[i].Address;
             string name = i == 0 || kernel?.Symbols is not { } symbols ? Place(at)

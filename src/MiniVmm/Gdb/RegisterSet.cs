@@ -93,8 +93,14 @@ internal sealed class RegisterSet
         kvm_regs r = default;
         Dictionary<string, int> places = new()
         {
-            ["ax"] = At(ref r, ref r.rax), ["cx"] = At(ref r, ref r.rcx), ["dx"] = At(ref r, ref r.rdx), ["bx"] = At(ref r, ref r.rbx),
-            ["sp"] = At(ref r, ref r.rsp), ["bp"] = At(ref r, ref r.rbp), ["si"] = At(ref r, ref r.rsi), ["di"] = At(ref r, ref r.rdi),
+            ["ax"] = At(ref r, ref r.rax),
+            ["cx"] = At(ref r, ref r.rcx),
+            ["dx"] = At(ref r, ref r.rdx),
+            ["bx"] = At(ref r, ref r.rbx),
+            ["sp"] = At(ref r, ref r.rsp),
+            ["bp"] = At(ref r, ref r.rbp),
+            ["si"] = At(ref r, ref r.rsi),
+            ["di"] = At(ref r, ref r.rdi),
         };
         return
         [

@@ -120,9 +120,21 @@ public sealed unsafe class BitInstructionsAgainstProcessorTests : IDisposable
     {
         kvm_regs before = new()
         {
-            rax = values[0], rbx = values[1], rcx = values[2], rdx = values[3], rdi = values[5], rbp = values[6],
-            r8 = values[7], r9 = values[8], r10 = values[9], r11 = values[10], r12 = values[11], r13 = values[12],
-            r14 = values[13], r15 = values[14], rflags = values[15] & Rflags.Status | 0x202,
+            rax = values[0],
+            rbx = values[1],
+            rcx = values[2],
+            rdx = values[3],
+            rdi = values[5],
+            rbp = values[6],
+            r8 = values[7],
+            r9 = values[8],
+            r10 = values[9],
+            r11 = values[10],
+            r12 = values[11],
+            r13 = values[12],
+            r14 = values[13],
+            r15 = values[14],
+            rflags = values[15] & Rflags.Status | 0x202,
         };
         ulong* host = (ulong*)line;
         (host[0], host[1]) = same ? (before.rax, before.rdx) : (memory[0], memory[1]); // as CMPXCHG16B expects

@@ -128,7 +128,12 @@ public sealed unsafe class ExtendedStateAgainstProcessorTests : IDisposable
         new Span<byte>(Own, Size).Clear();
         _arguments = new()
         {
-            rsi = (ulong)Operand, r8 = (ulong)Initial, r9 = (ulong)Result, r10 = mask, r11 = (ulong)Own, rflags = 2,
+            rsi = (ulong)Operand,
+            r8 = (ulong)Initial,
+            r9 = (ulong)Result,
+            r10 = mask,
+            r11 = (ulong)Own,
+            rflags = 2,
         };
         return ref _arguments;
     }

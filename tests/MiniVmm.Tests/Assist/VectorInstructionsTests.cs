@@ -141,8 +141,16 @@ public sealed unsafe class VectorInstructionsTests : IDisposable
                 (code[1], code[2]) = ((byte)(code[1] & 0xf0 | 1 + i % 3), (byte)(code[2] | 4)); // most others do not exist
             _guest.Cpu.Regs = new()
             {
-                rax = AssistGuest.Data, rcx = 8, rdx = AssistGuest.Data, rbx = AssistGuest.Data + 64, rbp = AssistGuest.Data,
-                rsi = AssistGuest.Data, rdi = AssistGuest.Data, r8 = AssistGuest.Data, rsp = AssistGuest.Data + 0x800, rflags = 2,
+                rax = AssistGuest.Data,
+                rcx = 8,
+                rdx = AssistGuest.Data,
+                rbx = AssistGuest.Data + 64,
+                rbp = AssistGuest.Data,
+                rsi = AssistGuest.Data,
+                rdi = AssistGuest.Data,
+                r8 = AssistGuest.Data,
+                rsp = AssistGuest.Data + 0x800,
+                rflags = 2,
             };
             if (_guest.Execute(code) == AssistOutcome.Completed)
                 completed++;
@@ -258,9 +266,19 @@ public sealed unsafe class VectorInstructionsTests : IDisposable
         ulong linear = AssistGuest.Data + 0x1240 + 0x10 * 8;
         kvm_regs before = new()
         {
-            rax = values[0] & 15, rbx = values[1], rcx = values[2], rdx = values[3] & 15, rdi = values[4],
-            rsi = AssistGuest.Data, rbp = 0x10, r8 = values[1], r9 = values[2], r13 = linear, r14 = 0x20,
-            rflags = values[5] & Rflags.Status | 2, rsp = AssistGuest.Data,
+            rax = values[0] & 15,
+            rbx = values[1],
+            rcx = values[2],
+            rdx = values[3] & 15,
+            rdi = values[4],
+            rsi = AssistGuest.Data,
+            rbp = 0x10,
+            r8 = values[1],
+            r9 = values[2],
+            r13 = linear,
+            r14 = 0x20,
+            rflags = values[5] & Rflags.Status | 2,
+            rsp = AssistGuest.Data,
         };
         bool isFar = code.AsSpan().SequenceEqual(AssistGuest.Assembled(Forms["far address"]));
         if (!isFar)
@@ -280,7 +298,11 @@ public sealed unsafe class VectorInstructionsTests : IDisposable
         new Span<byte>(Own, 4096).Clear();
         kvm_regs expected = before with
         {
-            rsi = (ulong)Operand, r10 = (ulong)Result, r11 = (ulong)Own, r12 = (ulong)Initial, r15 = before.rflags,
+            rsi = (ulong)Operand,
+            r10 = (ulong)Result,
+            r11 = (ulong)Own,
+            r12 = (ulong)Initial,
+            r15 = before.rflags,
         };
         native.Run(ref expected);
 
@@ -288,7 +310,14 @@ public sealed unsafe class VectorInstructionsTests : IDisposable
         Assert.Equal(expected.r15 & Rflags.Status, actual.rflags & Rflags.Status);
         expected = expected with
         {
-            rsi = before.rsi, r10 = 0, r11 = 0, r12 = 0, r15 = 0, rsp = before.rsp, rip = actual.rip, rflags = actual.rflags,
+            rsi = before.rsi,
+            r10 = 0,
+            r11 = 0,
+            r12 = 0,
+            r15 = 0,
+            rsp = before.rsp,
+            rip = actual.rip,
+            rflags = actual.rflags,
         };
         Assert.Equal(expected, actual);
         Assert.Equal(new ReadOnlySpan<byte>(Operand, 64).ToArray(), memory.ToArray());

@@ -166,7 +166,8 @@ public sealed class LimineLoaderTests
         BootRequest request = Requests.For(
             Elf(Request(DirectMap), Request(Rsdp), Request(Address), Request(Line), Request(Loader), Request(Date),
                 Request(OwnFile), Revision(6)).Build(),
-            commandLine: "one two") with { Started = DateTimeOffset.FromUnixTimeSeconds(1_764_460_800) };
+            commandLine: "one two") with
+        { Started = DateTimeOffset.FromUnixTimeSeconds(1_764_460_800) };
         Guest guest = Load(request);
 
         Assert.Equal(Hhdm, guest.U64(guest.Response(0) + 8));

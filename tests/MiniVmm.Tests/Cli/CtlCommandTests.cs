@@ -1,8 +1,8 @@
 using MiniVmm.Cli;
-using MiniVmm.Tools;
-using MiniVmm.Tools.Reference;
 using MiniVmm.Control;
 using MiniVmm.Tests.Control;
+using MiniVmm.Tools;
+using MiniVmm.Tools.Reference;
 
 namespace MiniVmm.Tests.Cli;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using MiniVmm.Tools;
 using MiniVmm.Tests.Passthrough;
+using MiniVmm.Tools;
 
 namespace MiniVmm.Tests.Cli;
 

@@ -73,7 +73,10 @@ public sealed class DeviceConflictsTests
     {
         MachineOptions options = new MachineOptions
         {
-            Firmware = "bios", BochsDisplay = true, DebugConsole = DebugConsoleKind.Stderr, Disks = [new DiskOptions { File = "d", Interface = DiskInterface.Ide }],
+            Firmware = "bios",
+            BochsDisplay = true,
+            DebugConsole = DebugConsoleKind.Stderr,
+            Disks = [new DiskOptions { File = "d", Interface = DiskInterface.Ide }],
         }.With(OptionName.Device, text);
         void Check() => DeviceConflicts.Check(PcPlatform.Devices(options), [], Memory, [], hasIde: true, options: options);
 

@@ -115,7 +115,14 @@ public sealed class CompareQemuTests
     {
         QemuMachine machine = new()
         {
-            Program = "qemu", Type = "microvm", Kernel = "a,b.elf", Initrd = "-i", CommandLine = "x y", Cpu = "qemu64", Smp = "2,cores=2", Ram = 96 << 20,
+            Program = "qemu",
+            Type = "microvm",
+            Kernel = "a,b.elf",
+            Initrd = "-i",
+            CommandLine = "x y",
+            Cpu = "qemu64",
+            Smp = "2,cores=2",
+            Ram = 96 << 20,
         };
 
         string words = string.Join('|', machine.Words("/t/trace"));
@@ -176,7 +183,12 @@ public sealed class CompareQemuTests
 
         static MonitorRun Run(string name, ComparedExit[] exits, int firmware, string output) => new()
         {
-            Monitor = name, End = "powered off", Status = 0, Length = TimeSpan.FromSeconds(1), Output = output, Trace = Trace(firmware, exits),
+            Monitor = name,
+            End = "powered off",
+            Status = 0,
+            Length = TimeSpan.FromSeconds(1),
+            Output = output,
+            Trace = Trace(firmware, exits),
         };
     }
 

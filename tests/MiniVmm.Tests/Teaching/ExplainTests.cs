@@ -101,7 +101,11 @@ public sealed class ExplainTests
     {
         kvm_userspace_memory_region region = new()
         {
-            slot = 1, flags = KvmConstants.KVM_MEM_READONLY | 0x40, guest_phys_addr = 0x1000, memory_size = 0x20_0000, userspace_addr = 0x7f00_0000_0000,
+            slot = 1,
+            flags = KvmConstants.KVM_MEM_READONLY | 0x40,
+            guest_phys_addr = 0x1000,
+            memory_size = 0x20_0000,
+            userspace_addr = 0x7f00_0000_0000,
         };
 
         Assert.Equal(

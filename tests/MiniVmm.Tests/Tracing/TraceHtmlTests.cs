@@ -45,8 +45,14 @@ public sealed class TraceHtmlTests
         TraceContents trace = Trace(0);
         trace.Items.Add(new()
         {
-            Kind = TraceEventKind.PortWrite, Thread = "</script><b>", Vcpu = 0, Reason = "<i>", Device = "<script>alert(1)</script>",
-            Words = "</script>", Symbol = "<u>", Rip = 1,
+            Kind = TraceEventKind.PortWrite,
+            Thread = "</script><b>",
+            Vcpu = 0,
+            Reason = "<i>",
+            Device = "<script>alert(1)</script>",
+            Words = "</script>",
+            Symbol = "<u>",
+            Rip = 1,
         });
 
         string page = TraceHtml.Of(trace);
@@ -69,7 +75,14 @@ public sealed class TraceHtmlTests
         {
             trace.Items.Add(new()
             {
-                Kind = TraceEventKind.PortWrite, Thread = "vCPU 0", Vcpu = 0, Reason = "KVM_EXIT_IO", Address = 0x80, At = i * 1000L, Took = 200, Ran = 500,
+                Kind = TraceEventKind.PortWrite,
+                Thread = "vCPU 0",
+                Vcpu = 0,
+                Reason = "KVM_EXIT_IO",
+                Address = 0x80,
+                At = i * 1000L,
+                Took = 200,
+                Ran = 500,
             });
         }
 

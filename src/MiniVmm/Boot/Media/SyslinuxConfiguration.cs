@@ -35,7 +35,9 @@ internal sealed class SyslinuxConfiguration
         {
             configuration._entries.Add(new()
             {
-                Title = kernel, Id = kernel, Kernel = new(configuration.PathOf(kernel), words.FirstOrDefault() ?? ""),
+                Title = kernel,
+                Id = kernel,
+                Kernel = new(configuration.PathOf(kernel), words.FirstOrDefault() ?? ""),
             });
         }
 
