@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace MiniVmm.Boot.Media;
 
 /// <summary>
@@ -193,20 +195,33 @@ internal sealed class GrubConfiguration
         return entry;
     }
 
-    /// <summary>A test of files and texts; any other command is taken to succeed.</summary>
+    /// <summary>A test of files and texts, whose "-a" binds tighter than "-o"; any other command is taken to succeed.</summary>
     private bool IsTrue(List<string> words)
     {
-        if (words is ["!", ..])
-            return !IsTrue(words[1..]);
-        if (words is not ["[" or "test", ..])
-            return true;
-        if (words.IndexOf("-o") is > 1 and int or)
-            return IsTrue(words[..or]) || IsTrue(["[", .. words[(or + 1)..]]);
-        if (words.IndexOf("-a") is > 1 and int and)
-            return IsTrue(words[..and]) && IsTrue(["[", .. words[(and + 1)..]]);
-        return words[1..] switch
+        ReadOnlySpan<string> rest = WithoutNot(CollectionsMarshal.AsSpan(words), out bool isNot);
+        if (rest is not ["[" or "test", .. ReadOnlySpan<string> tests])
+            return !isNot;
+        bool any = false, all = true;
+        int start = 0;
+        for (int i = 1; i <= tests.Length && !any; i++)
         {
-            ["!", .. List<string> rest] => !IsTrue(["[", .. rest]),
+            bool isEnd = i == tests.Length;
+            if (!isEnd && (tests[i] is not ("-a" or "-o") || i == start))
+                continue; // the first word of a test is a text, whatever it is
+            all = all && IsOneTrue(tests[start..i]);
+            if (isEnd || tests[i] == "-o")
+                (any, all) = (all, true);
+            start = i + 1;
+        }
+
+        return any != isNot;
+    }
+
+    private bool IsOneTrue(ReadOnlySpan<string> words)
+    {
+        words = WithoutNot(words, out bool isNot);
+        bool holds = words switch
+        {
             ["-e" or "-f" or "-s", string path, ..] => _read(PathOf(path)) is not null,
             ["-d", ..] => true,
             ["-n", string text, ..] => text is not ("" or "]"),
@@ -217,6 +232,20 @@ internal sealed class GrubConfiguration
             [string text, "]"] => text.Length > 0,
             _ => false,
         };
+        return holds != isNot;
+    }
+
+    /// <summary>What is behind any number of "!".</summary>
+    private static ReadOnlySpan<string> WithoutNot(ReadOnlySpan<string> words, out bool isNot)
+    {
+        isNot = false;
+        while (words is ["!", ..])
+        {
+            isNot = !isNot;
+            words = words[1..];
+        }
+
+        return words;
     }
 
     private MenuEntry Command(List<string> statement, MenuEntry entry, MenuPlace menu, int depth)

@@ -214,6 +214,26 @@ public sealed class ConfigurationTests
         Assert.Equal([new("/isolinux/vmlinuz", "root=x"), new("/isolinux/initrd.gz", "")], menu.Entries[2].Modules);
     }
 
+    [Theory]
+    [InlineData("[ a = b -o a = a ]", true)]
+    [InlineData("[ a = b -a a = a -o a = b ]", false)]
+    [InlineData("[ a = a -o a = b -a a = b ]", true)]
+    [InlineData("! [ a = a -a a = b ]", true)]
+    [InlineData("[ ! a = b -a ! a = b ]", true)]
+    [InlineData("[ a = b -o ]", false)]
+    [InlineData("[ ]", false)]
+    public void Tests_of_GRUBs_are_joined(string condition, bool holds) => Assert.Equal(
+        holds ? "yes" : "no",
+        Default(Grub($"if {condition}; then menuentry yes {{ linux /a }}; else menuentry no {{ linux /b }}; fi")).Title);
+
+    [Theory]
+    [InlineData("a = b -o ", "[ ")]
+    [InlineData("! ", "")]
+    [InlineData("! ", "[ ")]
+    public void A_condition_of_any_length_is_no_trouble(string part, string before) => Assert.Equal(
+        "b",
+        Default(Grub($"if {before}{string.Concat(Enumerable.Repeat(part, 100_000))}a = a ]; then menuentry a {{ linux /a }}; fi\nmenuentry b {{ linux /b }}\nset default=b")).Title);
+
     [Fact]
     public void Any_text_at_all_is_read_or_refused()
     {
