@@ -24,7 +24,7 @@ internal sealed class Kallsyms
     private const int MarkersWithin = 2 << 20; // before the tokens, with three bytes a symbol between them
     private const int MostCandidates = 64;
     private const int MostLists = 4; // of markers, before one table of tokens
-    private const int MostWalks = 8; // over names: a guest may make each as long as it likes
+    private const int MostWalks = 32; // over names, in all: a guest may make each as long as it likes
     private const int LongestName = 200;
 
     private readonly byte[] _names;
@@ -51,6 +51,7 @@ internal sealed class Kallsyms
     public static Kallsyms? Find(ReadOnlySpan<byte> memory)
     {
         int from = 0;
+        int walks = 0;
         for (int candidate = 0; candidate < MostCandidates; candidate++)
         {
             int digits = memory[from..].IndexOf(Digits);
@@ -58,7 +59,7 @@ internal sealed class Kallsyms
                 return null;
             digits += from;
             from = digits + 1;
-            if (ReadTokens(memory, digits, out int start, out int index) is { } tokens && ReadBefore(memory, tokens, start, index) is { } found)
+            if (ReadTokens(memory, digits, out int start, out int index) is { } tokens && ReadBefore(memory, tokens, start, index, ref walks) is { } found)
                 return found;
         }
 
@@ -119,7 +120,7 @@ internal sealed class Kallsyms
     }
 
     /// <summary>What lies before the tokens: names, and markers, where each 256th name begins.</summary>
-    private static Kallsyms? ReadBefore(ReadOnlySpan<byte> memory, string[] tokens, int start, int index)
+    private static Kallsyms? ReadBefore(ReadOnlySpan<byte> memory, string[] tokens, int start, int index, ref int walks)
     {
         int at = Math.Max(0, start - MarkersWithin) & ~3;
         for (int list = 0; list < MostLists && at + 8 <= start; at += 4)
@@ -132,7 +133,7 @@ internal sealed class Kallsyms
             if (count is >= FewestMarkers and <= MostMarkers)
             {
                 list++;
-                if (ReadNames(memory, at, count, out int names, out int symbols) is { } groups
+                if (ReadNames(memory, at, count, ref walks, out int names, out int symbols) is { } groups
                     && (ReadAddresses(memory, Align(index + Tokens * sizeof(ushort)), symbols)
                         ?? ReadAddresses(memory, names - 16 - Align(symbols * 4), symbols)) is { } addresses)
                     return new(memory[names..at].ToArray(), groups, tokens, addresses);
@@ -147,7 +148,7 @@ internal sealed class Kallsyms
     }
 
     /// <summary>The names, which end at their markers; before them stands how many they are.</summary>
-    private static int[]? ReadNames(ReadOnlySpan<byte> memory, int markers, int count, out int names, out int symbols)
+    private static int[]? ReadNames(ReadOnlySpan<byte> memory, int markers, int count, ref int walks, out int names, out int symbols)
     {
         int[] groups = new int[count];
         for (int i = 0; i < count; i++)
@@ -156,7 +157,6 @@ internal sealed class Kallsyms
         if (groups[^1] < 0 || groups[^1] > markers)
             return null;
         names = (markers - groups[^1]) & ~7;
-        int walks = 0;
         for (int least = Math.Max(16, names - LargestGroup); names >= least; names -= 8)
         {
             uint said = U32(memory, names - 8);
