@@ -114,6 +114,8 @@ internal static class CommandLine
             .SelectMany(argument => argument.Tokens).Select(token => token.Value);
         if (taken.Concat(result.UnmatchedTokens).FirstOrDefault(word => word is ['-', _, ..]) is { } option)
             return $"unknown option {option}";
+        if (result.UnmatchedTokens.Count > 0 && OptionTakenForAValue(result.CommandResult) is { } missing)
+            return missing;
         return (result.UnmatchedTokens, result.Errors, result.CommandResult.Command) switch
         {
             ([string word, ..], _, RootCommand) when File.Exists(word) => $"no command is called '{word}'; to boot it: minivmm run {word}",
@@ -122,5 +124,17 @@ internal static class CommandLine
             (_, [ParseError error, ..], _) => error.Message.TrimEnd('.'),
             _ => "nothing to do",
         };
+    }
+
+    /// <summary>In <c>--mem --smp 2 FILE</c> the value that is missing is at fault, not FILE.</summary>
+    private static string? OptionTakenForAValue(CommandResult command)
+    {
+        foreach (SymbolResult child in command.Children)
+        {
+            if (child is OptionResult { Tokens: [{ Value: ['-', ..] value }, ..] } taken && OptionSpelling.IsOption(command.Command, value))
+                return $"{taken.Option.Name}: no value stands between it and {value}";
+        }
+
+        return null;
     }
 }

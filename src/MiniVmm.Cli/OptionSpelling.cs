@@ -31,6 +31,9 @@ internal static class OptionSpelling
         return option.Value is null ? text.ToString() : text.Append(' ').Append(option.Value).ToString();
     }
 
+    /// <summary>Whether a word alone is an option of a command's, however it is spelt.</summary>
+    public static bool IsOption(Command command, string word) => Find(command, ToOwn(word)) is not null || Debugger(command, word) is not null;
+
     /// <summary>The same arguments, each option joined to its value, as in <c>--append=-smp</c>.</summary>
     public static List<string> Normalize(Command command, ReadOnlySpan<string> arguments)
     {

@@ -161,6 +161,9 @@ public sealed class OptionSpellingTests
     [InlineData("unknown option -smp", "ps", "-smp", "2")]
     [InlineData("unknown option -rng", "run", "k", "-rng")]
     [InlineData("--mem", "run", "k", "--mem", "1G", "-m", "2G")]
+    [InlineData("--timeout: no value stands between it and --format", "run", "--timeout", "--format", "flat16", "k")]
+    [InlineData("--mem: no value stands between it and -smp", "run", "-m", "-smp", "2", "k")]
+    [InlineData("'k' is one word too many", "run", "--append", "-a", "b", "k")]
     public void What_makes_no_sense_is_named(string expected, params string[] words) =>
         Assert.Contains(expected, CommandLines.Problem(words));
 }
