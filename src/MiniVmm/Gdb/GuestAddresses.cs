@@ -65,6 +65,14 @@ internal sealed class GuestAddresses(IDebuggedMachine machine)
         return null;
     }
 
+    /// <summary>Whether a vCPU executes what is at a physical address where a linear one leads.</summary>
+    /// <param name="linear">The linear address.</param>
+    /// <param name="physical">The physical one.</param>
+    /// <param name="paging">What <see cref="Paging()"/> said.</param>
+    public bool IsCode(ulong linear, ulong physical, PagingState[] paging) => Array.Exists(
+        paging,
+        state => PageWalk.Of(linear, state, machine.Memory) is { End: PageWalkEnd.Mapped, IsExecutable: true } walk && walk.Physical == physical);
+
     private static PagingState Paging(VcpuThread vcpu)
     {
         PagingState state = default;

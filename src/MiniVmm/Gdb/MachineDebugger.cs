@@ -306,10 +306,11 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     {
         foreach (DebuggedVcpu vcpu in _vcpus.Where(vcpu => vcpu.HoldsInterrupts))
             vcpu.LookForArrival();
-        _written.Renew();
+        PagingState[]? paging = null; // asking interrupts every vCPU
+        _written.Renew((linear, physical) => _addresses.IsCode(linear, physical, paging ??= _addresses.Paging()));
         if (_plan.Pending.Count == 0)
             return;
-        PagingState[] paging = _addresses.Paging();
+        paging ??= _addresses.Paging();
         foreach (ulong address in _plan.Pending)
         {
             if (!_written.IsAt(address) && _addresses.Find(address, paging) is { } physical)

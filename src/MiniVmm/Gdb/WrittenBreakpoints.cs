@@ -45,11 +45,15 @@ internal sealed class WrittenBreakpoints(GuestMemory memory)
     }
 
     /// <summary>Writes those again that the guest has written over, as by unpacking itself.</summary>
-    public void Renew()
+    /// <param name="isCode">
+    /// Whether a linear address is code at a physical one now. Where it is not, the guest has freed the page, as Linux does with what
+    /// only its start needs, and has data of its own there.
+    /// </param>
+    public void Renew(Func<ulong, ulong, bool> isCode)
     {
         foreach ((ulong linear, Entry entry) in _entries)
         {
-            if (!memory.TryRead(entry.Physical, out byte now) || now == Int3)
+            if (!memory.TryRead(entry.Physical, out byte now) || now == Int3 || !isCode(linear, entry.Physical))
                 continue;
             _entries[linear] = entry with { Original = now };
             memory.TryWrite(entry.Physical, Int3);

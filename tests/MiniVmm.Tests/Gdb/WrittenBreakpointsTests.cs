@@ -38,7 +38,7 @@ public sealed class WrittenBreakpointsTests : IDisposable
     {
         _breakpoints.TryWrite(High, 0x10_0000);
         _memory.TryWrite(0x10_0000, (byte)0x55); // it unpacks itself
-        _breakpoints.Renew();
+        _breakpoints.Renew((linear, physical) => (linear, physical) == (High, 0x10_0000));
         Assert.Equal(0xcc, Byte());
         _breakpoints.Remove();
         Assert.Equal(0x55, Byte());
@@ -47,6 +47,17 @@ public sealed class WrittenBreakpointsTests : IDisposable
         _memory.TryWrite(0x10_0000, (byte)0x66);
         _breakpoints.Remove();
         Assert.Equal(0x66, Byte());
+    }
+
+    [Fact]
+    public void What_the_guest_writes_where_no_code_is_any_more_stays_as_it_is()
+    {
+        _breakpoints.TryWrite(High, 0x10_0000);
+        _memory.TryWrite(0x10_0000, (byte)0x55);
+
+        _breakpoints.Renew((_, _) => false);
+
+        Assert.Equal((true, 0x55), (_breakpoints.IsAt(High), Byte()));
     }
 
     private byte Byte() => _memory.TryRead(0x10_0000, out byte value) ? value : throw new InvalidOperationException();
