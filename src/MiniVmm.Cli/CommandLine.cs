@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using MiniVmm.Cli.Output;
@@ -16,24 +15,23 @@ internal static class CommandLine
     private static readonly ParserConfiguration Configuration =
         new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
 
-    /// <summary>What a machine's own process understands.</summary>
-    public static RootCommand Machines(Milestones milestones) => WithHelp([new RunCommand(milestones)], new AskTools());
+    /// <summary>What <c>--help</c> is called too.</summary>
+    public static string[] HelpAliases => ["-h", "-?"];
 
-    /// <summary>The whole of the program's commands, under the options that each has.</summary>
-    /// <param name="commands">The commands.</param>
-    /// <param name="help">What <c>--help</c> does.</param>
-    public static RootCommand WithHelp(IEnumerable<Command> commands, CommandLineAction help)
+    /// <summary>Runs <c>minivmm run</c>, what a machine's own process understands, and leaves its <c>--help</c> to minivmm-tools.</summary>
+    /// <returns>The exit status.</returns>
+    /// <exception cref="BadInputException">The arguments make no sense.</exception>
+    public static int RunMachine(Milestones milestones, string[] args)
     {
-        RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.");
-        foreach (Command command in commands)
-            root.Add(command);
-        root.Options.Clear();
-        root.Options.Add(new HelpOption("--help", "-h", "-?") { Description = "Show this help", Action = help });
-        root.Options.Add(new VersionOption { Description = "Show the version" });
-        return root;
+        // The library's own root and help ask by reflection for the program's name and for translated texts: 840,000 of the five
+        // million instructions of a start.
+        Option<bool> help = new("--help", HelpAliases) { Recursive = true };
+        Command root = new("minivmm") { help, new RunCommand(milestones) };
+        ParseResult result = Parse(root, args);
+        return result.GetResult(help) is { Implicit: false } ? ToolsProgram.Become() : Invoke(result);
     }
 
-    public static ParseResult Parse(RootCommand root, string[] args) =>
+    public static ParseResult Parse(Command root, string[] args) =>
         root.Parse(OptionSpelling.Normalize(root, args), Configuration);
 
     /// <summary>What the parser could not make sense of; null if it could.</summary>
@@ -41,11 +39,11 @@ internal static class CommandLine
         result.Action is null or ParseErrorAction ? Explain(result) : null;
 
     /// <summary>Runs the command that the arguments name.</summary>
+    /// <param name="result">The arguments.</param>
     /// <returns>The exit status.</returns>
     /// <exception cref="BadInputException">They make no sense.</exception>
-    public static int Invoke(RootCommand root, string[] args)
+    public static int Invoke(ParseResult result)
     {
-        ParseResult result = Parse(root, args);
         if (Problem(result) is { } problem)
             throw new BadInputException($"{problem}; see {Help(result.CommandResult)}");
         return result.Invoke(new InvocationConfiguration
@@ -102,7 +100,7 @@ internal static class CommandLine
     private static string Help(CommandResult command)
     {
         string words = "--help";
-        for (SymbolResult? at = command; at is CommandResult { Command: not RootCommand } part; at = at.Parent)
+        for (SymbolResult? at = command; at is CommandResult { Parent: not null } part; at = at.Parent)
             words = $"{part.Command.Name} {words}";
         return $"minivmm {words}";
     }

@@ -9,5 +9,5 @@ return CommandLine.Run(() =>
 {
     if (QemuCommand.IsAsked(Environment.GetCommandLineArgs()[0], args, out ReadOnlySpan<string> options))
         return QemuQuestion.Find(options) is { } question ? QemuHelp.Print(question) : QemuCommand.Run(milestones, options);
-    return CommandLine.Invoke(ToolsCommands.Create(milestones), args);
+    return CommandLine.Invoke(CommandLine.Parse(ToolsCommands.Create(milestones), args));
 });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using MiniVmm.Cli;
 using MiniVmm.Diagnostics;
 using MiniVmm.Tools.Qemu;
@@ -12,27 +13,30 @@ internal static class ToolsCommands
     public static RootCommand Create(Milestones milestones)
     {
         ToolsRunCommand run = new(milestones);
-        return CommandLine.WithHelp(
-            [
-                run,
-                new DebugCommand(run, milestones),
-                new TestCommand(),
-                new TraceCommand(),
-                new QemuUsage(),
-                new ServeCommand(),
-                new PsCommand(),
-                TopCommand.OfAll(),
-                TopCommand.OfOne(),
-                new CtlCommand(),
-                new DevicesCommand(),
-                new DoctorCommand(),
-                new CpuidCommand(),
-                new CompareQemuCommand(),
-                new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
-                new CompletionCommand(),
-                new ManCommand(),
-                new SchemaCommand(),
-            ],
-            new ShowHelp());
+        RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
+        {
+            run,
+            new DebugCommand(run, milestones),
+            new TestCommand(),
+            new TraceCommand(),
+            new QemuUsage(),
+            new ServeCommand(),
+            new PsCommand(),
+            TopCommand.OfAll(),
+            TopCommand.OfOne(),
+            new CtlCommand(),
+            new DevicesCommand(),
+            new DoctorCommand(),
+            new CpuidCommand(),
+            new CompareQemuCommand(),
+            new Command("bench", "Measure what KVM and MiniVmm cost") { new BenchExitsCommand() },
+            new CompletionCommand(),
+            new ManCommand(),
+            new SchemaCommand(),
+        };
+        root.Options.Clear();
+        root.Options.Add(new HelpOption("--help", CommandLine.HelpAliases) { Description = "Show this help", Action = new ShowHelp() });
+        root.Options.Add(new VersionOption { Description = "Show the version" });
+        return root;
     }
 }
