@@ -20,7 +20,7 @@ internal sealed class ToolsRunCommand(Milestones milestones) : RunCommand(milest
 
     protected override int Explain(MachineRun run, string form)
     {
-        using Explanation explanation = new(ReadForm(form), Standard.Output, Answers.WriteJson);
+        using Explanation explanation = new(ReadForm(form), run.Timeout, Standard.Output, Answers.WriteJson);
         run.Planned = explanation.Begin;
         run.Built = explanation.End;
         run.IsMadeOnly = !explanation.Runs;

@@ -61,6 +61,14 @@ internal static class CDevices
         			memcpy(slots[i].host + (address - slots[i].start), bytes, size);
         }
 
+        /* Inputs of the interrupt controllers: KVM raises one when its eventfd is written to. */
+        static int lines[24];
+
+        static int new_line(int gsi)
+        {
+        	return lines[gsi] = must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+        }
+
         static void new_vcpu(int index, int apic_id)
         {
         	vcpu[index] = must(ioctl(vm, KVM_CREATE_VCPU, apic_id), "KVM_CREATE_VCPU");
@@ -91,41 +99,61 @@ internal static class CDevices
         	_exit(status);
         }
 
-        /* COM1, a 16550A: what is written is sent at once, and nothing ever comes in. */
-        static unsigned char uart_ier, uart_fcr, uart_lcr = 3, uart_mcr = 8, uart_scratch, uart_dll = 1, uart_dlm;
+        /* COM1, a 16550A: what is written is sent at once, and nothing ever comes in. It interrupts when it can take another byte. */
+        static unsigned char uart_ier, uart_fcr, uart_lcr = 3, uart_mcr = 8, uart_scratch, uart_dll = 1, uart_dlm, uart_empty;
+
+        static int uart_interrupts(void)
+        {
+        	return uart_ier & 0x02 && uart_empty;
+        }
 
         static void uart_write(int reg, unsigned char value)
         {
+        	int before = uart_interrupts();
+
         	switch (reg) {
         	case 0:
-        		if (uart_lcr & 0x80)
+        		if (uart_lcr & 0x80) {
         			uart_dll = value;
-        		else if (!(uart_mcr & 0x10))	/* in loopback nothing leaves */
+        			break;
+        		}
+        		if (!(uart_mcr & 0x10))		/* in loopback nothing leaves */
         			putchar(value);
+        		uart_empty = 1;
         		break;
         	case 1:
-        		if (uart_lcr & 0x80)
+        		if (uart_lcr & 0x80) {
         			uart_dlm = value;
-        		else
-        			uart_ier = value & 0x0f;
+        			break;
+        		}
+        		uart_empty |= value & ~uart_ier & 0x02;	/* whoever asks is told at once */
+        		uart_ier = value & 0x0f;
         		break;
         	case 2: uart_fcr = value & 1 ? value & 0xc9 : 0; break;
         	case 3: uart_lcr = value; break;
         	case 4: uart_mcr = value & 0x1f; break;
         	case 7: uart_scratch = value; break;
         	}
+        	if (!before && uart_interrupts())
+        		eventfd_write(lines[4], 1);
         }
 
         static unsigned char uart_read(int reg)
         {
+        	unsigned char value;
+
         	switch (reg) {
         	case 0: return uart_lcr & 0x80 ? uart_dll : 0;
         	case 1: return uart_lcr & 0x80 ? uart_dlm : uart_ier;
-        	case 2: return 0x01 | (uart_fcr ? 0xc0 : 0);	/* no interrupt is pending */
+        	case 2:						/* why it interrupts; who reads that has been told */
+        		value = (uart_interrupts() ? 0x02 : 0x01) | (uart_fcr ? 0xc0 : 0);
+        		uart_empty &= !uart_interrupts();
+        		return value;
         	case 3: return uart_lcr;
         	case 4: return uart_mcr;
         	case 5: return 0x60;				/* everything is sent */
-        	case 6: return 0xb0;				/* somebody is at the other end */
+        	case 6:						/* in loopback its own lines, else: somebody is at the other end */
+        		return uart_mcr & 0x10 ? (uart_mcr & 0x0c) << 4 | (uart_mcr & 0x02) << 3 | (uart_mcr & 0x01) << 5 : 0xb0;
         	default: return uart_scratch;
         	}
         }
@@ -166,8 +194,36 @@ internal static class CDevices
         	return now.tv_sec * 3579545ull + now.tv_nsec * 3579545ull / 1000000000;
         }
 
+        /*
+         * The PCI bus. Its host bridge is alone on it, and is no more than this: what it is, and a few bits that may be written. Where no
+         * function is, a bus reads as ones; that is how a kernel finds out.
+         */
+        static uint32_t pci_address;		/* port 0xcf8: enable, bus, device and function, register */
+        static unsigned char bridge[256] = { 0x36, 0x1b, 0x08, 0x00, [0x0b] = 0x06 };	/* Red Hat's, class: host bridge */
+        static const unsigned char bridge_writable[256] = { [0x04] = 0x04, [0x05] = 0x04, [0x0c] = 0xff };
+
+        static void pci_access(uint32_t function, uint32_t reg, unsigned char *data, uint32_t size, int is_write)
+        {
+        	for (uint32_t i = 0; i < size; i++, reg++) {
+        		if (function != 0 || reg >= sizeof(bridge)) {
+        			if (!is_write)
+        				data[i] = 0xff;
+        		} else if (is_write) {
+        			bridge[reg] = (bridge[reg] & ~bridge_writable[reg]) | (data[i] & bridge_writable[reg]);
+        		} else {
+        			data[i] = bridge[reg];
+        		}
+        	}
+        }
+
+        /* Ports 0xcfc to 0xcff: the doubleword of configuration space that 0xcf8 names. */
+        static void pci_data(int port, int size, uint32_t *value, int is_write)
+        {
+        	if (pci_address >> 31)
+        		pci_access(pci_address >> 8 & 0xffff, (pci_address & 0xfc) + port - 0xcfc, (unsigned char *)value, size, is_write);
+        }
+
         static uint16_t pm_enable, pm_control = 1;
-        static uint32_t pci_address;
         static unsigned char crtc_index, crtc[256];
 
         static void port_write(int port, int size, uint32_t value)
@@ -188,6 +244,10 @@ internal static class CDevices
         		rtc_index = value & 0x7f;
         	else if (port == 0xcf8 && size == 4)
         		pci_address = value;
+        	else if (port >= 0xcfc && port <= 0xcff)
+        		pci_data(port, size, &value, 1);
+        	else if (port == 0xe9)
+        		putchar(value);		/* debug console */
         	else if (port == 0x3d4)
         		crtc_index = value;
         	else if (port == 0x3d5)
@@ -196,23 +256,28 @@ internal static class CDevices
 
         static uint32_t port_read(int port, int size)
         {
+        	uint32_t value = ~0u;		/* where nothing is, a bus reads as ones */
+
         	if (port >= 0x3f8 && port <= 0x3ff)
         		return uart_read(port - 0x3f8);
+        	if (port >= 0xcfc && port <= 0xcff)
+        		pci_data(port, size, &value, 0);
         	switch (port) {
         	case 0x60: return 0;
         	case 0x64: return 0x14;		/* the keyboard controller: nothing has come in */
         	case 0x70: return rtc_index;
         	case 0x71: return rtc_read();
         	case 0x92: return 0x02;		/* address line 20 is open */
+        	case 0xe9: return 0xe9;
         	case 0x600: return 0;
         	case 0x602: return pm_enable;
         	case 0x604: return pm_control;
         	case 0x608: return pm_timer();
-        	case 0xcf8: return size == 4 ? pci_address : ~0u;
+        	case 0xcf8: return size == 4 ? pci_address : value;
         	case 0x3d4: return crtc_index;
         	case 0x3d5: return crtc[crtc_index];
         	}
-        	return ~0u;			/* where nothing is, a bus reads as ones */
+        	return value;
         }
 
         /* One KVM_EXIT_IO: a string instruction is several accesses of one size. */
@@ -233,6 +298,17 @@ internal static class CDevices
         	}
         }
 
+        /* One KVM_EXIT_MMIO: configuration space has 4 KiB for each function, and no other device is in memory here. */
+        static void serve_mmio(struct kvm_run *r)
+        {
+        	uint64_t at = r->mmio.phys_addr - ECAM;
+
+        	if (ECAM != 0 && at >> 20 == 0)
+        		pci_access(at >> 12, at & 0xfff, r->mmio.data, r->mmio.len, r->mmio.is_write);
+        	else if (!r->mmio.is_write)
+        		memset(r->mmio.data, 0xff, sizeof(r->mmio.data));
+        }
+
         /* ==== The loop, on a thread for each vCPU. ==== */
 
         static void *run_vcpu(void *argument)
@@ -249,10 +325,9 @@ internal static class CDevices
         			exits_io[index]++;
         			serve_io(r);
         			break;
-        		case KVM_EXIT_MMIO:	/* no device is in memory here */
+        		case KVM_EXIT_MMIO:
         			exits_mmio[index]++;
-        			if (!r->mmio.is_write)
-        				memset(r->mmio.data, 0xff, sizeof(r->mmio.data));
+        			serve_mmio(r);
         			break;
         		case KVM_EXIT_SHUTDOWN:
         			end(6, "triple fault (KVM_EXIT_SHUTDOWN)");
@@ -268,15 +343,18 @@ internal static class CDevices
         int main(void)
         {
         	build();
-        	for (intptr_t i = 1; i < VCPUS; i++) {
+        	for (intptr_t i = 0; i < VCPUS; i++) {
         		pthread_t thread;
 
         		if (pthread_create(&thread, NULL, run_vcpu, (void *)i))
         			errx(4, "no thread for a vCPU");
         	}
-        	run_vcpu((void *)0);
-        	return 0;
+        	while (TIMEOUT == 0)
+        		pause();
+        	nanosleep(&(struct timespec) { TIMEOUT / 1000, TIMEOUT % 1000 * 1000000 }, NULL);
+        	pthread_mutex_lock(&lock);
+        	end(124, "timeout");
         }
 
         """;
-}
+        }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using MiniVmm.Kvm;
@@ -8,26 +7,19 @@ using MiniVmm.Memory;
 namespace MiniVmm.Teaching.Explain;
 
 /// <summary>The same machine as a C program: every call that made it, what lies in its RAM, and devices of a few lines.</summary>
-internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan plan, GuestMemory ram)
+/// <param name="calls">Those that made it, in order.</param>
+/// <param name="plan">What it is.</param>
+/// <param name="ram">The guest's, before it runs.</param>
+/// <param name="timeout">Its longest run; null for ever.</param>
+internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan plan, GuestMemory ram, TimeSpan? timeout)
 {
     private const ulong PageSize = 4096;
-    private const int BytesInALine = 20;
+    private const int LettersInALine = 110;
+    private const int InterruptLines = 24; // that the program can raise: the I/O APIC's
     private const int LongestGap = 64; // of zeros within a piece: less than what a piece of its own would take
     private readonly StringBuilder _text = new();
     private readonly HashSet<uint> _explained = [];
     private readonly List<(ulong Address, List<byte> Bytes)> _pieces = [];
-
-    /// <summary>Whether the program can be had of that machine; a clause that says why not.</summary>
-    public static string? Problem(MachineOptions options)
-    {
-        if (options.Firmware is not null)
-            return "firmware needs a chipset, which the program does not have";
-        if (options.HasPci || options.VirtioDevices.Any())
-            return "the program has no PCI bus and no virtio devices; leave them out";
-        if (options.HasFwCfg || options.HasIde || options.Com2 is not null || options.HasDisplay || options.TestDevices || options.Topology.CanChange)
-            return "the program has a serial port, ACPI's registers and a clock, and no other devices; leave them out";
-        return null;
-    }
 
     public string Write()
     {
@@ -36,6 +28,8 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
         string kernel = Comment(plan.Options.Kernel);
         Line($"/*\n * The machine that minivmm makes of {kernel}, by hand.\n *     gcc -O2 -Wall -pthread -o machine machine.c && ./machine\n */");
         Line($"#define VCPUS {vcpus}");
+        Line($"#define TIMEOUT {timeout?.TotalMilliseconds ?? 0:0}ull\t/* milliseconds that the guest may run; 0: as long as it likes */");
+        Line($"#define ECAM 0x{plan.PciRoot?.ConfigurationSpace?.Start ?? 0:x}ull\t/* 1 MiB of memory with PCI's configuration space; 0: there is none */");
         Line(CDevices.Head);
         WritePieces();
         Line("/* ==== Every call to KVM, in the order in which minivmm makes them. ==== */\n");
@@ -159,6 +153,8 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
             case ("kvm_userspace_memory_region", "userspace_addr"):
                 kvm_userspace_memory_region region = MemoryMarshal.Read<kvm_userspace_memory_region>(block);
                 return $"new_memory(0x{region.guest_phys_addr:x}, 0x{region.memory_size:x})";
+            case ("kvm_irqfd", "fd") when MemoryMarshal.Read<kvm_irqfd>(block).gsi is var gsi && gsi < InterruptLines:
+                return $"new_line({gsi})";
             case ("kvm_irqfd", "fd" or "resamplefd"):
                 return "eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)";
             case ("kvm_irq_routing_entry", "u"):
@@ -257,22 +253,40 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
         foreach ((ulong address, List<byte> bytes) in _pieces)
         {
             Line($"/* {NameOf(address)} */");
-            Line($"static const unsigned char at_{address:x}[] = {{");
-            for (int i = 0; i < bytes.Count; i += BytesInALine)
-            {
-                _text.Append('\t');
-                foreach (byte value in CollectionsMarshal.AsSpan(bytes)[i..Math.Min(i + BytesInALine, bytes.Count)])
-                    _text.Append(CultureInfo.InvariantCulture, $"0x{value:x2},");
-                _text.Append('\n');
-            }
-
-            Line("};\n");
+            Line($"static const unsigned char at_{address:x}[] =");
+            WriteText(CollectionsMarshal.AsSpan(bytes));
+            Line(";\n");
         }
 
         Line("static const struct { uint64_t address; size_t size; const unsigned char *bytes; } pieces[] = {");
         foreach ((ulong address, _) in _pieces)
-            Line($"\t{{ 0x{address:x}, sizeof(at_{address:x}), at_{address:x} }},");
+            Line($"\t{{ 0x{address:x}, sizeof(at_{address:x}) - 1, at_{address:x} }},");
         Line("};\n");
+    }
+
+    /// <summary>
+    /// Bytes as C has them in quotation marks, which compilers take a hundred times as fast as a list of numbers; what is text in
+    /// them can be read.
+    /// </summary>
+    private void WriteText(ReadOnlySpan<byte> bytes)
+    {
+        int start = _text.Length;
+        _text.Append("\t\"");
+        foreach (byte value in bytes)
+        {
+            if (_text.Length - start > LettersInALine)
+            {
+                start = _text.Length;
+                _text.Append("\"\n\t\"");
+            }
+
+            if (value is >= (byte)' ' and <= (byte)'~' and not ((byte)'"' or (byte)'\\' or (byte)'?')) // ??= would be a trigraph
+                _text.Append((char)value);
+            else
+                _text.Append('\\').Append((char)('0' + (value >> 6))).Append((char)('0' + (value >> 3 & 7))).Append((char)('0' + (value & 7)));
+        }
+
+        _text.Append('"');
     }
 
     /// <summary>What the plan says of an address: the innermost part.</summary>

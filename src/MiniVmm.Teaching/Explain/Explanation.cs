@@ -16,7 +16,12 @@ internal enum ExplanationForm
 }
 
 /// <summary>Watches a machine being made, from its plan to the last call before it runs.</summary>
-internal sealed class Explanation(ExplanationForm form, TextWriter output, Action<Action<System.Text.Json.Utf8JsonWriter>> json) : IDisposable
+/// <param name="form">What to write of it.</param>
+/// <param name="timeout">The machine's longest run; null for ever.</param>
+/// <param name="output">Where to.</param>
+/// <param name="json">Has JSON written there.</param>
+internal sealed class Explanation(
+    ExplanationForm form, TimeSpan? timeout, TextWriter output, Action<Action<System.Text.Json.Utf8JsonWriter>> json) : IDisposable
 {
     private readonly Transcript _transcript = new(output);
     private MachinePlan? _plan;
@@ -29,7 +34,7 @@ internal sealed class Explanation(ExplanationForm form, TextWriter output, Actio
     /// <exception cref="BadInputException">It cannot be written in the form that is wanted.</exception>
     public void Begin(MachinePlan plan)
     {
-        if (form == ExplanationForm.C && CProgram.Problem(plan.Options) is { } problem)
+        if (form == ExplanationForm.C && MissingDevice.Of(plan.Options) is { } problem)
             throw new BadInputException($"--explain=c: {problem}");
         _plan = plan;
         _recorder = new CallRecorder(form == ExplanationForm.Text ? _transcript.Write : _ => { });
@@ -44,7 +49,7 @@ internal sealed class Explanation(ExplanationForm form, TextWriter output, Actio
         if (form == ExplanationForm.Json)
             json(writer => TranscriptJson.Write(writer, recorder.Calls, plan));
         else if (form == ExplanationForm.C)
-            output.Write(new CProgram(recorder.Calls, plan, machine.Memory).Write());
+            output.Write(new CProgram(recorder.Calls, plan, machine.Memory, timeout).Write());
         else
             _transcript.WriteEnd(recorder.Calls, plan);
     }
