@@ -17,6 +17,9 @@ public sealed unsafe class KvmStats : IDisposable
 
     private readonly FileHandle _handle;
     private readonly Dictionary<string, long> _offsets = [];
+    private readonly List<string> _counts = [];
+    private readonly List<string> _states = [];
+    private readonly List<string> _times = [];
     private int _fd;
 
     /// <summary>Takes the fd over.</summary>
@@ -36,6 +39,10 @@ public sealed unsafe class KvmStats : IDisposable
         }
     }
 
+    /// <summary>Takes over what <see cref="KvmVcpu.TryOpenStats"/> has opened.</summary>
+    /// <exception cref="KvmException">It does not read as statistics.</exception>
+    public static KvmStats Own(int fd) => new(fd);
+
     /// <summary>The names of all that is counted, in the kernel's order.</summary>
     public IReadOnlyCollection<string> Names => _offsets.Keys;
 
@@ -53,6 +60,20 @@ public sealed unsafe class KvmStats : IDisposable
             ReadAt(offset, p, sizeof(ulong));
         return true;
     }
+
+    /// <summary>Reads all that counts events, as "exits", by the descriptors: one value, which only grows, without a unit.</summary>
+    /// <returns>By name; without those that have not happened.</returns>
+    /// <exception cref="KvmException">The read failed.</exception>
+    public Dictionary<string, long> ReadCounts() => Read(_counts);
+
+    /// <summary>Reads how much there is now, or was at most, of what has no unit, as "pages_4k"; without those of which there is none.</summary>
+    /// <exception cref="KvmException">The read failed.</exception>
+    public Dictionary<string, long> ReadStates() => Read(_states);
+
+    /// <summary>Reads all times that only grow, as "halt_wait_ns"; without those that are 0.</summary>
+    /// <returns>Nanoseconds.</returns>
+    /// <exception cref="KvmException">The read failed.</exception>
+    public Dictionary<string, long> ReadNanoseconds() => Read(_times);
 
     public void Dispose()
     {
@@ -79,7 +100,36 @@ public sealed unsafe class KvmStats : IDisposable
             int end = name.IndexOf((byte)0);
             string text = Encoding.UTF8.GetString(end < 0 ? name : name[..end]);
             _offsets[text] = header.data_offset + (long)((kvm_stats_desc*)descriptor)->offset;
+            ListOf(*(kvm_stats_desc*)descriptor)?.Add(text);
         }
+    }
+
+    /// <summary>Null for histograms, switches, and units that KVM has for none of today's.</summary>
+    private List<string>? ListOf(kvm_stats_desc descriptor)
+    {
+        if (descriptor.size != 1)
+            return null;
+        bool grows = (descriptor.flags & KvmConstants.KVM_STATS_TYPE_MASK) == KvmConstants.KVM_STATS_TYPE_CUMULATIVE;
+        bool isState = (descriptor.flags & KvmConstants.KVM_STATS_TYPE_MASK)
+            is KvmConstants.KVM_STATS_TYPE_INSTANT or KvmConstants.KVM_STATS_TYPE_PEAK;
+        return (descriptor.flags & (KvmConstants.KVM_STATS_UNIT_MASK | KvmConstants.KVM_STATS_BASE_MASK), descriptor.exponent) switch
+        {
+            (KvmConstants.KVM_STATS_UNIT_NONE | KvmConstants.KVM_STATS_BASE_POW10, 0) => grows ? _counts : isState ? _states : null,
+            (KvmConstants.KVM_STATS_UNIT_SECONDS | KvmConstants.KVM_STATS_BASE_POW10, -9) when grows => _times,
+            _ => null,
+        };
+    }
+
+    private Dictionary<string, long> Read(List<string> names)
+    {
+        Dictionary<string, long> values = [];
+        foreach (string name in names)
+        {
+            if (TryRead(name, out ulong value) && value != 0)
+                values[name] = (long)Math.Min(value, long.MaxValue);
+        }
+
+        return values;
     }
 
     private void ReadAt(long offset, void* to, int length)
@@ -96,7 +146,6 @@ public sealed unsafe class KvmStats : IDisposable
                 throw KvmException.Unusable(
                     "read statistics", $"{got} of {length} bytes at {offset}", "the file ends there");
             }
-
 
             if (errno != Errno.EINTR)
                 throw new KvmException("read statistics", errno);

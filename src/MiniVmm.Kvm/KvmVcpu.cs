@@ -150,8 +150,11 @@ public sealed unsafe partial class KvmVcpu : IDisposable
 
     /// <summary>Opens what the kernel counts of this vCPU; the caller disposes of it.</summary>
     /// <exception cref="KvmException">Linux before 5.14, or no more files.</exception>
-    public KvmStats OpenStats() =>
-        new(KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0));
+    public KvmStats OpenStats() => KvmStats.Own(KvmCall.Must("KVM_GET_STATS_FD", Fd, KvmIoctl.KVM_GET_STATS_FD, 0));
+
+    /// <summary>The call of <see cref="OpenStats"/> alone, which allocates nothing.</summary>
+    /// <returns>A file descriptor, for <see cref="KvmStats.Own"/>, or a negative errno: Linux before 5.14, or no more files.</returns>
+    public int TryOpenStats() => KvmCall.Try(Fd, KvmIoctl.KVM_GET_STATS_FD, 0);
 
     public void Dispose()
     {

@@ -47,12 +47,41 @@ public sealed class ControlTests : IClassFixture<UsableKvm>, IDisposable
 
         MinivmmResult text = await RunAsync("ctl", "web", "stats");
         MinivmmResult json = await RunAsync("ctl", "web", "stats", "--json");
-
         Assert.Matches("(?m)^KVM_EXIT_IO +[1-9][0-9]* +0", text.With(ExitStatus.Success).Output);
         Assert.Matches(@"(?m)^resident +[0-9.]+ MiB", text.Output);
         string answer = $$"""{"ok":true,"statistics":{{json.With(ExitStatus.Success).Output}}}""";
         Assert.Empty(JsonSchema.Load("control.schema.json").Errors(answer));
         Assert.Equal(2, JsonDocument.Parse(json.Output).RootElement.GetProperty("vcpus").GetArrayLength());
+        Assert.Matches("(?m)^exits +[1-9]", text.Output);
+        Assert.True(JsonNode.Parse(json.Output)!["vcpus"]![0]!["kvm"]!["exits"]!.GetValue<long>() > 0, json.Output);
+    }
+
+    [Fact]
+    public async Task KVMs_statistics_files_are_opened_when_somebody_asks_first_and_no_more_later()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web", "--smp", "2");
+        int before = Files();
+
+        (await RunAsync("ctl", "web", "stats")).With(ExitStatus.Success);
+        int after = Files();
+        (await RunAsync("ctl", "web", "stats")).With(ExitStatus.Success);
+
+        Assert.Equal((0, 3, 3), (before, after, Files())); // each vCPU's, and the machine's
+
+        int Files() => Directory.EnumerateFileSystemEntries($"/proc/{web.Id}/fd")
+            .Count(file => new FileInfo(file).LinkTarget is { } target && target.Contains("stats", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Statistics_are_told_of_a_paused_machine_and_of_vCPUs_that_have_never_run()
+    {
+        using MinivmmProcess web = await StartHangingAsync("web", "--smp", "2");
+        (await RunAsync("ctl", "web", "pause")).With(ExitStatus.Success);
+
+        MinivmmResult json = await RunAsync("ctl", "web", "stats", "--json");
+
+        Assert.Equal(1, JsonNode.Parse(json.With(ExitStatus.Success).Output)!["vcpus"]![0]!["kvm"]!.AsObject().Count(counter => counter.Key == "exits"));
+        Assert.NotNull(JsonNode.Parse(json.Output)!["vcpus"]![1]!["kvm"]);
     }
 
     [Fact]

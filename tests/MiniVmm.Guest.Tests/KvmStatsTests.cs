@@ -79,6 +79,36 @@ public sealed class KvmStatsTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public unsafe void Events_times_and_states_are_told_apart_by_the_kernels_descriptors()
+    {
+        using KvmStats ofVcpu = _vcpu.OpenStats();
+        using KvmStats ofVm = _vm.OpenStats();
+        _vcpu.Run->immediate_exit = 1;
+        _ = _vcpu.Enter();
+
+        Dictionary<string, long> counts = ofVcpu.ReadCounts();
+        Assert.Equal(1, counts["fpu_reload"]);
+        Assert.DoesNotContain("io_exits", counts.Keys); // 0
+        Assert.DoesNotContain(counts.Keys, name => name.EndsWith("_ns", StringComparison.Ordinal) || name.EndsWith("_hist", StringComparison.Ordinal));
+        Assert.All(ofVcpu.ReadNanoseconds().Keys, name => Assert.EndsWith("_ns", name, StringComparison.Ordinal));
+        Assert.All(ofVm.ReadStates().Keys, name => Assert.DoesNotContain(name, ofVm.ReadCounts().Keys));
+        Assert.Empty(ofVm.ReadNanoseconds());
+    }
+
+    [Fact]
+    public void The_call_that_a_vCPUs_thread_makes_for_them_allocates_nothing()
+    {
+        KvmStats.Own(_vcpu.TryOpenStats()).Dispose();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        int fd = _vcpu.TryOpenStats();
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        using KvmStats statistics = KvmStats.Own(fd);
+        Assert.Contains("exits", statistics.Names);
+    }
+
+    [Fact]
     public void After_Dispose_nothing_is_read_and_a_second_one_is_nothing()
     {
         KvmStats statistics = _vcpu.OpenStats();

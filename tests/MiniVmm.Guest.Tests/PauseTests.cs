@@ -83,6 +83,32 @@ public sealed class PauseTests : IClassFixture<UsableKvm>
     }
 
     [Fact]
+    public async Task A_vCPU_that_a_device_holds_up_has_KVMs_figures_in_a_later_answer()
+    {
+        using KvmSystem kvm = KvmSystem.Open();
+        using ManualResetEventSlim open = new();
+        using MachineCore machine = Bare(kvm);
+        using KvmCounters counters = new(machine);
+        machine.Ports.Add(new WriteOnlyDevice((_, _) => open.Wait()), "gate", 0x80, 1);
+        Task<StopReason> run = machine.RunAsync(TestContext.Current.CancellationToken);
+        await Eventually.UntilAsync(() => Count(machine) == 1);
+
+        Assert.Null(counters.Of(machine.Vcpus[0]));
+        counters.Open(machine.Vcpus);
+        Assert.Null(counters.Of(machine.Vcpus[0]));
+        open.Set();
+        await Eventually.UntilAsync(() => counters.Of(machine.Vcpus[0]) is { } figures && figures.Counts["exits"] > 0);
+        Assert.NotNull(counters.OfMachine());
+
+        machine.Lifecycle.PowerOff();
+        Assert.Equal(StopKind.PowerOff, (await run).Kind);
+        Assert.True(counters.Of(machine.Vcpus[0])!.Counts["exits"] > 0);
+        counters.Dispose();
+        Assert.Null(counters.Of(machine.Vcpus[0]));
+        Assert.Null(counters.OfMachine());
+    }
+
+    [Fact]
     public async Task A_vCPU_that_is_taken_out_runs_nothing_more_and_comes_again_as_new()
     {
         using KvmSystem kvm = KvmSystem.Open();

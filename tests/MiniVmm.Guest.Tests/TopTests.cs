@@ -15,6 +15,7 @@ public sealed class TopTests : IClassFixture<UsableKvm>
         Assert.Matches($@"(?m)^> {first} +running ", await tmux.WaitForAsync("█"));
         await tmux.SendAsync("Enter");
         Assert.Matches(@"(?m)^KVM_EXIT_IO +[1-9][0-9,]*$", await tmux.WaitForAsync("exits a second  vCPU 0"));
+        Assert.Matches(@"(?m)^fpu_reload +[1-9][0-9,]*$", await tmux.WaitForAsync("fpu_reload"));
         await tmux.SendAsync("d");
         await tmux.WaitForAsync("guest RAM");
         await tmux.SendAsync("Down");

@@ -45,25 +45,13 @@ internal sealed class MachineHistory(string name)
     public void End() => HasEnded = true;
 
     /// <summary>Exits a second by reason, for each vCPU, the most frequent first.</summary>
-    public IReadOnlyDictionary<string, double[]> Reasons()
-    {
-        Dictionary<string, double[]> reasons = [];
-        if (Last is null)
-            return reasons;
-        for (int vcpu = 0; vcpu < Last.Exits.Count; vcpu++)
-        {
-            foreach ((string reason, long count) in Last.Exits[vcpu])
-            {
-                long before = _before is not null && vcpu < _before.Exits.Count ? _before.Exits[vcpu].GetValueOrDefault(reason) : count;
-                if (!reasons.TryGetValue(reason, out double[]? rates))
-                    reasons.Add(reason, rates = new double[Last.Exits.Count]);
-                rates[vcpu] = PerSecond(count - before);
-            }
-        }
+    public IReadOnlyDictionary<string, double[]> Reasons() => RatesOf(sample => sample.Exits);
 
-        return reasons.OrderByDescending(reason => reason.Value.Sum()).ThenBy(reason => reason.Key, StringComparer.Ordinal)
-            .ToDictionary(reason => reason.Key, reason => reason.Value);
-    }
+    /// <summary>Events that KVM counts, a second, for each vCPU, the most frequent first; without what does not happen now.</summary>
+    public IReadOnlyDictionary<string, double[]> Counted() => WithoutIdle(RatesOf(sample => sample.Counted));
+
+    /// <summary>Times that KVM measures, in nanoseconds a second, the same way.</summary>
+    public IReadOnlyDictionary<string, double[]> Measured() => WithoutIdle(RatesOf(sample => sample.Measured));
 
     /// <summary>The shares of its time that a vCPU's thread was in guest, kernel and MiniVmm, from 0 to 1.</summary>
     public (double Guest, double Kernel, double Monitor) Shares(int vcpu)
@@ -80,6 +68,31 @@ internal sealed class MachineHistory(string name)
     /// <summary>A device's counter a second.</summary>
     public double DeviceRate((string Device, string Counter) key) =>
         Last is null || _before is null ? 0 : PerSecond(Last.Devices.GetValueOrDefault(key) - _before.Devices.GetValueOrDefault(key));
+
+    private Dictionary<string, double[]> RatesOf(Func<MachineSample, List<Dictionary<string, long>?>> counts)
+    {
+        Dictionary<string, double[]> all = [];
+        if (Last is null)
+            return all;
+        List<Dictionary<string, long>?> now = counts(Last);
+        List<Dictionary<string, long>?> earlier = _before is null ? [] : counts(_before);
+        for (int vcpu = 0; vcpu < now.Count; vcpu++)
+        {
+            foreach ((string name, long count) in now[vcpu] ?? [])
+            {
+                long before = vcpu < earlier.Count && earlier[vcpu] is { } had ? had.GetValueOrDefault(name) : count;
+                if (!all.TryGetValue(name, out double[]? rates))
+                    all.Add(name, rates = new double[now.Count]);
+                rates[vcpu] = PerSecond(count - before);
+            }
+        }
+
+        return all.OrderByDescending(item => item.Value.Sum()).ThenBy(item => item.Key, StringComparer.Ordinal)
+            .ToDictionary(item => item.Key, item => item.Value);
+    }
+
+    private static Dictionary<string, double[]> WithoutIdle(Dictionary<string, double[]> rates) =>
+        rates.Where(item => item.Value.Any(rate => rate > 0)).ToDictionary(item => item.Key, item => item.Value);
 
     private double PerSecond(long count) => _time > TimeSpan.Zero ? Math.Max(count, 0) / _time.TotalSeconds : 0;
 }

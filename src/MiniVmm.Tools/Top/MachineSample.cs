@@ -14,10 +14,9 @@ internal sealed class MachineSample
         Times = times;
         foreach (JsonElement vcpu in stats.GetProperty("vcpus").EnumerateArray())
         {
-            Dictionary<string, long> reasons = [];
-            foreach (JsonProperty reason in vcpu.GetProperty("byReason").EnumerateObject())
-                reasons[reason.Name] = reason.Value.GetInt64();
-            Exits.Add(reasons);
+            Exits.Add(Numbers(vcpu.GetProperty("byReason")));
+            Counted.Add(vcpu.TryGetProperty("kvm", out JsonElement counts) ? Numbers(counts) : null);
+            Measured.Add(vcpu.TryGetProperty("kvmNanoseconds", out JsonElement measured) ? Numbers(measured) : null);
         }
 
         JsonElement memory = stats.GetProperty("memory");
@@ -43,7 +42,13 @@ internal sealed class MachineSample
     public TimeSpan Uptime { get; }
 
     /// <summary>By vCPU, how often it came out of the guest for each reason.</summary>
-    public List<Dictionary<string, long>> Exits { get; } = [];
+    public List<Dictionary<string, long>?> Exits { get; } = [];
+
+    /// <summary>By vCPU, the events that KVM itself counts; null where it counts none, and for a vCPU that a device holds up.</summary>
+    public List<Dictionary<string, long>?> Counted { get; } = [];
+
+    /// <summary>By vCPU, the times that KVM itself measures, in nanoseconds, the same way.</summary>
+    public List<Dictionary<string, long>?> Measured { get; } = [];
 
     public IReadOnlyDictionary<int, VcpuTime> Times { get; }
 
@@ -72,5 +77,13 @@ internal sealed class MachineSample
         {
             return null; // another version's
         }
+    }
+
+    private static Dictionary<string, long> Numbers(JsonElement counters)
+    {
+        Dictionary<string, long> numbers = [];
+        foreach (JsonProperty counter in counters.EnumerateObject())
+            numbers[counter.Name] = counter.Value.GetInt64();
+        return numbers;
     }
 }

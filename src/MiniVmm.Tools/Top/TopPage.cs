@@ -34,6 +34,14 @@ internal static class TopPage
             Add(lines, view == TopView.Exits ? Exits(machine) : Memory(machine), columns);
             lines.Add("");
             Add(lines, view == TopView.Exits ? Shares(machine) : Devices(machine), columns);
+            if (view == TopView.Exits)
+            {
+                lines.Add("");
+                if (machine.Last is { } last && last.Counted.TrueForAll(counts => counts is null))
+                    lines.Add("KVM's own counters: none, they need Linux 5.14");
+                else
+                    Add(lines, Counted(machine), columns);
+            }
         }
 
         const string Keys = "Up, Down: machine   Enter or e: exits   d: memory and devices   Esc: all machines   q: quit";
@@ -96,12 +104,24 @@ internal static class TopPage
 
     private static Table Exits(MachineHistory machine)
     {
-        int vcpus = machine.Last?.Exits.Count ?? 0;
-        Table table = Tables.New(["exits a second", .. Enumerable.Range(0, vcpus).Select(vcpu => $">vCPU {vcpu}")]);
+        Table table = PerVcpu("exits a second", machine);
         foreach ((string reason, double[] rates) in machine.Reasons())
-            table.AddRow([reason, .. rates.Select(Number)]);
+            table.AddRow([Markup.Escape(reason), .. rates.Select(Number)]);
         return table;
     }
+
+    private static Table Counted(MachineHistory machine)
+    {
+        Table table = PerVcpu("KVM counts a second", machine);
+        foreach ((string name, double[] rates) in machine.Counted())
+            table.AddRow([Markup.Escape(name), .. rates.Select(Number)]);
+        foreach ((string name, double[] rates) in machine.Measured())
+            table.AddRow([Markup.Escape($"{name}, of its time"), .. rates.Select(rate => Percent(rate / 1e9))]);
+        return table;
+    }
+
+    private static Table PerVcpu(string title, MachineHistory machine) =>
+        Tables.New([title, .. Enumerable.Range(0, machine.Last?.Exits.Count ?? 0).Select(vcpu => $">vCPU {vcpu}")]);
 
     private static Table Shares(MachineHistory machine)
     {

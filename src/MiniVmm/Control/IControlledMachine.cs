@@ -162,6 +162,9 @@ internal sealed record MachineStatistics
 
     /// <summary>The disks, network cards and other devices that have counters.</summary>
     public IReadOnlyList<DeviceCounters> Devices { get; init; } = [];
+
+    /// <summary>What the kernel counts of the VM, under its names, without what is 0; null before Linux 5.14.</summary>
+    public IReadOnlyDictionary<string, long>? Kvm { get; init; }
 }
 
 /// <summary>The exits of one vCPU.</summary>
@@ -169,8 +172,15 @@ internal sealed record MachineStatistics
 /// <param name="Exits">The total.</param>
 /// <param name="ByReason">KVM's name for each reason that occurred, and how often it did.</param>
 /// <param name="Assisted">Each instruction that was completed for KVM, and how often; null if there was none.</param>
+/// <param name="Kvm">What the kernel counts of it; null before Linux 5.14, and while a device holds it up.</param>
 internal sealed record VcpuCounts(
-    bool IsPresent, long Exits, IReadOnlyDictionary<string, long> ByReason, IReadOnlyDictionary<string, long>? Assisted = null);
+    bool IsPresent, long Exits, IReadOnlyDictionary<string, long> ByReason, IReadOnlyDictionary<string, long>? Assisted = null,
+    KvmFigures? Kvm = null);
+
+/// <summary>What the kernel counts of a vCPU, under its names; without what is 0.</summary>
+/// <param name="Counts">Events since the start, as <c>exits</c>.</param>
+/// <param name="Nanoseconds">Times since the start, as <c>halt_wait_ns</c>.</param>
+internal sealed record KvmFigures(IReadOnlyDictionary<string, long> Counts, IReadOnlyDictionary<string, long> Nanoseconds);
 
 /// <summary>The counters of one device.</summary>
 /// <param name="Name">Which device, as in <c>disk0</c>.</param>

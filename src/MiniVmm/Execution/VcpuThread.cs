@@ -273,6 +273,30 @@ public sealed class VcpuThread : IDisposable
         item.ThrowIfFailed();
     }
 
+    /// <summary>As <see cref="Invoke(Action{KvmVcpu})"/>, but waits no longer than that; what is not done by then is done later.</summary>
+    /// <param name="work">Must not wait for another vCPU, nor fail.</param>
+    /// <param name="atMost">How long a device that the vCPU is in may hold the caller up.</param>
+    /// <returns>Whether it is done.</returns>
+    internal bool Invoke(Action<KvmVcpu> work, TimeSpan atMost)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        VcpuWork item = new(work);
+        Post(item);
+        long end = Environment.TickCount64 + (long)atMost.TotalMilliseconds;
+        lock (_orders)
+        {
+            while (!item.IsDone)
+            {
+                long left = end - Environment.TickCount64;
+                if (left <= 0)
+                    return false;
+                _ = Monitor.Wait(_orders, (int)Math.Min(left, int.MaxValue));
+            }
+        }
+
+        return true;
+    }
+
     private void Post(VcpuWork item)
     {
         lock (_orders)

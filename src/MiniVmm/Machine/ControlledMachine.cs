@@ -26,20 +26,26 @@ internal sealed class ControlledMachine(VirtualMachine machine, MachineOptions o
 
     public BalloonState? Balloon => machine.Balloon;
 
-    public MachineStatistics ReadStatistics() => new()
+    public MachineStatistics ReadStatistics()
     {
-        Vcpus =
-        [
-            .. machine.Vcpus.Select(vcpu => new VcpuCounts(
-                !vcpu.IsParked,
-                vcpu.Statistics.Total,
-                vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count),
-                vcpu.Statistics.Assisted.ToDictionary(row => row.Instruction, row => row.Count) is { Count: > 0 } some ? some : null)),
-        ],
-        Backing = machine.Backing.Description,
-        GuestMemory = machine.IsPaused ? null : balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer
-        Devices = machine.ReadDeviceCounters(),
-    };
+        machine.KvmCounters.Open(machine.Vcpus);
+        return new()
+        {
+            Vcpus =
+            [
+                .. machine.Vcpus.Select(vcpu => new VcpuCounts(
+                    !vcpu.IsParked,
+                    vcpu.Statistics.Total,
+                    vcpu.Statistics.ByReason.ToDictionary(row => row.Reason.ToString(), row => row.Count),
+                    vcpu.Statistics.Assisted.ToDictionary(row => row.Instruction, row => row.Count) is { Count: > 0 } some ? some : null,
+                    machine.KvmCounters.Of(vcpu))),
+            ],
+            Backing = machine.Backing.Description,
+            GuestMemory = machine.IsPaused ? null : balloon?.RequestStatistics(Patience)?.ByName(), // a paused guest has no answer
+            Devices = machine.ReadDeviceCounters(),
+            Kvm = machine.KvmCounters.OfMachine(),
+        };
+    }
 
     public void SetBalloon(ulong bytes) => balloon?.SetTarget(bytes);
 

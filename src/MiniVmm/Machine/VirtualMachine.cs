@@ -25,6 +25,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
     private readonly KvmSystem _kvm;
     private readonly MachineCore _core;
+    private readonly KvmCounters _counters;
     private readonly Milestones _milestones;
     private readonly MachineOptions _options;
     private readonly ScreenshotFile? _screenshotAtEnd;
@@ -59,6 +60,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         {
             HostChecks.Run(kvm, plan, warn);
             _core = new MachineCore(kvm);
+            _counters = _core.Own(new KvmCounters(_core));
             if (_hasFirmware)
                 _core.Own(new FirmwareRom(_core, plan, warn));
             if (options.Topology.MaxApicId >= FirmwareCpus.FirstX2ApicId)
@@ -195,6 +197,9 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
 
     /// <summary>What disks, networks and whatever else counts have counted so far; at any time.</summary>
     public IReadOnlyList<DeviceCounters> ReadDeviceCounters() => _devices?.ReadCounters() ?? [];
+
+    /// <summary>What the kernel has counted of it.</summary>
+    internal KvmCounters KvmCounters => _counters;
 
     /// <summary>The machine as a control socket sees it, whoever's that is.</summary>
     /// <param name="options">Those that it was built of.</param>

@@ -47,6 +47,10 @@ public sealed class ControlProtocolTests
         Assert.Equal(10, (int)statistics["vcpus"]![0]!["byReason"]!["KVM_EXIT_IO"]!);
         Assert.Equal(7, (int)statistics["vcpus"]![0]!["assisted"]!["popcnt"]!);
         Assert.Null(statistics["vcpus"]![1]!["assisted"]);
+        Assert.Equal(5, (int)statistics["vcpus"]![0]!["kvm"]!["halt_exits"]!);
+        Assert.Equal(6, (int)statistics["vcpus"]![0]!["kvmNanoseconds"]!["halt_wait_ns"]!);
+        Assert.Null(statistics["vcpus"]![1]!["kvm"]);
+        Assert.Equal(9, (int)statistics["kvm"]!["pages_4k"]!);
         Assert.Equal(3, (int)statistics["memory"]!["balloon"]!["guest"]!["majorFaults"]!);
         Assert.Equal(4, (int)statistics["devices"]![0]!["counters"]!["reads"]!);
     }

@@ -128,12 +128,14 @@ internal sealed class FakeMachine : IControlledMachine, IMachineHost
     {
         Vcpus =
         [
-            new VcpuCounts(true, 12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }, new Dictionary<string, long> { ["popcnt"] = 7 }),
+            new VcpuCounts(true, 12, new Dictionary<string, long> { ["KVM_EXIT_IO"] = 10, ["KVM_EXIT_MMIO"] = 2 }, new Dictionary<string, long> { ["popcnt"] = 7 }, new(
+                new Dictionary<string, long> { ["halt_exits"] = 5 }, new Dictionary<string, long> { ["halt_wait_ns"] = 6 })),
             new VcpuCounts(false, 0, new Dictionary<string, long>()),
         ],
         Backing = "anonymous",
         GuestMemory = new Dictionary<string, long> { ["freeMemory"] = 1 << 27, ["majorFaults"] = 3 },
         Devices = [new DeviceCounters("disk0", "blk", new Dictionary<string, long> { ["reads"] = 4 })],
+        Kvm = new Dictionary<string, long> { ["pages_4k"] = 9 },
     };
 
     public MachineStatistics ReadStatistics() => Failure is null ? Statistics : throw Failure;

@@ -106,13 +106,28 @@ public sealed class VerbOutcomeTests : IDisposable
     {
         IReadOnlyList<AnswerTable> tables = Ask(new StatsVerb(), new FakeMachine()).Tables;
 
-        Assert.Equal(["memory", "device", "exits by reason", "completed for KVM"], tables.Select(table => table.Columns[0].Title));
+        Assert.Equal(
+            ["memory", "device", "exits by reason", "completed for KVM", "counted by KVM", "measured by KVM, ns"], tables.Select(table => table.Columns[0].Title));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["guest RAM", "256 MiB, anonymous"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's freeMemory", "128.0 MiB"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's majorFaults", "3"]));
         Assert.Equal([["disk0", "blk", "reads 4"]], tables[1].Rows);
         Assert.Equal(["exits by reason", "vCPU 0", "vCPU 1, out"], tables[2].Columns.Select(column => column.Title));
         Assert.Equal([["KVM_EXIT_IO", "10", "0"], ["KVM_EXIT_MMIO", "2", "0"], ["all", "12", "0"]], tables[2].Rows);
+        Assert.Equal([["halt_exits", "5", "0"]], tables[4].Rows);
+        Assert.Equal([["halt_wait_ns", "6", "0"]], tables[5].Rows);
+    }
+
+    [Fact]
+    public void Where_KVM_counts_nothing_that_is_said()
+    {
+        FakeMachine machine = new();
+        machine.Statistics = machine.Statistics with { Vcpus = [new VcpuCounts(true, 1, new Dictionary<string, long>())] };
+
+        AnswerTable last = Ask(new StatsVerb(), machine).Tables[^1];
+
+        Assert.Equal("counted by KVM", last.Columns[0].Title);
+        Assert.Equal([["nothing: that needs Linux 5.14", ""]], last.Rows);
     }
 
     [Theory]

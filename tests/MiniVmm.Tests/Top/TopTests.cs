@@ -50,6 +50,23 @@ public sealed class TopTests
     }
 
     [Fact]
+    public void What_KVM_counts_is_shown_while_it_happens_and_said_to_be_missing_where_it_is()
+    {
+        MachineHistory machine = new("web");
+        machine.Add(Sample(10, 0, 0, 0, default, ""","kvm": { "halt_exits": 100, "hypercalls": 3 }, "kvmNanoseconds": { "halt_wait_ns": 1000000000 }"""));
+        machine.Add(Sample(12, 0, 0, 0, default, ""","kvm": { "halt_exits": 500, "hypercalls": 3, "nmi_injections": 4 }, "kvmNanoseconds": { "halt_wait_ns": 2500000000 }"""));
+        MachineHistory old = new("old");
+        old.Add(Sample(10, 0, 0, 0, default));
+
+        Assert.Equal(200, Assert.Single(machine.Counted()["halt_exits"]));
+        Assert.Equal(2, Assert.Single(machine.Counted()["nmi_injections"])); // left out as long as it was 0
+        Assert.DoesNotContain("hypercalls", machine.Counted().Keys);
+        Assert.Contains(TopPage.Lines([machine], TopView.Exits, 0, 100, 25), line => line.StartsWith("halt_exits", StringComparison.Ordinal));
+        Assert.Contains(TopPage.Lines([machine], TopView.Exits, 0, 100, 25), line => line.StartsWith("halt_wait_ns, of its time", StringComparison.Ordinal) && line.EndsWith(" 75%", StringComparison.Ordinal));
+        Assert.Contains(TopPage.Lines([old], TopView.Exits, 0, 100, 25), line => line.Contains("Linux 5.14", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void One_that_starts_again_begins_anew()
     {
         MachineHistory machine = new("web");
@@ -108,13 +125,13 @@ public sealed class TopTests
     [Fact]
     public void Nobody_there_is_said() => Assert.Contains("--name", TopPage.Lines([], TopView.Machines, 0, 100, 10)[0], StringComparison.Ordinal);
 
-    private static MachineSample Sample(double uptime, long io, long mmio, long requests, VcpuTime time) => MachineSample.Of(
+    private static MachineSample Sample(double uptime, long io, long mmio, long requests, VcpuTime time, string more = "") => MachineSample.Of(
         JsonDocument.Parse(Info).RootElement,
         JsonDocument.Parse(
             $$"""
             {
               "uptimeSeconds": {{uptime}},
-              "vcpus": [ { "present": true, "exits": {{io + mmio}}, "byReason": { "KVM_EXIT_MMIO": {{mmio}}, "KVM_EXIT_IO": {{io}} } } ],
+              "vcpus": [ { "present": true, "exits": {{io + mmio}}, "byReason": { "KVM_EXIT_MMIO": {{mmio}}, "KVM_EXIT_IO": {{io}} }{{more}} } ],
               "memory": { "ramBytes": 134217728, "residentBytes": 4194304, "swappedBytes": 0, "balloon": null },
               "devices": [ { "name": "disk0", "kind": "disk", "counters": { "requests": {{requests}} } } ]
             }

@@ -22,6 +22,11 @@ internal static class StatsTables
             tables.Add(exits);
             if (vcpus.Any(vcpu => vcpu.Numbers("assisted").Count > 0))
                 tables.Add(Counts(vcpus, "completed for KVM", "assisted"));
+            tables.Add(Counts(vcpus, "counted by KVM", "kvm"));
+            if (vcpus.All(vcpu => vcpu.Object("kvm") is null))
+                tables[^1].Add(["nothing: that needs Linux 5.14", .. vcpus.Select(_ => "")]);
+            if (vcpus.Any(vcpu => vcpu.Numbers("kvmNanoseconds").Count > 0))
+                tables.Add(Counts(vcpus, "measured by KVM, ns", "kvmNanoseconds"));
         }
 
         return tables;

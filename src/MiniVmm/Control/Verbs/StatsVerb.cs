@@ -13,7 +13,13 @@ internal sealed class StatsVerb : ControlVerb
             "assisted",
             vcpu => vcpu.Assisted,
             "Instructions that KVM could not emulate and MiniVmm completed, by mnemonic; left out if there were none.",
-            required: false);
+            required: false)
+        .Counters(
+            "kvm",
+            vcpu => vcpu.Kvm?.Counts,
+            "Events that KVM counts of it (KVM_GET_STATS_FD), under the kernel's names, without those that never occurred; left out before Linux 5.14, or while a device holds it up.",
+            required: false)
+        .Counters("kvmNanoseconds", vcpu => vcpu.Kvm?.Nanoseconds, "Times that KVM measures of it, the same way.", required: false);
 
     private static readonly JsonShape<DeviceCounters> DeviceShape = new JsonShape<DeviceCounters>()
         .Text("name", device => device.Name)
@@ -54,6 +60,7 @@ internal sealed class StatsVerb : ControlVerb
         .Seconds("uptimeSeconds", all => all.Call.Uptime ?? 0)
         .List("vcpus", VcpuShape, all => all.Machine.Vcpus, minItems: 1, about: "By index.")
         .Inner("memory", MemoryShape, all => all)
+        .Counters("kvm", all => all.Machine.Kvm, "What KVM counts of the VM, the same way.", required: false)
         .List("devices", DeviceShape, all => all.Machine.Devices);
 
     public override string Name => "stats";
