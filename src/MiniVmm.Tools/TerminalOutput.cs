@@ -9,7 +9,7 @@ internal sealed class TerminalOutput(TextWriter writer, bool isTerminal, int? co
     /// <summary>Columns where nobody says how many there are: tables are not cut to a terminal's width.</summary>
     private const int Unlimited = 200;
 
-    public TextWriter Writer => writer;
+    public TextWriter Writer { get; } = isTerminal ? writer : new UnpaddedWriter(writer);
 
     public bool IsTerminal => isTerminal;
 

@@ -160,7 +160,7 @@ internal static class TopPage
     {
         StringWriter text = new() { NewLine = "\n" };
         Tables.On(new TerminalOutput(text, isTerminal: false, columns)).Write(table);
-        lines.AddRange(text.ToString().TrimEnd('\n').Split('\n').Select(line => line.TrimEnd()));
+        lines.AddRange(text.ToString().TrimEnd('\n').Split('\n'));
     }
 
     private static string State(MachineHistory machine) => machine.HasEnded ? "ended" : machine.Last?.State ?? "";
