@@ -175,6 +175,11 @@ internal class RunCommand : DocumentedCommand
         Description = "Who the machine says that it is, by firmware: manufacturer, product, version, serial, uuid, sku, family; or a text; may be repeated",
         DefaultValueFactory = _ => [],
     };
+    private readonly Option<string> _rtc = new("--rtc")
+    {
+        HelpName = "utc|localtime|DATE[Ttime]",
+        Description = "What the real-time clock shows at the start: the host's time (default: utc), or a date such as 2026-02-28T23:59:50",
+    };
     private readonly Option<bool> _virtioCmdline = new("--virtio-cmdline")
     {
         Description = "Describe virtio devices on the kernel's command line too, for kernels that read no ACPI tables",
@@ -273,7 +278,7 @@ internal class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg, _smbios);
+            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg, _smbios, _rtc);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -381,6 +386,7 @@ internal class RunCommand : DocumentedCommand
         (_firmwareVars, OptionName.FirmwareVars),
         (_fwCfg, OptionName.FwCfg),
         (_smbios, OptionName.Smbios),
+        (_rtc, OptionName.Rtc),
     ];
 
     private string? ReadKernel(ParseResult line) => (line.GetValue(_kernelArgument), line.GetValue(_kernel)) switch

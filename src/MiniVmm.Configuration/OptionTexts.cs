@@ -68,6 +68,7 @@ public static class OptionTexts
             OptionName.FirmwareVars => options with { FirmwareVariables = text },
             OptionName.FwCfg => options with { FwCfg = [.. options.FwCfg, FwCfgText.Parse(text)] },
             OptionName.Smbios => options with { Smbios = SmbiosText.Parse(options.Smbios, text) },
+            OptionName.Rtc => options with { Rtc = RtcText.Parse(text) },
             OptionName.VirtioCmdline => options with { VirtioOnCommandLine = SwitchText.Parse(text, name) },
             OptionName.Gdb => options with { Gdb = GdbText.Parse(text) },
             OptionName.GdbWait => options with { GdbWaits = SwitchText.Parse(text, name) },

@@ -37,6 +37,7 @@ public enum OptionName
     Pci,
     FwCfg,
     Smbios,
+    Rtc,
     Firmware,
     FirmwareVars,
     Boot,

@@ -40,6 +40,9 @@ internal static class FlatKernel
         return File([.. code, 0xfa, 0xf4]); // cli; hlt
     }
 
+    /// <summary>Ends by the debug-exit port with a byte of the real-time clock.</summary>
+    public static byte[] EndingWithClock(byte index) => File([.. Out(0x70, index), 0xe4, 0x71, 0xe6, 0xf4]); // in al, 0x71; out 0xf4, al
+
     private static List<byte> Print(string text, params ushort[] ports)
     {
         List<byte> code = [];

@@ -108,7 +108,7 @@ internal static class QemuOptions
         new("chroot", "DIR", Missing, "start it with chroot"),
         new("overcommit", "...", Ignored, "for memory that is there from the start use -mem-prealloc"),
         new("seed", "N", Accepted, "random numbers come from the host"),
-        new("rtc", "...", Ignored, "the clock is the host's, in UTC"),
+        new("rtc", "[base=utc|localtime|DATE][,clock=host]", Used, "what the clock shows at the start; it goes on as the host's"),
         new("icount", "...", Missing, "KVM cannot count instructions"),
         new("uuid", "UUID", Used, "the machine's, which firmware tells the guest"),
         new("smbios", "type=N,...", Used, "types 1 and 11, by firmware; others have no effect"),

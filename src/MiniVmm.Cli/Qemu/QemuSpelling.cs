@@ -24,6 +24,7 @@ internal static class QemuSpelling
             OptionName.Name => "-name",
             OptionName.FwCfg => "-fw_cfg",
             OptionName.Smbios => "-smbios",
+            OptionName.Rtc => "-rtc",
             OptionName.Firmware => "-bios",
             OptionName.Trace => "-d",
             OptionName.TraceFile => "-D",

@@ -141,11 +141,21 @@ internal sealed partial class QemuTranslation
         ("parallel", "none" or "null") => true,
         ("vnc", "none") => true,
         ("spice", "disable=on") => true,
-        ("rtc", "base=utc" or "base=utc,clock=host" or "clock=host") => true,
         ("sandbox", "off") => true,
         ("global", string text) => text.StartsWith(DebugPort, StringComparison.Ordinal),
         _ => false,
     };
+
+    private void SetClock(QemuWord word, string value)
+    {
+        foreach (string part in CommaList.Split(value))
+        {
+            if (part.StartsWith("base=", StringComparison.Ordinal))
+                _options = _options.With(OptionName.Rtc, part["base=".Length..]);
+            else if (part is not ("clock=host" or "driftfix=none"))
+                _notes.Add($"-{word.Option.Name}: {part} has no effect: the clock goes on as the host's");
+        }
+    }
 
     /// <summary>Takes what others refer to.</summary>
     private void Define(QemuWord word)
@@ -211,6 +221,9 @@ internal sealed partial class QemuTranslation
                 break;
             case "smbios":
                 _notes.Add($"{word} has no effect: firmware tells of types 1 and 11");
+                break;
+            case "rtc":
+                SetClock(word, value);
                 break;
             case "mem-path":
                 _options = _options.With(OptionName.MemPath, value);

@@ -81,6 +81,9 @@ public sealed record DeviceSetup
     /// <summary>The host's time.</summary>
     public required TimeProvider Clock { get; init; }
 
+    /// <summary>What the real-time clock shows at the start.</summary>
+    public RtcBase Rtc { get; init; } = RtcBase.Utc;
+
     /// <summary>Takes what the guest prints on its serial port.</summary>
     public required IConsoleSink Console { get; init; }
 

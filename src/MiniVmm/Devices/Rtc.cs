@@ -3,8 +3,8 @@ using MiniVmm.Memory;
 namespace MiniVmm.Devices;
 
 /// <summary>
-/// The PC's real-time clock and CMOS memory (Motorola MC146818): host time in UTC, plus what the guest set it
-/// off by. It keeps time and the memory size bytes; it raises no interrupts.
+/// The PC's real-time clock and CMOS memory (Motorola MC146818): host time in UTC, plus what the machine's options and the
+/// guest set it off by. It keeps time and the memory size bytes; it raises no interrupts.
 /// </summary>
 public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses
 {
@@ -27,9 +27,8 @@ public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses
     /// <summary>How long before the second turns UIP says so: 244 µs, during which nothing should be read.</summary>
     private const long UpdateTicks = 244 * TimeSpan.TicksPerMicrosecond;
 
-    // A year's distance from what DateTime holds, so that the host's clock can be set back or go on.
-    private static readonly DateTime Earliest = new(2, 1, 1);
-    private static readonly DateTime Latest = new(9999, 1, 1);
+    private static readonly DateTime Earliest = new(RtcBase.FirstYear, 1, 1);
+    private static readonly DateTime Latest = new(RtcBase.LastYear + 1, 1, 1);
 
     private readonly TimeProvider _clock;
     private readonly byte[] _cmos = new byte[128];
@@ -39,10 +38,13 @@ public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses
 
     /// <param name="memory">For the memory size bytes that old kernels read.</param>
     /// <param name="clock">The host's time.</param>
-    public Rtc(GuestMemoryMap memory, TimeProvider clock)
+    /// <param name="start">What it shows now; null for the host's time in UTC.</param>
+    public Rtc(GuestMemoryMap memory, TimeProvider clock, RtcBase? start = null)
     {
         ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(clock);
         _clock = clock;
+        _offset = start?.AheadOf(clock) ?? TimeSpan.Zero;
         _cmos[StatusA] = 0x26; // 32.768 kHz time base, 1024 Hz rate: what a BIOS sets
         _cmos[StatusB] = Hours24;
         _cmos[StatusD] = ValidRam;

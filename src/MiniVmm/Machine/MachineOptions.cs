@@ -195,6 +195,9 @@ public sealed record MachineOptions
     /// <summary>Who the machine says that it is, by firmware; null for what it says anyway.</summary>
     public SmbiosIdentity? Smbios { get; init; }
 
+    /// <summary>What the real-time clock shows at the start.</summary>
+    public RtcBase Rtc { get; init; } = RtcBase.Utc;
+
     /// <summary>Have the firmware configuration device even without files of one's own.</summary>
     public bool FwCfgDevice { get; init; }
 

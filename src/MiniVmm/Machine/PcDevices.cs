@@ -62,7 +62,7 @@ internal static class PcPlatform
 
     /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
     public static DeviceDescription Clock { get; } = new(
-        "real-time clock", DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length), setup => new Rtc(setup.Map, setup.Clock))
+        "real-time clock", DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length), setup => new Rtc(setup.Map, setup.Clock, setup.Rtc))
     {
         Acpi = new("RTC", "PNP0B00", 0),
     };

@@ -105,6 +105,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
                 Map = plan.Memory,
                 Power = Lifecycle,
                 Clock = TimeProvider.System,
+                Rtc = options.Rtc,
                 Console = _console.SerialSink,
                 DebugConsole = _console.DebugSink,
                 Processors = _core.Vcpus,

@@ -68,6 +68,10 @@ internal sealed class ManualTime(DateTime utc) : TimeProvider
 {
     public DateTime Utc { get; set; } = DateTime.SpecifyKind(utc, DateTimeKind.Utc);
 
+    public TimeZoneInfo Zone { get; set; } = TimeZoneInfo.Utc;
+
+    public override TimeZoneInfo LocalTimeZone => Zone;
+
     public override DateTimeOffset GetUtcNow() => new(Utc);
 }
 

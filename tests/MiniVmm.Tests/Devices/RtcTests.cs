@@ -29,6 +29,34 @@ public sealed class RtcTests
     }
 
     [Fact]
+    public void It_may_start_with_a_date_of_its_own_and_goes_on_from_there()
+    {
+        Rtc rtc = new(new GuestMemoryMap(2 * MemoryLayout.MiB), _time, RtcBase.At(new(1999, 12, 31, 23, 59, 59)));
+        Assert.Equal([0x59, 0x59, 0x23, 0x06, 0x31, 0x12, 0x99, 0x19], Show(rtc));
+
+        _time.Utc += TimeSpan.FromSeconds(1);
+
+        Assert.Equal([0x00, 0x00, 0x00, 0x07, 0x01, 0x01, 0x00, 0x20], Show(rtc));
+    }
+
+    [Fact]
+    public void It_may_start_with_the_hosts_local_time()
+    {
+        _time.Zone = TimeZoneInfo.CreateCustomTimeZone("east", TimeSpan.FromMinutes(345), null, null);
+
+        Rtc rtc = new(new GuestMemoryMap(2 * MemoryLayout.MiB), _time, RtcBase.LocalTime);
+
+        Assert.Equal([0x57, 0x43, 0x05, 0x06, 0x01, 0x03, 0x24, 0x20], Show(rtc));
+    }
+
+    [Fact]
+    public void A_start_that_the_clock_cannot_show_is_refused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => RtcBase.At(new(1, 12, 31)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => RtcBase.At(new(9999, 1, 1)));
+    }
+
+    [Fact]
     public void In_binary_mode_the_same_time_is_plain_numbers()
     {
         Put(StatusB, Binary | Hours24);

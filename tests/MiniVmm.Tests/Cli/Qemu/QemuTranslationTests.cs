@@ -18,7 +18,7 @@ public sealed class QemuTranslationTests
     public static TheoryData<string> Forgiven =>
     [
         "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
-        "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-vga none", "-usb", "-audiodev none,id=x",
+        "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-rtc base=utc,clock=host,driftfix=none", "-vga none", "-usb", "-audiodev none,id=x",
         "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
         "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet", "-D log",
     ];
@@ -45,7 +45,8 @@ public sealed class QemuTranslationTests
     [InlineData("-device virtio-rng-pci,strange=1", "-device virtio-rng-pci: strange=1 has no effect")]
     [InlineData("-nic user", "the card is a virtio one, not QEMU's e1000")]
     [InlineData("-netdev user,id=n0", "-netdev n0 has no effect: no card uses it")]
-    [InlineData("-rtc base=localtime", "the clock is the host's, in UTC")]
+    [InlineData("-rtc base=utc,driftfix=slew", "-rtc: driftfix=slew has no effect: the clock goes on as the host's")]
+    [InlineData("-rtc clock=vm", "-rtc: clock=vm has no effect: the clock goes on as the host's")]
     [InlineData("-uuid 00112233-4455-6677-8899-aabbccddeeff", "-smbios and -uuid have no effect: it is firmware that tells the guest")]
     [InlineData("-smbios type=0,vendor=x", "-smbios type=0,vendor=x has no effect: firmware tells of types 1 and 11")]
     [InlineData("-display dbus", "nothing is shown over dbus")]
@@ -108,6 +109,7 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -serial chardev:c", "-serial chardev:c: no -chardev is called c")]
     [InlineData("-kernel k -smp 3,cores=2", "Smp 3,cores=2: ")]
     [InlineData("-kernel k -m lots", "Mem lots: ")]
+    [InlineData("-kernel k -rtc base=noon", "Rtc noon: no time, such as utc, localtime, 2026-02-28")]
     [InlineData("-kernel k -nic user,model=e1000", "-nic user,model=e1000: there is no card e1000")]
     [InlineData("-kernel k -device isa-debug-exit,iobase=x", "Device isa-debug-exit,iobase=x: 'iobase=x'")]
     [InlineData("-kernel k -fsdev local,id=f", "-fsdev local,id=f: put the files on a disk")]
