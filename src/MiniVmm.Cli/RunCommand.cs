@@ -230,6 +230,11 @@ internal class RunCommand : DocumentedCommand
         HelpName = "FILE",
         Description = "Write an ELF core, for gdb, if the guest crashes or its time runs out",
     };
+    private readonly Option<string?> _symbols = new("--symbols")
+    {
+        HelpName = "FILE",
+        Description = "ELF file or System.map that names the kernel's functions, in traces and reports, where the kernel's file does not",
+    };
     private readonly Option<string?> _screenshotAtEnd = new("--screenshot-at-end")
     {
         HelpName = "FILE",
@@ -282,7 +287,7 @@ internal class RunCommand : DocumentedCommand
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
-            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _screenshotAtEnd, _stats, _trace, _traceFile, _dryRun, _explain);
+            _name, _gdb, _gdbWait, _timeout, _hangAfter, _core, _symbols, _screenshotAtEnd, _stats, _trace, _traceFile, _dryRun, _explain);
         SetAction(Run);
     }
 
@@ -366,6 +371,7 @@ internal class RunCommand : DocumentedCommand
         (_display, OptionName.Display),
         (_hangAfter, OptionName.HangAfter),
         (_core, OptionName.Core),
+        (_symbols, OptionName.Symbols),
         (_screenshotAtEnd, OptionName.ScreenshotAtEnd),
         (_stats, OptionName.Stats),
         (_name, OptionName.Name),

@@ -77,6 +77,7 @@ public static class OptionTexts
             OptionName.ScreenshotAtEnd => options with { ScreenshotAtEnd = text },
             OptionName.HangAfter => options with { HangAfter = SecondsText.Parse(text, name) },
             OptionName.Core => options with { CoreFile = text },
+            OptionName.Symbols => options with { Symbols = text },
             OptionName.Trace or OptionName.TraceFile => throw new BadInputException(
                 $"{name}: is for a machine with a process of its own; trace this one by its control socket, once it runs"),
             OptionName.Stats => options with { Timed = SwitchText.Parse(text, name) },

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using MiniVmm.Cli;
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
@@ -22,11 +23,6 @@ internal sealed class DebugCommand : DocumentedCommand
         Description = "The gdb to start",
         DefaultValueFactory = _ => "gdb",
     };
-    private readonly Option<string?> _symbols = new("--symbols")
-    {
-        HelpName = "FILE",
-        Description = "ELF file with the kernel's symbols, where the kernel has none",
-    };
 
     public DebugCommand(RunCommand run, Milestones milestones)
         : base("debug", "Boot a kernel under gdb, which has it before its first instruction")
@@ -35,7 +31,7 @@ internal sealed class DebugCommand : DocumentedCommand
         _milestones = milestones;
         foreach (Argument argument in run.Arguments)
             Arguments.Add(argument);
-        Group("Debugger", "minivmm debug --smp 2 KERNEL", _program, _symbols);
+        Group("Debugger", "minivmm debug --smp 2 KERNEL", _program);
         foreach (OptionGroup group in run.Groups)
         {
             string example = group.Example.Replace("minivmm run", "minivmm debug", StringComparison.Ordinal);
@@ -52,7 +48,7 @@ internal sealed class DebugCommand : DocumentedCommand
     private int Debug(ParseResult line)
     {
         MachineOptions options = _run.ReadOptions(line);
-        string? symbols = line.GetValue(_symbols) ?? (HasSymbols(options.Kernel) ? options.Kernel : null);
+        string? symbols = HasSymbols(options.Symbols) ? options.Symbols : HasSymbols(options.Kernel) ? options.Kernel : null;
         DirectoryInfo folder = Directory.CreateTempSubdirectory("minivmm-gdb-"); // nobody else's: mode 0700
         try
         {
@@ -77,12 +73,14 @@ internal sealed class DebugCommand : DocumentedCommand
         return reason.Kind == StopKind.Interrupted && !signals.HaveCome ? ExitStatus.Success : ExitStatus.Of(reason); // gdb's user has ended it
     }
 
-    /// <summary>Whether gdb can read symbols from the kernel itself: it is an ELF file.</summary>
-    private static bool HasSymbols(string kernel)
+    /// <summary>Whether gdb can read symbols from a file: it is an ELF file.</summary>
+    private static bool HasSymbols([NotNullWhen(true)] string? path)
     {
+        if (path is null)
+            return false;
         try
         {
-            using FileStream file = File.OpenRead(kernel);
+            using FileStream file = File.OpenRead(path);
             Span<byte> start = stackalloc byte[4];
             return file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual("\u007fELF"u8);
         }

@@ -49,6 +49,7 @@ public enum OptionName
     Timeout,
     HangAfter,
     Core,
+    Symbols,
     Stats,
     Trace,
     TraceFile,

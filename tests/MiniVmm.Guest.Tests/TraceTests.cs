@@ -24,6 +24,37 @@ public sealed partial class TraceTests : IClassFixture<UsableKvm>, IDisposable
         Assert.Equal(run.Output.Replace("\n", "\\n", StringComparison.Ordinal), transmitted);
     }
 
+    [Fact]
+    public async Task A_System_map_or_an_ELF_file_names_functions_in_place_of_the_kernels_own()
+    {
+        await File.WriteAllTextAsync(_folder["System.map"], "00100000 T from_the_map\n00200000 B end\n", TestContext.Current.CancellationToken);
+
+        MinivmmResult map = await MinivmmProcess.RunAsync("run", "--trace", "io,limit=3", "--symbols", _folder["System.map"], Built.Guest("hello.elf"));
+        MinivmmResult elf = await MinivmmProcess.RunAsync("run", "--trace", "io,limit=3", "--symbols", Built.Guest("hello.elf"), Built.Guest("hello.elf"));
+        MinivmmResult mortem = await MinivmmProcess.RunAsync(
+            "run", "--timeout", "1", "--symbols", _folder["System.map"], Built.Guest("crash.elf"), "--append", "hang");
+
+        Assert.All(map.With(ExitStatus.Success).ErrorLines.Skip(1), line => Assert.Matches(" from_the_map[+]0x[0-9a-f]+ ", line));
+        Assert.All(elf.With(ExitStatus.Success).ErrorLines.Skip(1), line => Assert.Matches(" put[+]0x[0-9a-f]+ ", line));
+        Assert.Contains("(from_the_map+0x", mortem.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_without_symbols_is_refused_before_the_guest_runs()
+    {
+        string file = _folder["System.map"];
+        await File.WriteAllTextAsync(file, "00100000 T main\nend\n", TestContext.Current.CancellationToken);
+
+        MinivmmResult broken = await MinivmmProcess.RunAsync("run", "--symbols", file, Built.Guest("hello.elf"));
+        MinivmmResult missing = await MinivmmProcess.RunAsync("run", "--symbols", "/nowhere/vmlinux", Built.Guest("hello.elf"));
+
+        Assert.Equal(
+            $"--symbols {file}: is neither an ELF file nor a System.map: line 2 is not an address, a letter and a name",
+            broken.With(ExitStatus.BadInput).OnlyLine());
+        Assert.Equal("--symbols /nowhere/vmlinux: no such file", missing.With(ExitStatus.BadInput).OnlyLine());
+        Assert.Empty(broken.Output);
+    }
+
     [Theory]
     [InlineData("hello.elf", 1)]
     [InlineData("hello.elf", 2)]

@@ -50,6 +50,35 @@ public sealed partial class TraceTests
         Assert.Contains(lines, line => line.Contains(" io_serial_out+0x", StringComparison.Ordinal)); // by the kernel's own symbols
     }
 
+    [Fact]
+    public async Task A_System_map_names_the_functions_of_a_kernel_that_KASLR_has_moved()
+    {
+        const ulong Linked = 0xffff_ffff_8100_0000;
+        string map = Path.Combine(Directory.CreateTempSubdirectory().FullName, "System.map");
+        await using (GuestShell guest = await GuestShell.StartAsync("trace-map", "", "--mem", "256M"))
+        {
+            string[][] symbols =
+            [
+                .. (await guest.RunAsync("grep -E ' (_text|io_serial_out|linux_banner|hex_asc|_end)$' /proc/kallsyms"))
+                    .Split('\n', StringSplitOptions.TrimEntries).Select(line => line.Split(' ')),
+            ];
+            ulong moved = Address(symbols.Single(symbol => symbol[2] == "_text")) - Linked;
+            await File.WriteAllLinesAsync(
+                map,
+                symbols.Select(symbol => $"{Address(symbol) - moved:x16} {symbol[1]} {symbol[2].Replace("io_serial_out", "by_map", StringComparison.Ordinal)}"),
+                TestContext.Current.CancellationToken);
+            await guest.PowerOffAsync();
+        }
+
+        await using VmmProcess vmm = LinuxGuest.Start("trace-by-map", "poweroff", ["--mem", "256M", "--trace", "io,limit=2000", "--symbols", map]);
+        await vmm.AssertExitAsync(ExitStatus.Success);
+
+        Assert.Contains(vmm.ErrorLines, line => Regex.IsMatch(line, @" by_map\+0x[0-9a-f]{1,2} "));
+        Assert.DoesNotContain(" io_serial_out+", vmm.Errors, StringComparison.Ordinal);
+
+        static ulong Address(string[] symbol) => ulong.Parse(symbol[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    }
+
     private static async Task<(string Output, string Errors)> SummarizeAsync(string file)
     {
         using Process process = Process.Start(new ProcessStartInfo(Lab.MiniVmm, ["trace", "summary", file])

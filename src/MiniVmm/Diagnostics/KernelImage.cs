@@ -6,18 +6,21 @@ using MiniVmm.Symbols;
 namespace MiniVmm.Diagnostics;
 
 /// <summary>
-/// What a kernel's file tells about its addresses, read again at a death: its memory was given back after the start. A Linux kernel
-/// whose file has no symbols tells by its memory.
+/// What a kernel's file tells about its addresses, read again at a death: its memory was given back after the start. Names come from the
+/// file that the user names for that, the kernel's own, the System.map beside it, or a Linux kernel's memory.
 /// </summary>
 internal sealed class KernelImage : IDisposable
 {
     private readonly NativeBuffer? _file;
+    private readonly SymbolFile? _beside;
     private readonly ElfFile? _elf;
 
-    private KernelImage(NativeBuffer? file, ReadOnlyMemory<byte> bytes, GuestMemory? memory)
+    private KernelImage(NativeBuffer? file, ReadOnlyMemory<byte> bytes, SymbolFile? beside, GuestMemory? memory)
     {
         _file = file;
-        Symbols = KernelSymbols.Find(bytes) ?? (memory is null ? null : KernelSymbols.Of(memory));
+        _beside = beside;
+        Symbols = beside is not null ? KernelSymbols.Of(beside, memory!)
+            : KernelSymbols.Find(bytes) ?? (memory is null ? null : KernelSymbols.Of(memory));
         try
         {
             _elf = ElfFile.HasMagic(bytes.Span) ? ElfFile.Parse("", bytes) : null;
@@ -33,8 +36,9 @@ internal sealed class KernelImage : IDisposable
 
     /// <summary>Of a file; what cannot be read now, has nothing to tell.</summary>
     /// <param name="kernel">The file.</param>
+    /// <param name="symbols">The one that has its symbols; null where the user names none.</param>
     /// <param name="memory">What the guest has made of it.</param>
-    public static KernelImage Open(string kernel, GuestMemory memory)
+    public static KernelImage Open(string kernel, string? symbols, GuestMemory memory)
     {
         NativeBuffer? file = null;
         try
@@ -48,11 +52,11 @@ internal sealed class KernelImage : IDisposable
             // It was there at the start; a death is explained without it.
         }
 
-        return new(file, file?.Memory ?? default, memory);
+        return new(file, file?.Memory ?? default, SymbolFile.Find(symbols, file is null ? kernel : null), memory);
     }
 
     /// <summary>Of a file's bytes.</summary>
-    public static KernelImage Of(ReadOnlyMemory<byte> file) => new(null, file, null);
+    public static KernelImage Of(ReadOnlyMemory<byte> file) => new(null, file, null, null);
 
     /// <summary>Whether an address is in what the file loads as code.</summary>
     public bool IsCode(ulong linear, ulong? physical) =>
@@ -73,7 +77,11 @@ internal sealed class KernelImage : IDisposable
         return view.Memory.TryGetSpan(physical, InterruptGate.SizeOf(view), out Span<byte> bytes) ? InterruptGate.Parse(bytes) : null;
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _beside?.Dispose();
+    }
 
     private ElfProgramHeader? Segment(ulong linear, ulong? physical)
     {

@@ -91,6 +91,7 @@ internal static class DeathReplay
         ScreenshotAtEnd = null,
         HangAfter = null,
         CoreFile = null,
+        Symbols = null, // the first run's are used
         Timed = false,
         Name = null,
         Gdb = null,

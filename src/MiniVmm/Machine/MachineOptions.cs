@@ -120,6 +120,11 @@ public sealed record MachineOptions
     /// <summary>The ELF core that is written if the guest crashes or its time runs out; null for none.</summary>
     public string? CoreFile { get; init; }
 
+    /// <summary>
+    /// The ELF file or System.map that names functions in traces and reports, where the kernel's own file does not; null for none.
+    /// </summary>
+    public string? Symbols { get; init; }
+
     /// <summary>Measure the time in and outside of the guest.</summary>
     public bool Timed { get; init; }
 

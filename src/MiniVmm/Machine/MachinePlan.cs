@@ -6,6 +6,7 @@ using MiniVmm.Execution;
 using MiniVmm.Firmware;
 using MiniVmm.Memory;
 using MiniVmm.Pci;
+using MiniVmm.Symbols;
 
 namespace MiniVmm.Machine;
 
@@ -75,6 +76,8 @@ public sealed partial class MachinePlan : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options is { GdbWaits: true, Gdb: null })
             throw new BadInputException($"{OptionName.GdbWait}: nobody could let the guest go on; give {OptionName.Gdb} too");
+        if (options.Symbols is { } symbols)
+            SymbolFile.Check(symbols);
         try
         {
             return Build(options);

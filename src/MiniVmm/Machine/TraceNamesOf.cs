@@ -2,7 +2,6 @@ using MiniVmm.Devices;
 using MiniVmm.Diagnostics;
 using MiniVmm.Host;
 using MiniVmm.Kvm;
-using MiniVmm.Memory;
 using MiniVmm.Tracing;
 
 namespace MiniVmm.Machine;
@@ -10,11 +9,10 @@ namespace MiniVmm.Machine;
 /// <summary>Who is where in a machine, for one trace of it.</summary>
 /// <param name="described">The devices on its buses.</param>
 /// <param name="slots">Its virtio devices.</param>
-/// <param name="kernel">The file whose symbols name addresses.</param>
+/// <param name="openKernel">Opens what names addresses.</param>
 /// <param name="core">Its buses.</param>
-/// <param name="memory">Guest RAM, where a Linux kernel has its symbols.</param>
 internal sealed class TraceNamesOf(
-    IReadOnlyList<DeviceDescription> described, IReadOnlyList<VirtioSlot> slots, string kernel, MachineCore core, GuestMemory memory)
+    IReadOnlyList<DeviceDescription> described, IReadOnlyList<VirtioSlot> slots, Func<KernelImage> openKernel, MachineCore core)
     : ITraceNames, IDisposable
 {
     private const int MostKept = 256; // windows move: a guest must not make this grow
@@ -73,7 +71,7 @@ internal sealed class TraceNamesOf(
 
     public string? Symbol(ulong linear, ulong? physical)
     {
-        _kernel ??= KernelImage.Open(kernel, memory);
+        _kernel ??= openKernel();
         return _kernel.Symbols?.Name(linear, physical);
     }
 

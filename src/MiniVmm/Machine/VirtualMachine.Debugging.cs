@@ -68,7 +68,7 @@ public sealed partial class VirtualMachine
 
         public string ExplainDeath(VcpuThread vcpu)
         {
-            using KernelImage kernel = KernelImage.Open(machine._options.Kernel, machine.Memory);
+            using KernelImage kernel = machine.OpenKernel();
             return new PostMortem(machine.Vcpus, machine.Memory, kernel).OfDeath(vcpu);
         }
 

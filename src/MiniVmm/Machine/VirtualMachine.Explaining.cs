@@ -36,9 +36,11 @@ public sealed partial class VirtualMachine
         _ => null,
     };
 
+    private KernelImage OpenKernel() => KernelImage.Open(_options.Kernel, _options.Symbols, Memory);
+
     private OptionMessage Explain(Func<PostMortem, string> write)
     {
-        using KernelImage kernel = KernelImage.Open(_options.Kernel, Memory);
+        using KernelImage kernel = OpenKernel();
         return write(new PostMortem(Vcpus, Memory, kernel) { RunAgain = RunAgain }) + UnseenScreen();
     }
 
@@ -112,7 +114,7 @@ public sealed partial class VirtualMachine
             return;
         }
 
-        using KernelImage kernel = KernelImage.Open(_options.Kernel, Memory);
+        using KernelImage kernel = OpenKernel();
         HangReport?.Invoke(
             $"the guest has printed nothing for {_options.HangAfter!.Value.TotalSeconds} s\n{new PostMortem(Vcpus, Memory, kernel).OfHang()}");
         Resume(PauseReasons.Report);

@@ -41,7 +41,7 @@ public sealed partial class VirtualMachine
         {
             CheckTrace(filter);
             int vcpus = _options.Topology.MaxCpus;
-            _traceNames = new TraceNamesOf(_described, _virtioSlots, _options.Kernel, _core, Memory);
+            _traceNames = new TraceNamesOf(_described, _virtioSlots, OpenKernel, _core);
             TraceSession session = new(filter, vcpus, _traceNames, sink);
             if ((filter.Kinds & TraceKinds.Msr) != 0)
                 SetMsrExits(KvmConstants.KVM_MSR_EXIT_REASON_UNKNOWN | KvmConstants.KVM_MSR_EXIT_REASON_INVAL);

@@ -18,11 +18,13 @@ internal sealed class ElfSymbols
 
     private readonly bool _is64;
     private readonly List<ElfProgramHeader> _loads;
+    private readonly ReadOnlyMemory<byte> _file;
     private readonly ReadOnlyMemory<byte> _symbols;
     private readonly ReadOnlyMemory<byte> _names;
 
-    private ElfSymbols(ElfFile elf, ReadOnlyMemory<byte> symbols, ReadOnlyMemory<byte> names)
+    private ElfSymbols(ElfFile elf, ReadOnlyMemory<byte> file, ReadOnlyMemory<byte> symbols, ReadOnlyMemory<byte> names)
     {
+        _file = file;
         _is64 = elf.Is64;
         _loads = [.. elf.ProgramHeaders.Where(header => header.Type == ElfSegmentType.Load)];
         _symbols = symbols;
@@ -44,7 +46,7 @@ internal sealed class ElfSymbols
             return null;
         try
         {
-            return new(ElfFile.Parse("", file), table.Contents, names.Contents);
+            return new(ElfFile.Parse("", file), file, table.Contents, names.Contents);
         }
         catch (BadInputException)
         {
@@ -81,7 +83,35 @@ internal sealed class ElfSymbols
         return null;
     }
 
-    private string? Nearest(ulong address)
+    /// <summary>The address of a symbol; null where there is none of that name.</summary>
+    public ulong? AddressOf(ReadOnlySpan<byte> name)
+    {
+        for (ReadOnlySpan<byte> table = _symbols.Span; table.Length >= SymbolSize; table = table[SymbolSize..])
+        {
+            uint offset = U32(table, 0);
+            if (offset < _names.Length && _names.Length - offset > name.Length && _names.Span[(int)offset..].StartsWith(name)
+                && _names.Span[(int)offset + name.Length] == 0 && U16(table, _is64 ? 6 : 14) != 0)
+                return _is64 ? U64(table, 8) : U32(table, 4);
+        }
+
+        return null;
+    }
+
+    /// <summary>What the file loads at an address, as linked, and behind it; empty where it has nothing for it.</summary>
+    public ReadOnlyMemory<byte> LoadedAt(ulong address)
+    {
+        foreach (ElfProgramHeader load in _loads)
+        {
+            ulong within = address - load.VirtualAddress;
+            if (within < load.FileSize && load.Offset < (ulong)_file.Length && within < (ulong)_file.Length - load.Offset)
+                return _file[(int)(load.Offset + within)..];
+        }
+
+        return default;
+    }
+
+    /// <summary>The symbol that contains an address as linked, as in "main+0x12"; null where none does.</summary>
+    public string? Nearest(ulong address)
     {
         ReadOnlySpan<byte> table = _symbols.Span;
         string? best = null;

@@ -3,12 +3,15 @@ using System.Text;
 using CsCheck;
 using MiniVmm.Symbols;
 using MiniVmm.Tests.Boot;
+using MiniVmm.Tests.Virtio;
 
 namespace MiniVmm.Tests.Symbols;
 
 public sealed class ElfSymbolsTests
 {
     private const ulong Physical = 0x10_0000;
+
+    private static ReadOnlySpan<byte> Banner => "Linux version 6.1 #1\n"u8;
 
     private static ulong Virtual(bool is64) => is64 ? 0xffff_ffff_8010_0000 : 0xc010_0000;
 
@@ -63,14 +66,46 @@ public sealed class ElfSymbolsTests
                 foreach ((int at, byte value) in changes)
                     file[at % file.Length] = value;
                 file = file[..Math.Min(length + (file.Length / 2), file.Length)];
-                _ = ElfSymbols.Find(file)?.Describe(Virtual(is64) + 0x12, Physical + 0x12);
+                ElfSymbols? symbols = ElfSymbols.Find(file);
+                _ = symbols?.Describe(Virtual(is64) + 0x12, Physical + 0x12);
+                _ = symbols?.AddressOf("linux_banner"u8) is { } address ? symbols.LoadedAt(address).Length : 0;
             });
+
+    [Fact]
+    public void A_symbol_has_its_address_and_what_the_file_loads_there()
+    {
+        ElfSymbols symbols = ElfSymbols.Find(File(is64: true))!;
+
+        Assert.Equal(Virtual(true) + 0x20, symbols.AddressOf("linux_banner"u8));
+        Assert.Null(symbols.AddressOf("linux"u8));
+        Assert.Null(symbols.AddressOf("linux_banners"u8));
+        Assert.True(symbols.LoadedAt(Virtual(true) + 0x20).Span.StartsWith(Banner));
+        Assert.True(symbols.LoadedAt(Virtual(true) - 1).IsEmpty);
+        Assert.True(symbols.LoadedAt(Virtual(true) + 0x40).IsEmpty);
+    }
+
+    [Theory]
+    [InlineData("Linux version 6.1 #1\n", "hang+0x2")]
+    [InlineData("Linux version 6.1 #2\n", null)] // another build
+    public void A_file_beside_the_kernel_names_it_where_KASLR_has_put_it(string text, string? name)
+    {
+        const ulong Moved = 0x1a00_0000;
+        const ulong At = 0x40_0000;
+        string path = Path.GetTempFileName();
+        System.IO.File.WriteAllBytes(path, File(is64: true));
+        using SymbolFile file = SymbolFile.Find(path, null)!;
+        System.IO.File.Delete(path);
+        using TestMemory ram = new((0, 16 << 20));
+        Encoding.ASCII.GetBytes(text).CopyTo(ram.Bytes(At + 0x20, text.Length));
+
+        Assert.Equal(name, KernelSymbols.Of(file, ram.Memory).Describe(Virtual(true) + Moved + 0x12, At + 0x12));
+    }
 
     /// <summary>A kernel linked high, with a symbol table as ld writes it behind the segments.</summary>
     private static byte[] File(bool is64)
     {
-        byte[] elf = new ElfBuilder(is64).With(Physical, new byte[0x40], virtualAddress: Virtual(is64)).Build();
-        byte[] names = Encoding.ASCII.GetBytes("\0start\0hang\0label\0file.c\0");
+        byte[] elf = new ElfBuilder(is64).With(Physical, [.. new byte[0x20], .. Banner, .. new byte[0x20 - Banner.Length]], virtualAddress: Virtual(is64)).Build();
+        byte[] names = Encoding.ASCII.GetBytes("\0start\0hang\0label\0file.c\0linux_banner\0");
         List<byte> symbols = [.. new byte[is64 ? 24 : 16]];
         void Add(int name, byte type, ulong value, uint size, ushort section = 1)
         {
@@ -90,6 +125,7 @@ public sealed class ElfSymbolsTests
         Add(1, 2, at, 0x10);
         Add(12, 0, at + 0x30, 0);
         Add(1, 2, at + 0x31, 0x10, section: 0); // undefined
+        Add(25, 1, at + 0x20, 0x10);
 
         int sectionSize = is64 ? 64 : 40;
         int symbolsAt = elf.Length;
