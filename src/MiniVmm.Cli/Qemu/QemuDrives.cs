@@ -1,3 +1,4 @@
+using System.Globalization;
 using MiniVmm.Machine;
 using MiniVmm.Storage;
 
@@ -67,7 +68,10 @@ internal sealed class QemuDrives
         if (bus is not ("virtio" or "ide" or "floppy" or "none"))
             throw list.Bad($"there is no {bus}; use if=virtio or if=ide");
         bool cdrom = list.Take("media") is "cdrom";
-        DiskOptions disk = Disk(list, list.Require("file")) with
+        string file = list.Require("file");
+        if (file.StartsWith("fat:", StringComparison.Ordinal))
+            throw list.Bad("no folder is made into a disk; make an image of it, with mformat and mcopy of the package mtools");
+        DiskOptions disk = Disk(list, file) with
         {
             Interface = bus switch
             {
@@ -98,7 +102,19 @@ internal sealed class QemuDrives
             Interface = kind,
             ReadOnly = disk.ReadOnly || kind == DiskInterface.Cdrom,
             Serial = device.Take("serial") ?? disk.Serial,
+            BootIndex = TakeBootIndex(device),
         });
+    }
+
+    private ulong? TakeBootIndex(QemuList device)
+    {
+        if (device.Take("bootindex") is not { } text || text == "-1") // QEMU's word for none
+            return null;
+        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong index) || index > int.MaxValue)
+            throw device.Bad($"bootindex={text} is no number from 0 to {int.MaxValue}");
+        if (_attached.Exists(disk => disk.BootIndex == index))
+            throw device.Bad($"another disk has bootindex={index}");
+        return index;
     }
 
     /// <summary>The options with the disks, those of <c>-drive</c> first, in the order of their places.</summary>

@@ -9,7 +9,7 @@ internal sealed partial class QemuTranslation
     /// <summary>Properties by which the guest's driver sees no difference, or which say where on a bus a device is.</summary>
     private static readonly string[] Unseen =
     [
-        "id", "bus", "addr", "multifunction", "romfile", "rombar", "disable-legacy", "disable-modern", "iothread", "bootindex",
+        "id", "bus", "addr", "multifunction", "romfile", "rombar", "disable-legacy", "disable-modern", "iothread",
         "vectors", "mq", "num-queues", "queue-size", "rx_queue_size", "tx_queue_size", "packed", "iommu_platform", "ats",
         "event_idx", "indirect_desc", "page-per-vq", "any_layout", "host_mtu", "ioeventfd", "share-rw", "write-cache", "rng",
         "max-bytes", "period", "max_ports", "name", "nr", "x-disable-legacy-check", "logical_block_size", "physical_block_size",
@@ -73,6 +73,8 @@ internal sealed partial class QemuTranslation
         }
 
         list.PassOver(Unseen);
+        if (_options.Kernel.Length > 0)
+            list.PassOver("bootindex"); // nothing else is booted
         if (list.Rest() is { } rest)
             _notes.Add($"{word.Spelling} {driver}: {rest} has no effect");
     }

@@ -59,7 +59,7 @@ internal static class FirmwareKernel
 
         // By it SeaBIOS boots such a kernel; other firmware makes nothing of it.
         if (FindRom(Folders) is { } rom && items.TryAddFile($"genroms/{Rom}", Read(rom, OptionName.Firmware)))
-            items.TryAddFile("bootorder", Encoding.ASCII.GetBytes($"/rom@genroms/{Rom}\0"));
+            items.TryAddFile(FirmwareBootOrder.FileName, Encoding.ASCII.GetBytes($"/rom@genroms/{Rom}\0"));
     }
 
     /// <summary>QEMU's option ROM by which SeaBIOS boots a kernel, or null.</summary>

@@ -65,7 +65,9 @@ internal sealed class IdeDrives : IDisposable
         _opened.Clear();
     }
 
-    private static DiskOptions?[] Place(MachineOptions options)
+    /// <summary>The drives in their places: those of the first channel, then those of the second; null where there is none.</summary>
+    /// <exception cref="BadInputException">More drives than there are places.</exception>
+    public static DiskOptions?[] Place(MachineOptions options)
     {
         DiskOptions?[] places = new DiskOptions?[Places];
         foreach (DiskInterface kind in (DiskInterface[])[DiskInterface.Ide, DiskInterface.Cdrom])

@@ -123,6 +123,8 @@ public sealed partial class MachinePlan : IDisposable
             {
                 FirmwareSetup.Describe(fwCfg, options, cpus, aml, pciRoot, memory);
                 FirmwareKernel.Describe(fwCfg, options, memory);
+                if (options.Kernel.Length == 0 && FirmwareBootOrder.Of(options, virtio) is { } order)
+                    fwCfg.TryAddFile(FirmwareBootOrder.FileName, order);
             }
 
             if (options.Ramfb)

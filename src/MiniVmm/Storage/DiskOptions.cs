@@ -55,6 +55,9 @@ public sealed record DiskOptions
     /// </summary>
     public string? Serial { get; init; }
 
+    /// <summary>When firmware tries to boot from it: the lowest first, and before all that have none, whose kinds decide; null for none.</summary>
+    public ulong? BootIndex { get; init; }
+
     public DiskCache Cache { get; init; } = DiskCache.WriteBack;
 
     /// <summary>Null to look at the file.</summary>

@@ -35,6 +35,33 @@ public sealed class FirmwarePlanTests : IDisposable
         Assert.Equal(new GuestRange(0x8000_0000, 0x7ec0_0000), plan.PciRoot.Memory);
     }
 
+    /// <summary>The paths are QEMU's (`info qtree` of a machine "pc"), the lowest index first.</summary>
+    [Fact]
+    public void Disks_that_have_a_place_in_the_boot_order_are_known_to_firmware_by_their_paths()
+    {
+        MachineOptions options = Options with
+        {
+            Disks =
+            [
+                new() { File = "a", BootIndex = 3 },
+                new() { File = "b" },
+                new() { File = "c", BootIndex = 0 },
+                new() { File = "d", Interface = DiskInterface.Ide, BootIndex = 1 },
+                new() { File = "e", Interface = DiskInterface.Ide },
+                new() { File = "f", Interface = DiskInterface.Cdrom },
+                new() { File = "g", Interface = DiskInterface.Cdrom, BootIndex = 2 },
+            ],
+        };
+
+        byte[] file = FirmwareBootOrder.Of(options, VirtioSlot.For(options))!;
+
+        Assert.Equal(
+            "/pci@i0cf8/scsi@4/disk@0,0\n/pci@i0cf8/ide@1,1/drive@0/disk@0\n/pci@i0cf8/ide@1,1/drive@1/disk@1\n/pci@i0cf8/scsi@2/disk@0,0\0",
+            System.Text.Encoding.ASCII.GetString(file));
+        options = Options with { Disks = [new() { File = "a" }, new() { File = "f", Interface = DiskInterface.Cdrom }] };
+        Assert.Null(FirmwareBootOrder.Of(options, VirtioSlot.For(options)));
+    }
+
     [Fact]
     public void PCI_memory_begins_above_RAM()
     {
