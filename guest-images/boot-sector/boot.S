@@ -1,6 +1,7 @@
 /*
  * A boot sector that firmware loads to 0:7c00: says by int 10h from which drive, reads more of it by int 13h, writes to it
- * where it can, and powers off. The same code boots a disk, a floppy and a CD without emulation.
+ * where it can, and powers off. The same code boots a disk, a floppy and a CD without emulation. With SERIAL it prints on COM1
+ * itself, as kernels do, and ends by isa-debug-exit where it can.
  */
 	.code16
 	.globl	boot
@@ -12,6 +13,9 @@ start:	xor	%ax, %ax
 	mov	$0x7c00, %sp
 	cld
 	mov	%dl, drive
+#ifdef SERIAL
+	call	ticks			/* or the rest of firmware's text comes between */
+#endif
 	mov	$from, %si
 	call	print
 	mov	drive, %al
@@ -69,16 +73,27 @@ done:	mov	$fine, %si
 	jmp	off
 failed:	mov	$bad, %si
 	call	print
-	/* A screen on a serial port is written at the timer's ticks: some of these first. */
-off:	mov	$8, %cx
-	sti
-1:	hlt
-	loop	1b
+off:
+#ifndef SERIAL
+	call	ticks
+#else
+	mov	$0x10, %al		/* isa-debug-exit, where there is one: where projects put it, and where QEMU does */
+	out	%al, $0xf4
+	mov	$0x501, %dx
+	out	%al, %dx
+#endif
 	mov	$0x604, %dx		/* ACPI's S5 */
 	mov	$0x2000, %ax
 	out	%ax, %dx
 1:	hlt
 	jmp	1b
+
+/* A screen on a serial port is written at the timer's ticks: some of these. */
+ticks:	mov	$8, %cx
+	sti
+1:	hlt
+	loop	1b
+	ret
 
 /* int 13h function ax for sector cx of head 0, at 0:8000 */
 transfer:
@@ -92,9 +107,21 @@ digit:	add	$'0', %al
 	cmp	$'9', %al
 	jbe	letter
 	add	$('a' - '9' - 1), %al
-letter:	mov	$0x0e, %ah
+letter:
+#ifdef SERIAL
+	mov	%al, %ah
+	mov	$0x3fd, %dx
+1:	in	%dx, %al		/* until there is room */
+	test	$0x20, %al
+	jz	1b
+	mov	%ah, %al
+	mov	$0x3f8, %dx
+	out	%al, %dx
+#else
+	mov	$0x0e, %ah
 	mov	$7, %bx
 	int	$0x10
+#endif
 	ret
 
 print:	lodsb

@@ -3,7 +3,9 @@
 #include "cpu.h"
 #include "text.h"
 
-#define SERIAL		0x3f8
+#ifndef SERIAL
+#define SERIAL		0x3f8	/* COM1 */
+#endif
 #define LINE_STATUS	(SERIAL + 5)
 #define TRANSMIT_EMPTY	0x20
 

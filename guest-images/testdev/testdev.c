@@ -96,7 +96,8 @@ static unsigned count_tests(uintptr_t base, bool ports)
 			else
 				*(volatile uint8_t *)(base + header[1]) = (uint8_t)header[2];
 		uint32_t count = ports ? inl((uint16_t)(base + 12)) : ((volatile uint32_t *)base)[3];
-		if (header[3] != 0 || count != 5)
+		/* QEMU counts none of the writes that KVM signals by an eventfd, as it does those of tests but the first. */
+		if (header[3] != 0 || (count != 5 && (test == 0 || count != 0)))
 			fail("the PCI test device does not count");
 	}
 }

@@ -58,7 +58,7 @@ public sealed class FirmwareTests
 
     /// <summary>As runners of boot images and of rescue discs have it; the firmware is the one that is installed.</summary>
     [Theory]
-    [InlineData("boot-disk.img", "-drive format=raw,file={0} -serial stdio -display none -no-reboot", "boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n")]
+    [InlineData("boot-serial.img", "-drive format=raw,file={0} -serial stdio -display none -no-reboot", "boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n")]
     [InlineData("boot-disk.img", "{0} -snapshot -nographic -no-reboot", "boot: drive 80\nboot: second sector\nboot: written\nboot: ok\n")]
     [InlineData("boot-cd.iso", "-cdrom {0} -serial mon:stdio -m 128M -monitor none -no-reboot -boot d", "boot: drive e0\nCD001\nboot: ok\n")]
     public async Task QEMUs_command_lines_boot(string image, string words, string text)

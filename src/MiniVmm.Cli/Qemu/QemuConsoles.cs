@@ -1,4 +1,5 @@
 using MiniVmm.Configuration;
+using MiniVmm.Display;
 using MiniVmm.Machine;
 using MiniVmm.Terminal;
 
@@ -84,6 +85,12 @@ internal sealed class QemuConsoles
     /// <summary>The screen is somewhere else than on the terminal.</summary>
     public void HasNoWindow() => _noDisplay = true;
 
+    /// <summary>
+    /// Whether text that firmware writes on its screen stays there: with -nographic QEMU has SeaBIOS write to the serial port too, and so it is
+    /// here where the terminal stands in for a window.
+    /// </summary>
+    public bool KeepsScreenFromSerial => _noDisplay && !_noGraphic;
+
     /// <summary>There is no terminal once the machine runs.</summary>
     public void HasNoTerminal() => _isDetached = true;
 
@@ -118,6 +125,7 @@ internal sealed class QemuConsoles
                 Kind.None or Kind.Null => ConsoleKind.None,
                 Kind.File => ConsoleKind.File,
                 Kind.Pty => ConsoleKind.Pty,
+                Kind.Socket => ConsoleKind.Socket,
                 _ => ConsoleKind.Stdio,
             },
             ConsolePath = serial.Kind == Kind.File ? serial.Path : null,
@@ -154,7 +162,9 @@ internal sealed class QemuConsoles
             Kind.Pty => options.With(OptionName.Com2, "pty"),
             Kind.Socket => options.With(OptionName.Com2, _serial[1].Path!),
             Kind.File => options with { Com2 = new(ConsoleKind.File, _serial[1].Path) },
-            _ => throw new BadInputException("-serial: only the first one can have the terminal; use file:FILE, pty or a socket"),
+            Kind.Stdio or Kind.Mux when options.Console is not (ConsoleKind.Stdio or ConsoleKind.Virtio) && options.Display != DisplayKind.Tty =>
+                options with { Com2 = new(ConsoleKind.Stdio), ConsoleKeepsSignals = _serial[1].Kind == Kind.Stdio },
+            _ => throw new BadInputException("-serial: only one port can have the terminal; use file:FILE, pty or a socket for the other"),
         };
     }
 

@@ -33,7 +33,7 @@ internal static class QemuOptions
 
         // Consoles.
         new("nographic", "", Used, "the first serial port on the terminal, with the keys behind Ctrl-A"),
-        new("serial", "DEVICE", Used, "stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID; two ports"),
+        new("serial", "DEVICE", Used, "stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID; two ports, of which one can have the terminal"),
         new("debugcon", "DEVICE", Used, "port 0xe9: stdio, file:FILE, null, none, chardev:ID"),
         new("chardev", "BACKEND,id=ID,...", Used, "stdio, file, pty, socket, null"),
         new("monitor", "DEVICE", Ignored, "use --name, here -name, and 'minivmm ctl'"),
@@ -65,7 +65,7 @@ internal static class QemuOptions
         new("net", "TYPE,...", Used, "nic, user, tap, bridge and none"),
 
         // Devices.
-        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, ramfb, vfio-pci"),
+        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, ramfb, vfio-pci; bootindex= of disks"),
         new("usb", "", Accepted, "there are no USB devices, and no bus"),
         new("usbdevice", "NAME", Ignored, "there is no USB"),
         new("audio", "...", Accepted, "there is no sound"),
@@ -109,7 +109,7 @@ internal static class QemuOptions
         new("overcommit", "...", Ignored, "for memory that is there from the start use -mem-prealloc"),
         new("seed", "N", Accepted, "random numbers come from the host"),
         new("rtc", "[base=utc|localtime|DATE][,clock=host]", Used, "what the clock shows at the start; it goes on as the host's"),
-        new("icount", "...", Missing, "KVM cannot count instructions"),
+        new("icount", "...", Ignored, "KVM cannot count instructions, and time is the host's; rr= is missing"),
         new("uuid", "UUID", Used, "the machine's, which firmware tells the guest"),
         new("smbios", "type=N,...", Used, "types 1 and 11, by firmware; others have no effect"),
         new("acpitable", "...", Missing, "the tables are MiniVmm's own"),

@@ -15,6 +15,9 @@ internal sealed partial class QemuTranslation
     /// <summary>Where <c>-debugcon</c> is: 0x402 for OVMF.</summary>
     private const string DebugPort = "isa-debugcon.iobase=";
 
+    /// <summary>The serial port that SeaBIOS shows its screen on too: none where it is empty.</summary>
+    private const string ScreenOnSerial = "etc/sercon-port";
+
     private readonly List<QemuWord> _words = [];
     private readonly List<string> _notes = [];
     private readonly QemuConsoles _consoles = new();
@@ -30,6 +33,8 @@ internal sealed partial class QemuTranslation
         FwCfgDevice = true,
     };
     private QemuMachine _machine = new() { Options = null! };
+    private string _machineType = "pc";
+    private bool _pcie;
     private string? _memoryBackend;
     private QemuWord? _log;
     private string? _logFile;
@@ -81,6 +86,8 @@ internal sealed partial class QemuTranslation
             _options = _options with { Firmware = code, FirmwareVariables = flashes.Variables };
         if (_options.Kernel.Length == 0 && _options.Firmware is null)
             _options = _options with { Firmware = FindFirmware() };
+        if (_options.Firmware is not null && _consoles.KeepsScreenFromSerial && !_options.FwCfg.Any(file => file.Name == ScreenOnSerial))
+            _options = _options with { FwCfg = [.. _options.FwCfg, new(ScreenOnSerial, null, "")] };
         if (_options is { Kernel.Length: > 0, Firmware: { } firmware })
         {
             _options = _options with { Firmware = null, FirmwareVariables = null };
@@ -130,6 +137,8 @@ internal sealed partial class QemuTranslation
     {
         if (word.Option.Treatment == QemuTreatment.Missing)
             throw new BadInputException($"{word}: {word.Option.Note}");
+        if (word.Option.Name == "icount" && word.Value.Contains("rr=", StringComparison.Ordinal))
+            throw new BadInputException($"{word}: runs are neither recorded nor replayed; leave it out");
         if (word.Option.Treatment == QemuTreatment.Ignored && !IsHarmless(word))
             _notes.Add($"{word} has no effect: {word.Option.Note}");
     }
@@ -307,7 +316,7 @@ internal sealed partial class QemuTranslation
     private void UseMachine(QemuWord word)
     {
         QemuList list = new(word, "type");
-        string type = list.Take("type") ?? "pc";
+        string type = _machineType = list.Take("type") ?? _machineType; // several -machine are one
         bool microvm = type == "microvm";
         bool pc = type is "pc" or "q35" or "isapc"
             || type.StartsWith("pc-i440fx-", StringComparison.Ordinal) || type.StartsWith("pc-q35-", StringComparison.Ordinal);
@@ -318,7 +327,8 @@ internal sealed partial class QemuTranslation
         _memoryBackend = list.Take("memory-backend") ?? _memoryBackend;
         if (list.TakeSwitch("mem-merge"))
             _options = _options.With(OptionName.MemMerge, "on");
-        bool pci = list.TakeSwitch("pcie", otherwise: !microvm && type != "isapc");
+        _pcie = list.TakeSwitch("pcie", otherwise: _pcie);
+        bool pci = microvm ? _pcie : type != "isapc";
         _options = _options with { Pci = pci, Virtio = pci ? VirtioBus.Pci : VirtioBus.Mmio };
 
         // Those that every guest finds anyway, and those of which it sees nothing.

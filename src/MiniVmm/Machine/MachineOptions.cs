@@ -94,7 +94,13 @@ public sealed record MachineOptions
 
     internal ConsoleOptions? SecondConsole => Com2 is not { } com2
         ? null
-        : new(com2.Kind, com2.Path, DebugConsoleKind.None, null) { Socket = com2.Socket, Option = OptionName.Com2 };
+        : new(com2.Kind, com2.Path, DebugConsoleKind.None, null)
+        {
+            KeepsSignals = ConsoleKeepsSignals,
+            IsOutputOnly = ConsoleIsOutputOnly,
+            Socket = com2.Socket,
+            Option = OptionName.Com2,
+        };
 
     /// <summary>Where the guest's screen is shown.</summary>
     public DisplayKind Display { get; init; }

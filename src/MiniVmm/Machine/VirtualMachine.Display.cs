@@ -37,7 +37,7 @@ public sealed partial class VirtualMachine
     private Typist Typist => new(_pcDevices.Find<I8042>() ?? throw new BadInputException("the machine has no keyboard"));
 
     /// <summary>Whether the guest's last line on standard output has no end yet.</summary>
-    internal bool LeavesLineOpen => _console.LeavesLineOpen;
+    internal bool LeavesLineOpen => _console.LeavesLineOpen || _console2?.LeavesLineOpen == true;
 
     /// <summary>The lines of the text screen, if the guest wrote there what no console printed; else none. After its end.</summary>
     internal IReadOnlyList<string> ReadUnseenScreen() => ScreenText.Unseen(_screen.Text, _console.Recent());

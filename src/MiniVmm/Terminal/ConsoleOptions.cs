@@ -49,7 +49,7 @@ public enum DebugConsoleKind
 }
 
 /// <summary>Where a serial port besides the console goes.</summary>
-/// <param name="Kind">Not <see cref="ConsoleKind.Stdio"/> or <see cref="ConsoleKind.Virtio"/>, which the console may have.</param>
+/// <param name="Kind">Not <see cref="ConsoleKind.Virtio"/>; <see cref="ConsoleKind.Stdio"/> where the console has not the terminal.</param>
 /// <param name="Path">The file of <see cref="ConsoleKind.File"/>.</param>
 /// <param name="Socket">The socket of <see cref="ConsoleKind.Socket"/>.</param>
 public sealed record SerialTarget(ConsoleKind Kind, string? Path = null, ConsoleSocket? Socket = null);

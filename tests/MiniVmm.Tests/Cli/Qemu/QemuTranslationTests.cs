@@ -104,7 +104,7 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -M virt", "-M virt: there is no machine virt; MiniVmm is a pc, q35 or microvm")]
     [InlineData("-kernel k -serial telnet:x", "-serial telnet:x: use stdio, mon:stdio, file:FILE, pty, unix:PATH")]
     [InlineData("-kernel k -serial tcp:x", "Console tcp:x: no port from 1 to 65535")]
-    [InlineData("-kernel k -serial file:x -serial stdio", "-serial: only the first one can have the terminal")]
+    [InlineData("-kernel k -serial stdio -serial stdio", "-serial: only one port can have the terminal")]
     [InlineData("-kernel k -serial stdio -serial null -serial file:x", "-serial: a third one; MiniVmm has two serial ports")]
     [InlineData("-kernel k -serial chardev:c", "-serial chardev:c: no -chardev is called c")]
     [InlineData("-kernel k -smp 3,cores=2", "Smp 3,cores=2: ")]
@@ -112,6 +112,13 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -rtc base=noon", "Rtc noon: no time, such as utc, localtime, 2026-02-28")]
     [InlineData("-kernel k -nic user,model=e1000", "-nic user,model=e1000: there is no card e1000")]
     [InlineData("-kernel k -device isa-debug-exit,iobase=x", "Device isa-debug-exit,iobase=x: 'iobase=x'")]
+    [InlineData("-drive if=none,id=a,file=a -device ide-hd,drive=a,bootindex=x", "-device ide-hd,drive=a,bootindex=x: bootindex=x is no number from 0 to")]
+    [InlineData("-drive if=none,id=a,file=a -device ide-hd,drive=a,bootindex=99999999999", "-device ide-hd,drive=a,bootindex=99999999999: bootindex=99999999999 is no")]
+    [InlineData(
+        "-drive if=none,id=a,file=a -device ide-hd,drive=a,bootindex=1 -drive if=none,id=b,file=b -device ide-cd,drive=b,bootindex=1",
+        "-device ide-cd,drive=b,bootindex=1: another disk has bootindex=1")]
+    [InlineData("-drive file=fat:rw:folder", "-drive file=fat:rw:folder: no folder is made into a disk; make an image of it, with mformat")]
+    [InlineData("-kernel k -icount shift=auto,rr=record,rrfile=f", "-icount shift=auto,rr=record,rrfile=f: runs are neither recorded nor replayed")]
     [InlineData("-kernel k -fsdev local,id=f", "-fsdev local,id=f: put the files on a disk")]
     [InlineData("-kernel k -M memory-backend=m", "memory-backend=m: no -object has that id")]
     public void What_matters_and_is_missing_is_an_error_with_the_nearest_way(string words, string complaint) =>
@@ -215,6 +222,56 @@ public sealed class QemuTranslationTests
         Assert.Equal(new SerialTarget(ConsoleKind.Pty), Translate("-kernel k -serial stdio -serial pty").Options.Com2);
         Assert.Equal(new SerialTarget(ConsoleKind.None), Translate("-kernel k -serial stdio -serial null").Options.Com2);
         Assert.Null(Translate("-kernel k -serial stdio -serial none").Options.Com2);
+    }
+
+    [Theory]
+    [InlineData("-serial null -serial mon:stdio", ConsoleKind.None, false)]
+    [InlineData("-serial file:out.txt -serial stdio", ConsoleKind.File, true)]
+    [InlineData("-serial unix:s,server,nowait -serial stdio", ConsoleKind.Socket, true)]
+    public void It_has_the_terminal_where_the_first_one_has_it_not(string words, ConsoleKind first, bool signals)
+    {
+        MachineOptions options = Translate($"-kernel k {words}").Options;
+
+        Assert.Equal((first, new SerialTarget(ConsoleKind.Stdio), signals), (options.Console, options.Com2, options.ConsoleKeepsSignals));
+    }
+
+    /// <summary>QEMU has SeaBIOS write to the serial port with -nographic alone; here the terminal stands in for a window, too.</summary>
+    [Theory]
+    [InlineData("-nographic", true)]
+    [InlineData("-display none -nographic", true)]
+    [InlineData("-serial stdio", true)]
+    [InlineData("-display none -serial stdio", false)]
+    [InlineData("-vnc :1", false)]
+    public void SeaBIOS_shows_itself_on_the_serial_port_where_there_is_no_screen(string words, bool shows)
+    {
+        IReadOnlyList<FwCfgFile> files = Translate($"-bios b disk {words}").Options.FwCfg;
+
+        Assert.Equal(shows ? [] : [new FwCfgFile("etc/sercon-port", null, "")], files);
+        Assert.Empty(Translate($"-kernel k {words}").Options.FwCfg);
+        Assert.Equal(
+            new FwCfgFile("etc/sercon-port", null, "x"),
+            Assert.Single(Translate($"-bios b disk {words} -fw_cfg name=etc/sercon-port,string=x").Options.FwCfg));
+    }
+
+    [Theory]
+    [InlineData("-M microvm,pcie=on -machine acpi=off", VirtioBus.Pci)]
+    [InlineData("-M microvm -machine accel=kvm", VirtioBus.Mmio)]
+    [InlineData("-machine q35 -machine acpi=off", VirtioBus.Pci)]
+    public void Several_options_of_the_machine_are_one(string words, VirtioBus bus) =>
+        Assert.Equal(bus, Translate($"-kernel k {words}").Options.Virtio);
+
+    [Fact]
+    public void Disks_have_their_place_in_the_boot_order()
+    {
+        QemuMachine machine = Translate(
+            "-bios b -drive if=none,id=a,file=a -device virtio-blk-pci,drive=a,bootindex=1 -drive if=none,id=c,file=c -device ide-cd,drive=c,bootindex=0 "
+            + "-drive if=none,id=d,file=d -device ide-hd,drive=d,bootindex=-1 -nic none");
+
+        Assert.Equal([1ul, 0ul, null], machine.Options.Disks.Select(disk => disk.BootIndex));
+        Assert.Empty(machine.Notes);
+        const string card = "-netdev user,id=n -device virtio-net-pci,netdev=n,bootindex=2";
+        Assert.Equal(["-device virtio-net-pci: bootindex=2 has no effect"], Translate($"-bios b a {card}").Notes);
+        Assert.Empty(Translate($"-kernel k {card}").Notes);
     }
 
     [Fact]
