@@ -92,6 +92,9 @@ public sealed partial class ExplainProgramTests : IClassFixture<UsableKvm>
     {
         { "boot-cd.iso", [], NoChipset },
         { "boot-disk.img", [], NoChipset },
+        { "boot-serial.img", [], NoChipset },
+        { "boot-serial.iso", [], NoChipset },
+        { "hello-com2.elf", ["--com2", "none"], "no COM2" },
         { "course/12-msix.elf", ["--virtio", "pci", "--rng"], "no virtio device (rng)" },
         { "course/14-memory.elf", ["--balloon", "--timeout", "1"], "no virtio device (balloon)" },
     };
