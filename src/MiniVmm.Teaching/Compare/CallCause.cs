@@ -41,6 +41,7 @@ internal static class CallCause
         ["KVM_SET_VAPIC_ADDR"] = Vapic,
         ["KVM_TPR_ACCESS_REPORTING"] = Vapic,
         ["KVM_KVMCLOCK_CTRL"] = "QEMU tells the guest's clock that it was stopped",
+        ["KVM_SMI"] = "QEMU's chipset makes a system management interrupt of a write to port 0xb2",
         ["KVM_GET_CLOCK"] = Clock,
         ["KVM_SET_CLOCK"] = Clock,
         ["KVM_GET_IRQCHIP"] = Devices,
@@ -63,6 +64,8 @@ internal static class CallCause
         ["KVM_SET_MP_STATE"] = State,
         ["KVM_GET_VCPU_EVENTS"] = State,
         ["KVM_SET_VCPU_EVENTS"] = State,
+        ["KVM_GET_NESTED_STATE"] = State,
+        ["KVM_SET_NESTED_STATE"] = State,
         ["KVM_GET_DEBUGREGS"] = State,
         ["KVM_SET_DEBUGREGS"] = State,
     };
