@@ -272,7 +272,7 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
     {
         int start = _text.Length;
         _text.Append("\t\"");
-        foreach (byte value in bytes)
+        for (int i = 0; i < bytes.Length; i++)
         {
             if (_text.Length - start > LettersInALine)
             {
@@ -280,10 +280,20 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
                 _text.Append("\"\n\t\"");
             }
 
+            byte value = bytes[i];
             if (value is >= (byte)' ' and <= (byte)'~' and not ((byte)'"' or (byte)'\\' or (byte)'?')) // ??= would be a trigraph
+            {
                 _text.Append((char)value);
-            else
-                _text.Append('\\').Append((char)('0' + (value >> 6))).Append((char)('0' + (value >> 3 & 7))).Append((char)('0' + (value & 7)));
+                continue;
+            }
+
+            bool isWhole = i + 1 < bytes.Length && bytes[i + 1] is >= (byte)'0' and <= (byte)'7'; // or that would be its next digit
+            _text.Append('\\');
+            if (isWhole || value >= 1 << 6)
+                _text.Append((char)('0' + (value >> 6)));
+            if (isWhole || value >= 1 << 3)
+                _text.Append((char)('0' + (value >> 3 & 7)));
+            _text.Append((char)('0' + (value & 7)));
         }
 
         _text.Append('"');
