@@ -1,9 +1,11 @@
 using MiniVmm.Cli;
 using MiniVmm.Cli.Qemu;
 using MiniVmm.Diagnostics;
+using MiniVmm.Host;
 using MiniVmm.Tools;
 using MiniVmm.Tools.Qemu;
 
+Linux.IgnoreFileSizeSignal(); // reports and redirected output report EFBIG instead
 Milestones milestones = new();
 return CommandLine.Run(() =>
 {

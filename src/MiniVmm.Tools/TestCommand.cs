@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using MiniVmm.Cli;
 using MiniVmm.Configuration;
-using MiniVmm.Host;
 using MiniVmm.Machine;
 using MiniVmm.Testing;
 
@@ -95,7 +94,6 @@ internal sealed class TestCommand : DocumentedCommand
         string[] paths = line.GetValue(_paths) ?? [];
         if (paths.Length == 0)
             throw new BadInputException("no kernel and no folder given; write minivmm test PATH");
-        Linux.IgnoreFileSizeSignal(); // disks and results report EFBIG instead
         int jobs = ReadNumber(line, _jobs, MostJobs) ?? Environment.ProcessorCount;
         NamedShard? shard = ReadShard(line);
         DiscoveredTests found = Discovery.Find(paths, ReadDefaults(line));

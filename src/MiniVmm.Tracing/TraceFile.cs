@@ -8,7 +8,7 @@ internal static class TraceFile
     public static ITraceSink Create(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        FileStream file = OutputFile.Create(path, OptionName.TraceFile);
+        OutputFile file = OutputFile.Create(path, OptionName.TraceFile);
         return IsPerfetto(path) ? new PerfettoWriter(file) : new ChromeWriter(file);
     }
 

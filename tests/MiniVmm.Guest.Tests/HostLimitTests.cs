@@ -76,6 +76,35 @@ public sealed class HostLimitTests(UsableKvm kvm, FaultyKvm faulty) : IClassFixt
         Assert.Contains("ulimit -f", line);
     }
 
+    [Theory]
+    [InlineData("--core")]
+    [InlineData("--trace-file")]
+    [InlineData("--screenshot-at-end")]
+    public async Task Files_no_larger_than_a_limit_for_what_it_writes_of_the_guest_which_has_died(string option)
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "prlimit", "--fsize=512", Built.MiniVmm, "run", "--console", "none", option, folder["file"], Built.Guest("crash.elf"));
+
+        string line = Assert.Single(run.ErrorLines, line => line.Contains(option, StringComparison.Ordinal));
+        Assert.Contains("ulimit -f", line);
+        Assert.Contains("vCPU 0 died", run.With(ExitStatus.GuestCrash).Errors);
+    }
+
+    [Theory]
+    [InlineData("man")]
+    [InlineData("run", "--help")]
+    public async Task Files_no_larger_than_a_limit_for_standard_output(params string[] arguments)
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunProgramAsync(
+            "/bin/sh", ["-c", $"prlimit --fsize=512 \"$@\" >'{folder["file"]}'", "sh", Built.MiniVmm, .. arguments]);
+
+        Assert.Contains("standard output: file too large (EFBIG)", run.With(ExitStatus.HostLimit).OnlyLine());
+    }
+
     [Fact]
     public async Task As_many_files_as_it_needs()
     {

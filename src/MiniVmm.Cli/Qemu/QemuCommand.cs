@@ -112,7 +112,7 @@ internal static class QemuCommand
                 File.WriteAllText(path, $"{Environment.ProcessId}\n");
                 return new PidFile(path);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
             {
                 throw new BadInputException($"-pidfile {path}: {e.Message}", e);
             }

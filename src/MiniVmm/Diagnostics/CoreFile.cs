@@ -18,10 +18,10 @@ internal sealed class CoreFile : IDisposable
     private const int Chunk = 64 << 10;
 
     private readonly string _path;
-    private readonly FileStream _file;
+    private readonly OutputFile _file;
     private bool _isWritten;
 
-    private CoreFile(string path, FileStream file)
+    private CoreFile(string path, OutputFile file)
     {
         _path = path;
         _file = file;

@@ -4,9 +4,9 @@ namespace MiniVmm.Display;
 internal sealed class ScreenshotFile : IDisposable
 {
     private readonly string _path;
-    private readonly FileStream _file;
+    private readonly OutputFile _file;
 
-    private ScreenshotFile(string path, FileStream file)
+    private ScreenshotFile(string path, OutputFile file)
     {
         _path = path;
         _file = file;

@@ -120,6 +120,29 @@ public sealed partial class VirtualMachine
         Resume(PauseReasons.Report);
     }
 
+    /// <summary>Screenshot and core, where asked for. One that its disk has no room for does not hide how the guest ended.</summary>
+    private void WriteFiles()
+    {
+        try
+        {
+            _screenshotAtEnd?.Write(_screen.Capture());
+        }
+        catch (HostLimitException e)
+        {
+            _warn(e.Text);
+        }
+
+        try
+        {
+            if (_coreFile is not null && Lifecycle.Reason.Kind is StopKind.Crash or StopKind.Timeout)
+                WriteCore(_coreFile);
+        }
+        catch (HostLimitException e)
+        {
+            _warn(e.Text);
+        }
+    }
+
     private void WriteCore(CoreFile file)
     {
         List<(int Index, GuestView View)> views = [];

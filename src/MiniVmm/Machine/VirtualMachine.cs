@@ -28,6 +28,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly KvmCounters _counters;
     private readonly Milestones _milestones;
     private readonly MachineOptions _options;
+    private readonly Action<OptionMessage> _warn;
     private readonly ScreenshotFile? _screenshotAtEnd;
     private readonly CoreFile? _coreFile;
     private readonly bool _hasFirmware;
@@ -51,6 +52,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private VirtualMachine(KvmSystem kvm, MachinePlan plan, Milestones milestones, Action<OptionMessage> warn)
     {
         _kvm = kvm;
+        _warn = warn;
         _milestones = milestones;
         MachineOptions options = plan.Options;
         _options = options;
@@ -342,9 +344,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         _console.Dispose();
         _console2?.Dispose();
         StopTrace();
-        _screenshotAtEnd?.Write(_screen.Capture());
-        if (_coreFile is not null && Lifecycle.Reason.Kind is StopKind.Crash or StopKind.Timeout)
-            WriteCore(_coreFile);
+        WriteFiles();
 
         long[] first = [.. Vcpus.Select(vcpu => vcpu.Statistics.FirstExit).Where(at => at != 0)];
         if (first.Length > 0)
