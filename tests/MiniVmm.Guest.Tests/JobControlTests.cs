@@ -52,6 +52,40 @@ public sealed class JobControlTests : IClassFixture<UsableKvm>
         Assert.Equal(before, await terminal.SettingsAsync());
     }
 
+    // No key is typed in between, which would wake it; and fg sends nothing to a job that runs already.
+    [Theory]
+    [InlineData("TSTP")]
+    [InlineData("STOP")]
+    public async Task Stopped_and_continued_in_the_background_it_has_its_keys_again_once_in_the_foreground(string signal)
+    {
+        using TemporaryFolder folder = new();
+        using PseudoTerminal terminal = new();
+        string before = await terminal.SettingsAsync();
+        string script = $$"""
+            set -m
+            step() { until [ -e '{{folder.Path}}'/$1 ]; do sleep 0.05; done; }
+            bash -c 'echo $$ >"$0"; exec "$@"' '{{folder["pid"]}}' "$@"
+            echo suspended; step bg; bg; echo continued; step fg; fg; echo "ended with $?"
+            """;
+        using MinivmmProcess shell = terminal.StartProgram(["bash", "-c", script, "bash", .. Hang]);
+        await terminal.Screen.WaitForAsync("crash: endless loop");
+        string during = await terminal.SettingsOtherThanAsync(before);
+
+        (await MinivmmProcess.RunProgramAsync("kill", $"-{signal}", File.ReadAllText(folder["pid"]).Trim())).With(0);
+        await terminal.Screen.WaitForAsync("suspended");
+        await terminal.SetAsync(before);
+        File.WriteAllText(folder["bg"], "");
+        await terminal.Screen.WaitForAsync("continued");
+        Assert.Equal(before, await terminal.SettingsAsync());
+        File.WriteAllText(folder["fg"], "");
+
+        Assert.Equal(during, await terminal.SettingsOtherThanAsync(before));
+        terminal.Type(CtrlA + "x");
+        await terminal.Screen.WaitForAsync($"ended with {ExitStatus.Interrupted}");
+        (await shell.EndAsync()).With(0);
+        Assert.Equal(before, await terminal.SettingsAsync());
+    }
+
     [Fact]
     public async Task Continued_after_SIGSTOP_it_has_raw_mode_again_whatever_was_set_in_between()
     {

@@ -33,11 +33,12 @@ internal sealed unsafe class ConsoleInput : IDisposable
     private readonly EscapeKeys? _keys;
     private readonly TerminalMode? _mode;
     private readonly ScreenView? _view;
-    private readonly EventFd _stop = new();
+    private readonly EventFd _wake = new();
     private readonly Thread _thread;
     private readonly byte[] _waiting = new byte[MostAtOnce];
     private int _count;
     private long _lastTaken;
+    private volatile bool _stopping;
 
     /// <param name="fd">Where it is typed; stays open.</param>
     /// <param name="console">The device it goes to.</param>
@@ -61,11 +62,23 @@ internal sealed unsafe class ConsoleInput : IDisposable
         _thread.Start();
     }
 
+    /// <summary>Looks again whose the terminal is: the process has been stopped, and goes on in the foreground or not.</summary>
+    public void Recheck()
+    {
+        lock (_waiting)
+        {
+            if (!_stopping)
+                _wake.Signal();
+        }
+    }
+
     public void Dispose()
     {
-        _stop.Signal();
+        lock (_waiting)
+            _stopping = true;
+        _wake.Signal();
         _thread.Join();
-        _stop.Dispose();
+        _wake.Dispose();
     }
 
     private void Carry(Lifecycle lifecycle)
@@ -73,20 +86,26 @@ internal sealed unsafe class ConsoleInput : IDisposable
         JobControl.RefuseToBeStoppedByReading();
         byte* buffer = stackalloc byte[MostAtOnce];
         pollfd* fds = stackalloc pollfd[2];
+        bool away = false;
         while (true)
         {
             // What the guest has no room for waits here, and so does the writer. But a terminal is read again
             // once the guest seems to hang: one of the keys may be meant to end it.
             bool full = !Flush();
             bool waits = full && (_keys is null || Environment.TickCount64 - _lastTaken < Patience);
-            bool away = _mode is not null && !_mode.TryStayRaw();
+            bool wasAway = away;
+            away = _mode is not null && !_mode.TryStayRaw();
+            if (wasAway && !away)
+                _view?.Resume();
             fds[0] = new pollfd { fd = waits || away ? -1 : _fd, events = POLLIN };
-            fds[1] = new pollfd { fd = _stop.Fd, events = POLLIN };
+            fds[1] = new pollfd { fd = _wake.Fd, events = POLLIN };
             int ready = poll(fds, 2, full ? RetryDelay : away ? ForegroundDelay : -1);
             if (ready <= 0)
                 continue;
-            if (fds[1].revents != 0)
+            if (_stopping)
                 return;
+            if (fds[1].revents != 0)
+                _ = _wake.Read();
             if (fds[0].revents == 0)
                 continue;
             long got = read(_fd, buffer, MostAtOnce);

@@ -202,6 +202,7 @@ internal sealed unsafe class HostConsole : IDisposable
             _size?.Refresh();
             if (_terminal is { IsForeground: true })
                 _view?.Resume();
+            _input?.Recheck();
         }
     }
 
