@@ -8,7 +8,8 @@ namespace MiniVmm.Boot;
 /// <param name="HoldsFiles">
 /// Whether it is a container: a kernel's header found somewhere in it belongs to a file inside.
 /// </param>
-internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool HoldsFiles = false)
+/// <param name="IsForeign">Whether it is code for processors that are no x86: a kernel it may well be.</param>
+internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool HoldsFiles = false, bool IsForeign = false)
 {
     private const int SectorSize = 512;
     private const int BootSignature = 510;
@@ -16,7 +17,10 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
     private static readonly OptionMessage GiveAsDisk = $"give it with {OptionName.Disk}, and a kernel with {OptionName.Kernel}";
     private static readonly OptionMessage GiveAsInitrd =
         $"give it with {OptionName.Initrd}, and a kernel with {OptionName.Kernel}";
-    private const string NameAKernel = "MiniVmm boots kernels directly, without firmware; name a kernel";
+    private static readonly OptionMessage GiveAsFirmware = $"give it with {OptionName.Firmware}";
+    private static readonly OptionMessage LeaveToFirmware =
+        $"UEFI firmware starts it: {OptionName.Firmware} with OVMF, and {OptionName.Disk} or {OptionName.Cdrom} with the medium that it is on";
+    private const string GuestsAreX86 = "MiniVmm's guests are x86";
     private const string TakeKernelOut = "take the kernel out of it, and name that";
 
     private static readonly Signature[] Signatures =
@@ -45,9 +49,12 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
         new(0, "hsqs"u8, new("a squashfs image", GiveAsDisk, true)),
         new(0x438, [0x53, 0xef], new("an ext2, ext3 or ext4 file system", GiveAsDisk)),
         new(0, [0x27, 0x05, 0x19, 0x56], new("a U-Boot image", TakeKernelOut, true)),
-        new(0x38, "ARM\u0064"u8, new("a Linux kernel for AArch64", "MiniVmm's guests are x86")),
-        new(0x38, "RSC\u0005"u8, new("a Linux kernel for RISC-V", "MiniVmm's guests are x86")),
-        new(0x28, "_FVH"u8, new("a UEFI firmware image", NameAKernel)),
+        new(0x38, "ARM\u0064"u8, new("a Linux kernel for AArch64", GuestsAreX86, IsForeign: true)),
+        new(0x38, "RSC\u0005"u8, new("a Linux kernel for RISC-V", GuestsAreX86, IsForeign: true)),
+        new(0x4, "zimg"u8, new("a compressed Linux kernel (EFI zboot) for another processor", GuestsAreX86, IsForeign: true)),
+        new(0, [0xd0, 0x0d, 0xfe, 0xed], new("a device tree or a U-Boot FIT image", TakeKernelOut, true)),
+        new(0, [0xcf, 0xfa, 0xed, 0xfe], new("a Mach-O program", "link it as ELF")),
+        new(0x28, "_FVH"u8, new("a UEFI firmware image", GiveAsFirmware)),
         new(0, "#!"u8, new("a script", "name a kernel")),
     ];
 
@@ -63,10 +70,10 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
         return file switch
         {
             [(byte)'M', (byte)'Z', ..] => MzFile(file),
-            [0x55, 0xaa, ..] => new("an option ROM (55 aa at 0)", NameAKernel),
+            [0x55, 0xaa, ..] => new("an option ROM (55 aa at 0)", "firmware runs it, from a card of its own; name a kernel"),
             _ when file.Length > BootSignature + 1 && file[BootSignature..].StartsWith((ReadOnlySpan<byte>)[0x55, 0xaa]) =>
                 BootSector(file),
-            _ when IsBiosRom(file) => new("a BIOS image", NameAKernel),
+            _ when IsBiosRom(file) => new("a BIOS image", GiveAsFirmware),
             _ when file.Length > SectorSize && file[^SectorSize..].StartsWith("conectix"u8) =>
                 new("a VHD disk image", ConvertDisk("vpc"), true),
             _ => null,
@@ -83,7 +90,7 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
             advice = $"; {Advice}";
         // Linux unpacks an initramfs itself.
         string first = codec is null || Advice == GiveAsInitrd ? "" : "; unpack it first";
-        return $"{Name}{packed}, not a kernel{first}{advice}";
+        return $"{Name}{packed}{(IsForeign ? "" : ", not a kernel")}{first}{advice}";
     }
 
     private static OptionMessage ConvertDisk(string format) =>
@@ -112,7 +119,13 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
             }
         }
 
-        return new("a PE/EFI application", NameAKernel);
+        return BinaryPrimitives.ReadUInt16LittleEndian(coff[4..]) switch
+        {
+            0xaa64 => new("an EFI application for AArch64", GuestsAreX86, IsForeign: true),
+            0x5032 or 0x5064 => new("an EFI application for RISC-V", GuestsAreX86, IsForeign: true),
+            0x01c2 or 0x01c4 => new("an EFI application for 32-bit ARM", GuestsAreX86, IsForeign: true),
+            _ => new("a PE/EFI application", LeaveToFirmware),
+        };
     }
 
     /// <summary>55 aa ends a master boot record, a file system's boot sector, or a program for the BIOS.</summary>
@@ -122,7 +135,7 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
             return new("a disk image with a partition table (MBR)", GiveAsDisk, true);
         return file[54..].StartsWith("FAT"u8) || file[82..].StartsWith("FAT32"u8) || file[3..].StartsWith("NTFS"u8)
             ? new("a disk image with a FAT or NTFS file system", GiveAsDisk, true)
-            : new("a boot sector (55 aa at 510)", NameAKernel);
+            : new("a boot sector (55 aa at 510)");
     }
 
     /// <summary>Four entries of 16 bytes at 0x1be: flags 0x80 or 0, and at least one with a type and sectors.</summary>

@@ -14,10 +14,12 @@ public sealed class FileKindTests
         return file;
     }
 
-    private static byte[] Pe(params string[] sections)
+    private static byte[] Pe(params string[] sections) => Pe(0x8664, sections);
+
+    private static byte[] Pe(ushort machine, params string[] sections)
     {
         byte[] file = File(0x400, (0, "MZ"), (0x3c, "\x80"), (0x80, "PE\0\0"), (0x94, "\xf0"));
-        file[0x86] = (byte)sections.Length;
+        (file[0x84], file[0x85], file[0x86]) = ((byte)machine, (byte)(machine >> 8), (byte)sections.Length);
         for (int i = 0; i < sections.Length; i++)
             Encoding.ASCII.GetBytes(sections[i]).CopyTo(file, 0x80 + 24 + 0xf0 + i * 40);
         return file;
@@ -56,6 +58,12 @@ public sealed class FileKindTests
         "a UEFI firmware image" => File(600, (0x28, "_FVH")),
         "a Linux kernel for AArch64" => File(600, (0, "MZ"), (0x38, "ARM\x64")),
         "a Linux kernel for RISC-V" => File(600, (0x38, "RSC\x5")),
+        "an EFI application for AArch64" => Pe(0xaa64, ".text"),
+        "an EFI application for RISC-V" => Pe(0x5064, ".text"),
+        "an EFI application for 32-bit ARM" => Pe(0x01c2, ".text"),
+        "a compressed Linux kernel (EFI zboot) for another processor" => File(600, (0, "MZ\0\0zimg")),
+        "a device tree or a U-Boot FIT image" => File(600, (0, "\xd0\x0d\xfe\xed")),
+        "a Mach-O program" => File(600, (0, "\xcf\xfa\xed\xfe")),
         "a script" => Encoding.ASCII.GetBytes("#!/bin/sh\nexec qemu-system-x86_64\n"),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
@@ -70,11 +78,16 @@ public sealed class FileKindTests
         "a zip archive", "a Debian package", "a library of object files (.a)", "an RPM package", "a U-Boot image",
         "a PE/EFI application", "an EFI unified kernel image", "a DOS program (MZ)", "an option ROM (55 aa at 0)",
         "a BIOS image", "a UEFI firmware image", "a Linux kernel for AArch64", "a Linux kernel for RISC-V", "a script",
+        "an EFI application for AArch64", "an EFI application for RISC-V", "an EFI application for 32-bit ARM",
+        "a compressed Linux kernel (EFI zboot) for another processor", "a device tree or a U-Boot FIT image", "a Mach-O program",
     ];
 
     /// <summary>All but those whose signature is at the end of the file.</summary>
     public static TheoryData<string> KindsKnownByTheirStart =>
         [.. Kinds.Select(row => row.Data).Except(["a VHD disk image", "a BIOS image"])];
+
+    private static string Named(string kind) =>
+        $"kernel.bin: {kind}" + (FileKind.Recognise(Sample(kind))!.IsForeign ? "; MiniVmm's guests are x86" : ", not a kernel");
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -83,7 +96,7 @@ public sealed class FileKindTests
         byte[] file = Sample(kind);
 
         Assert.Equal(kind, FileKind.Recognise(file)?.Name);
-        Assert.StartsWith($"kernel.bin: {kind}, not a kernel", Requests.Refusal(file), StringComparison.Ordinal);
+        Assert.StartsWith(Named(kind), Requests.Refusal(file), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -102,7 +115,7 @@ public sealed class FileKindTests
         byte[] file = [.. Sample(kind), .. new byte[64]];
         MultibootFiles.Header(MultibootFiles.PageAlignAndMemory).CopyTo(file, file.Length - 32 & ~3);
 
-        Assert.StartsWith($"kernel.bin: {kind}, not a kernel", Requests.Refusal(file), StringComparison.Ordinal);
+        Assert.StartsWith(Named(kind), Requests.Refusal(file), StringComparison.Ordinal);
     }
 
     // GRUB's core image has a header with addresses, and lies in a disk's first sectors.
@@ -115,7 +128,7 @@ public sealed class FileKindTests
         byte[] file = [.. Sample(kind)];
         MultibootFiles.Header(MultibootFiles.HasAddresses, 0x100100, 0x100000, 0, 0, 0x100000).CopyTo(file, 256);
 
-        Assert.StartsWith($"kernel.bin: {kind}, not a kernel", Requests.Refusal(file), StringComparison.Ordinal);
+        Assert.StartsWith(Named(kind), Requests.Refusal(file), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,6 +140,12 @@ public sealed class FileKindTests
         Assert.StartsWith("multiboot 1", Requests.Load(kernel).Format, StringComparison.Ordinal);
     }
 
+    // A machine may have firmware: nothing says that there is none.
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void No_advice_denies_what_options_give(string kind) =>
+        Assert.DoesNotContain("without firmware", Requests.Refusal(Sample(kind)), StringComparison.Ordinal);
+
     [Fact]
     public void The_advice_says_what_to_do()
     {
@@ -134,6 +153,9 @@ public sealed class FileKindTests
             Sample("a qcow2 disk image")), StringComparison.Ordinal);
         Assert.EndsWith("; give it with --initrd, and a kernel with --kernel", Requests.Refusal(
             Sample("an initramfs (cpio archive)")), StringComparison.Ordinal);
+        Assert.EndsWith("; give it with --firmware", Requests.Refusal(Sample("a BIOS image")), StringComparison.Ordinal);
+        Assert.EndsWith("; give it with --firmware", Requests.Refusal(Sample("a UEFI firmware image")), StringComparison.Ordinal);
+        Assert.Contains("--firmware with OVMF", Requests.Refusal(Sample("a PE/EFI application")), StringComparison.Ordinal);
         Assert.Contains("qemu-img convert -f vpc -O qcow2", Requests.Refusal(
             Sample("a VHD disk image")), StringComparison.Ordinal);
     }
