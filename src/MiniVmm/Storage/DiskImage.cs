@@ -31,11 +31,15 @@ internal static class DiskImage
 
     private static IDiskImage OpenItself(DiskOptions options, Action<OptionMessage> warn)
     {
-        DiskFile file = DiskFile.Open(options.File, options.ReadOnly || options.Interface == DiskInterface.Cdrom, options.Cache);
+        bool readOnly = options.ReadOnly || options.Interface == DiskInterface.Cdrom;
+        // An empty disk is of use only to a guest that may write to it.
+        DiskFile file = readOnly
+            ? DiskFile.Open(options.File, readOnly, options.Cache, options.Subject, "check the name, and the folder it is relative to")
+            : DiskFile.Open(options.File, readOnly, options.Cache, options.Subject);
         try
         {
             if (file.Length == 0)
-                throw new BadInputException($"{file.Subject}: is empty; `truncate -s 1G` gives it a size");
+                throw new BadInputException($"{file.Subject}: is empty{(readOnly ? "" : "; `truncate -s 1G` gives it a size")}");
             DiskFormat format = options.Format ?? Probe(file);
             return format == DiskFormat.Raw
                 ? new RawImage(file, probed: options.Format == null)

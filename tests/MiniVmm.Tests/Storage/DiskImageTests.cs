@@ -178,6 +178,27 @@ public sealed unsafe class DiskImageTests : IDisposable
         Assert.Contains("neither a file nor a block device", message);
     }
 
+    [Theory]
+    [InlineData(DiskInterface.Virtio, false, "--disk", true)]
+    [InlineData(DiskInterface.Virtio, true, "--disk", false)]
+    [InlineData(DiskInterface.Floppy, false, "--fda", true)]
+    [InlineData(DiskInterface.Cdrom, false, "--cdrom", false)]
+    public void Only_a_disk_that_may_be_written_is_advised_to_be_made_and_errors_have_the_option_that_was_given(
+        DiskInterface drive, bool readOnly, string option, bool isAdvised)
+    {
+        DiskOptions options = new() { File = Name, Interface = drive, ReadOnly = readOnly };
+
+        string missing = RefusalOf();
+        File.WriteAllBytes(Name, []);
+        string empty = RefusalOf();
+
+        Assert.StartsWith($"{option} {Name}: no such file; ", missing);
+        Assert.StartsWith($"{option} {Name}: is empty", empty);
+        Assert.Equal((isAdvised, isAdvised), (missing.Contains("truncate -s 1G"), empty.Contains("truncate -s 1G")));
+
+        string RefusalOf() => Assert.Throws<BadInputException>(() => DiskImage.Open(options, CommandLineText.Fail)).OnCommandLine();
+    }
+
     [Fact]
     public void One_may_write_an_image_or_many_may_read_it()
     {
