@@ -49,6 +49,8 @@ public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses
         _cmos[StatusB] = Hours24;
         _cmos[StatusD] = ValidRam;
 
+        _cmos[0x14] = 0x06; // equipment, as QEMU has it: a coprocessor, a PS/2 mouse
+
         // The layout of every PC BIOS since the AT: KiB of base memory, KiB above 1 MiB, 64 KiB units above
         // 16 MiB, and (Bochs, QEMU) 64 KiB units above 4 GiB.
         Put16(0x15, 640);

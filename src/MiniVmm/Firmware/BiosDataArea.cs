@@ -26,8 +26,18 @@ internal static class BiosDataArea
     private const int CursorShape = 0x60;
     private const int CrtcPort = 0x63;
     private const int LastRow = 0x84;
+    private const int CharacterHeight = 0x85;
+
+    // The keyboard's ring of 16 words, by offsets from 0x400: empty.
+    private const int KeyboardHead = 0x1a;
+    private const int KeyboardTail = 0x1c;
+    private const int KeyboardStart = 0x80;
+    private const int KeyboardEnd = 0x82;
+    private const ushort KeyboardRing = 0x1e;
+    private const ushort KeyboardRingEnd = KeyboardRing + 16 * 2;
 
     private const ushort MathCoprocessor = 1 << 1;
+    private const ushort PointingDevice = 1 << 2;
     private const ushort Colour80x25 = 2 << 4;
     private const ushort SerialPort = 1 << 9; // their number is there
 
@@ -47,7 +57,7 @@ internal static class BiosDataArea
         Put(EbdaSegment, (ushort)(MemoryLayout.Ebda >> 4));
         if (hasCom2)
             Put(Com1 + 2, IoPorts.Serial2);
-        Put(Equipment, (ushort)(MathCoprocessor | Colour80x25 | (SerialPort * (hasCom2 ? 2 : 1))));
+        Put(Equipment, (ushort)(MathCoprocessor | PointingDevice | Colour80x25 | (SerialPort * (hasCom2 ? 2 : 1))));
         Put(BaseMemoryKiB, (ushort)(memory.BaseMemoryEnd / MemoryLayout.KiB));
         data[VideoMode] = ColourText80x25;
         Put(Columns, 80);
@@ -55,6 +65,11 @@ internal static class BiosDataArea
         Put(CursorShape, UnderlineCursor);
         Put(CrtcPort, IoPorts.VgaCrtc);
         data[LastRow] = 25 - 1;
+        Put(CharacterHeight, 16);
+        Put(KeyboardHead, KeyboardRing);
+        Put(KeyboardTail, KeyboardRing);
+        Put(KeyboardStart, KeyboardRing);
+        Put(KeyboardEnd, KeyboardRingEnd);
         return new("BIOS data area", MemoryLayout.BiosData, data);
 
         void Put(int offset, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan(offset), value);

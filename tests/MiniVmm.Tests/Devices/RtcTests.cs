@@ -25,6 +25,7 @@ public sealed class RtcTests
         Assert.Equal(0x02, Get(StatusB));
         Assert.Equal(0x26, Get(StatusA));
         Assert.Equal(0x80, Get(0x0d));
+        Assert.Equal(0x06, Get(0x14)); // coprocessor and PS/2 mouse, as the BIOS data area's equipment word has them
         Assert.Equal([0x57, 0x58, 0x23, 0x05, 0x29, 0x02, 0x24, 0x20], Show(_rtc));
     }
 

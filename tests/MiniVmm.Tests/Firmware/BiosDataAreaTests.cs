@@ -15,7 +15,7 @@ public sealed class BiosDataAreaTests
         Assert.Equal(0x3f8, guest.U16(0x400));
         Assert.Equal(0, guest.U16(0x402)); // no COM2
         Assert.Equal(0x9fc00, guest.U16(0x40e) << 4);
-        Assert.Equal(0b0000_0010_0010_0010, guest.U16(0x410)); // one serial port, 80x25 in colour, a coprocessor
+        Assert.Equal(0b0000_0010_0010_0110, guest.U16(0x410)); // one serial port, 80x25 in colour, PS/2 mouse, coprocessor
         Assert.Equal(639, guest.U16(0x413));
         Assert.Equal(3, guest.U8(0x449));
         Assert.Equal(80, guest.U16(0x44a));
@@ -25,6 +25,16 @@ public sealed class BiosDataAreaTests
         Assert.Equal(0x3d4, guest.U16(0x463));
         Assert.Equal(0, guest.U8(0x475));
         Assert.Equal(24, guest.U8(0x484));
+        Assert.Equal(16, guest.U16(0x485));
+    }
+
+    [Fact]
+    public void The_keyboards_ring_is_empty_and_lies_in_it()
+    {
+        GuestView guest = new(BiosDataArea.Build(Memory));
+
+        Assert.Equal((0x1e, 0x1e), (guest.U16(0x41a), guest.U16(0x41c))); // head, tail
+        Assert.Equal((0x1e, 0x3e), (guest.U16(0x480), guest.U16(0x482)));
     }
 
     [Fact]
