@@ -24,17 +24,31 @@ public sealed class TerminalOutputTests
     public async Task A_dry_run_prints_nothing_but_text_and_colours() =>
         AssertPlain(await RunAsync(ExitStatus.Success, "run", "--dry-run", Built.Guest("hello.elf")));
 
-    [Fact]
-    public async Task Help_is_no_wider_than_the_terminal()
+    [Theory]
+    [InlineData("--mem-prealloc", "run", "--help")]
+    [InlineData("--pin", "bench", "exits", "--help")]
+    [InlineData("balloon", "ctl", "--help")]
+    [InlineData("--help-qemu", "qemu", "--help")]
+    public async Task Help_is_no_wider_than_the_terminal(string word, params string[] arguments)
     {
         using PseudoTerminal terminal = new();
-        using MinivmmProcess vmm = terminal.StartProgram(
-            "sh", "-c", "stty cols 60 && exec \"$@\"", "sh", Built.MiniVmm, "run", "--help");
+        using MinivmmProcess vmm = terminal.StartProgram(["sh", "-c", "stty cols 60 && exec \"$@\"", "sh", Built.MiniVmm, .. arguments]);
         (await vmm.EndAsync()).With(ExitStatus.Success);
 
         string screen = await terminal.CloseAsync();
-        Assert.Contains("--mem-prealloc", screen);
+        Assert.Contains(word, screen);
         Assert.All(screen.Split('\n'), line => Assert.True(line.Length <= 60, line));
+    }
+
+    [Theory]
+    [InlineData("60", 60)]
+    [InlineData("400", 100)]
+    [InlineData("wide", 100)]
+    public async Task Help_in_a_pipe_is_as_wide_as_COLUMNS_says(string columns, int most)
+    {
+        MinivmmResult help = await MinivmmProcess.RunProgramAsync("env", $"COLUMNS={columns}", Built.MiniVmm, "run", "--help");
+
+        Assert.InRange(help.With(ExitStatus.Success).Output.Split('\n').Max(line => line.Length), most - 5, most);
     }
 
     private static async Task<string> RunAsync(int status, params string[] arguments)

@@ -2,6 +2,7 @@ using System.Reflection;
 using MiniVmm.Cli;
 using MiniVmm.Cli.Output;
 using MiniVmm.Cli.Qemu;
+using MiniVmm.Tools.Reference;
 using Spectre.Console;
 
 namespace MiniVmm.Tools.Qemu;
@@ -43,12 +44,18 @@ internal static class QemuHelp
                     Standard.Output.WriteLine($"{item.Name,-15} {item.Note ?? "no effect: KVM runs the guest"}");
                 break;
             default:
-                Standard.Output.WriteLine("""
-                    usage: minivmm qemu OPTION... or, by a link of that name, qemu-system-x86_64 OPTION...
+                foreach (string paragraph in (ReadOnlySpan<string>)
+                [
+                    "usage: minivmm qemu OPTION... or, by a link of that name, qemu-system-x86_64 OPTION...",
+                    "",
+                    "Takes QEMU's command line, and runs the machine under MiniVmm.",
+                    "`minivmm qemu --help-qemu` lists what each option does; `minivmm run --help` has MiniVmm's own.",
+                ])
+                {
+                    foreach (string line in HelpText.Wrap(paragraph, Math.Clamp(ShowHelp.Width, HelpText.FewestColumns, HelpText.MostColumns)))
+                        Standard.Output.WriteLine(line);
+                }
 
-                    Takes QEMU's command line, and runs the machine under MiniVmm.
-                    `minivmm qemu --help-qemu` lists what each option does; `minivmm run --help` has MiniVmm's own.
-                    """);
                 break;
         }
 

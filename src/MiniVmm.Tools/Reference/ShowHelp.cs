@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Globalization;
 using MiniVmm.Cli;
 using MiniVmm.Cli.Output;
 
@@ -10,10 +11,16 @@ internal sealed class ShowHelp : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;
 
+    /// <summary>Columns of the terminal; where there is none, of the one that COLUMNS tells of.</summary>
+    public static int Width => Standard.OutputColumns
+        ?? (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out int columns)
+            ? columns
+            : HelpText.MostColumns);
+
     public override int Invoke(ParseResult parseResult)
     {
         CommandPage page = CommandPage.Of(parseResult.CommandResult.Command);
-        foreach (string line in HelpText.Lines(page, Standard.OutputColumns ?? HelpText.MostColumns))
+        foreach (string line in HelpText.Lines(page, Width))
             Standard.Output.WriteLine(line);
         return ExitStatus.Success;
     }
