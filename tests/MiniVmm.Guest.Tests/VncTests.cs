@@ -53,6 +53,30 @@ public sealed class VncTests : IClassFixture<UsableKvm>
             [0x7f0000, 0x007f00, 0x00007f], ((int[])[100, 320, 600]).Select(x => (int)pixels[(640 * 240) + x]));
     }
 
+    /// <summary>xtightvncviewer with its window on an X server without a screen, and xdotool at that server's keyboard.</summary>
+    [Fact]
+    public async Task Somebody_elses_client_types()
+    {
+        const int display = 72;
+        using MinivmmProcess vmm = MinivmmProcess.Start("run", "--display", $"vnc=:{display}", Built.Guest("keyboard.elf"), "--append", "log");
+        await vmm.Output.WaitForAsync("keyboard: ready\n");
+        using MinivmmProcess server = MinivmmProcess.StartProgram("Xvfb", "-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp");
+        await server.Output.WaitForAsync("\n");
+        string x = $"DISPLAY=:{server.Output.Text.Trim()}";
+        using MinivmmProcess viewer = MinivmmProcess.StartProgram("env", x, "xtightvncviewer", $"127.0.0.1:{display}");
+
+        string[] window = [x, "xdotool", "search", "--sync", "--onlyvisible", "--class", "vncviewer", "windowfocus", "--sync"];
+        (await MinivmmProcess.RunProgramAsync("env", [.. window, "type", "--delay", "40", "Hi, all! {x}"])).With(0);
+        (await MinivmmProcess.RunProgramAsync("env", x, "xdotool", "key", "Escape")).With(0);
+
+        MinivmmResult run = (await vmm.EndAsync()).With(ExitStatus.Success);
+        await viewer.EndAsync();
+        server.Signal(MinivmmProcess.SIGTERM);
+        await server.EndAsync();
+        Assert.Contains("  | Hi, all! {x}\n", run.Errors, StringComparison.Ordinal);
+        Assert.Contains(" 2a 1b aa 9b 01 \n", run.Output, StringComparison.Ordinal); // the brace with its Shift, and Escape
+    }
+
     private static byte[] Key(uint keysym) =>
     [
         4, 1, 0, 0, 0, 0, (byte)(keysym >> 8), (byte)keysym,
