@@ -88,6 +88,7 @@ internal sealed unsafe class FuzzEndpoint : NetEndpoint
                 Drain();
                 break;
             case 1 when _host.Input.Chance(16):
+                _ = LibC.shutdown(_peers[pair], LibC.SHUT_RDWR); // a process that another test starts may hold it, too
                 _ = LibC.close(_peers[pair]);
                 _peers[pair] = -1;
                 break;

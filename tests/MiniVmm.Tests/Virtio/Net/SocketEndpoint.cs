@@ -69,9 +69,10 @@ internal sealed unsafe class SocketEndpoint : NetEndpoint
         }
     }
 
-    /// <summary>Closes the test's end.</summary>
+    /// <summary>Closes the test's end, also in a process that another test is about to start.</summary>
     public void HangUp(int pair = 0)
     {
+        _ = LibC.shutdown(_peers[pair], LibC.SHUT_RDWR);
         _ = LibC.close(_peers[pair]);
         _peers[pair] = -1;
     }
