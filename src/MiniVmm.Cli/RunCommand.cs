@@ -163,6 +163,12 @@ internal class RunCommand : DocumentedCommand
         HelpName = "FILE",
         Description = "The variables of UEFI firmware, which the machine writes: a copy of the firmware's template",
     };
+    private readonly Option<string[]> _share = new("--share")
+    {
+        HelpName = "FOLDER[,tag=NAME][,ro]",
+        Description = "A folder of the host's that the guest mounts by 9P, as share0 or NAME; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<string[]> _fwCfg = new("--fw-cfg")
     {
         HelpName = "[name=]NAME,file=FILE|string=TEXT",
@@ -283,7 +289,7 @@ internal class RunCommand : DocumentedCommand
         Group(
             "Devices",
             "minivmm run --disk root.qcow2 --disk data.img,ro --net user,hostfwd=tcp::2222-:22 --rng KERNEL",
-            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _virtio, _virtioCmdline, _pci, _fwCfg, _smbios, _rtc);
+            _console, _com2, _debugcon, _display, _disk, _cdrom, _fda, _net, _device, _rng, _share, _virtio, _virtioCmdline, _pci, _fwCfg, _smbios, _rtc);
         Group(
             "Observing",
             "minivmm run --name web --stats --timeout 60 KERNEL",
@@ -385,6 +391,7 @@ internal class RunCommand : DocumentedCommand
         (_device, OptionName.Device),
         (_balloon, OptionName.Balloon),
         (_rng, OptionName.Rng),
+        (_share, OptionName.Share),
         (_virtio, OptionName.Virtio),
         (_virtioCmdline, OptionName.VirtioCmdline),
         (_pci, OptionName.Pci),

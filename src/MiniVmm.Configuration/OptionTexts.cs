@@ -62,6 +62,7 @@ public static class OptionTexts
                 ? options with { Nets = [.. options.Nets, net] }
                 : options,
             OptionName.Rng => options with { Rng = SwitchText.Parse(text, name) },
+            OptionName.Share => options with { Shares = [.. options.Shares, ShareText.Parse(text)] },
             OptionName.Virtio => options with { Virtio = VirtioText.Parse(text) },
             OptionName.Pci => options with { Pci = SwitchText.Parse(text, name) },
             OptionName.Firmware => options with { Firmware = text },

@@ -27,8 +27,10 @@ public static class Errno
     public const int ENOSPC = 28;
     public const int EROFS = 30;
     public const int EPIPE = 32;
+    public const int ENAMETOOLONG = 36;
     public const int ENOSYS = 38;
     public const int ELOOP = 40;
+    public const int EPROTO = 71;
     public const int EOPNOTSUPP = 95;
     public const int EADDRINUSE = 98;
     public const int EADDRNOTAVAIL = 99;
@@ -69,8 +71,10 @@ public static class Errno
         ENOSPC => (nameof(ENOSPC), "no space left"),
         EROFS => (nameof(EROFS), "read-only file system"),
         EPIPE => (nameof(EPIPE), "nobody reads it"),
+        ENAMETOOLONG => (nameof(ENAMETOOLONG), "name too long"),
         ENOSYS => (nameof(ENOSYS), "not implemented"),
         ELOOP => (nameof(ELOOP), "too many symbolic links"),
+        EPROTO => (nameof(EPROTO), "protocol error"),
         EOPNOTSUPP => (nameof(EOPNOTSUPP), "not supported"),
         EADDRINUSE => (nameof(EADDRINUSE), "address already in use"),
         EADDRNOTAVAIL => (nameof(EADDRNOTAVAIL), "no such address on this host"),

@@ -93,6 +93,14 @@ public static unsafe partial class FileCalls
         public int l_pid;
     }
 
+    /// <summary>statx(2).</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 16)]
+    public struct statx_timestamp
+    {
+        public long tv_sec;
+        public uint tv_nsec;
+    }
+
     /// <summary>statx(2): what is read of struct statx.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct statx_buffer
@@ -101,6 +109,8 @@ public static unsafe partial class FileCalls
         public uint stx_mask;
         [FieldOffset(4)]
         public uint stx_blksize;
+        [FieldOffset(16)]
+        public uint stx_nlink;
         [FieldOffset(20)]
         public uint stx_uid;
         [FieldOffset(24)]
@@ -111,6 +121,14 @@ public static unsafe partial class FileCalls
         public ulong stx_ino;
         [FieldOffset(40)]
         public ulong stx_size;
+        [FieldOffset(48)]
+        public ulong stx_blocks;
+        [FieldOffset(64)]
+        public statx_timestamp stx_atime;
+        [FieldOffset(96)]
+        public statx_timestamp stx_ctime;
+        [FieldOffset(112)]
+        public statx_timestamp stx_mtime;
         [FieldOffset(128)]
         public uint stx_rdev_major;
         [FieldOffset(132)]

@@ -32,6 +32,7 @@ public enum OptionName
     Net,
     Device,
     Rng,
+    Share,
     Virtio,
     VirtioCmdline,
     Pci,

@@ -44,6 +44,14 @@ public sealed class GuestShell : IAsyncDisposable
         return guest;
     }
 
+    /// <summary>As <see cref="StartAsync"/>, with Debian's stock kernel, which knows 9P.</summary>
+    public static async Task<GuestShell> StartWithSharesAsync(string name, params IEnumerable<string> options)
+    {
+        GuestShell guest = new(VmmProcess.Run(name, Arguments("", options, "vmlinuz-amd64", "linux-share.gz")));
+        await guest.ReadyAsync();
+        return guest;
+    }
+
     public async Task ReadyAsync() => await Vmm.WaitForAsync("lab: ready to obey\n");
 
     /// <summary>What a command printed, on either output; it must end with status 0.</summary>
@@ -77,10 +85,11 @@ public sealed class GuestShell : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Vmm.DisposeAsync();
 
-    private static IEnumerable<string> Arguments(string kernelLine, IEnumerable<string> options) =>
+    private static IEnumerable<string> Arguments(
+        string kernelLine, IEnumerable<string> options, string kernel = "vmlinuz-cloud", string initrd = "linux-devices.gz") =>
     [
-        "--kernel", Lab.Guest("vmlinuz-cloud"),
-        "--initrd", Lab.Guest("linux-devices.gz"),
+        "--kernel", Lab.Guest(kernel),
+        "--initrd", Lab.Guest(initrd),
         "--append", $"console=ttyS0 panic=-1 quiet {kernelLine} lab.do=obey,poweroff",
         .. options,
     ];

@@ -40,12 +40,13 @@ public sealed partial class ArchitectureTests
     {
         ["Memory"] = [],
         ["Storage"] = [],
+        ["Sharing"] = [],
         ["Network"] = [],
         ["Cpu"] = [],
         ["Devices"] = ["Memory"],
         ["Pci"] = ["Memory", "Devices"],
         ["Passthrough"] = ["Memory", "Devices", "Pci"],
-        ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Network", "Tracing"],
+        ["Virtio"] = ["Memory", "Devices", "Pci", "Storage", "Sharing", "Network", "Tracing"],
         ["Ide"] = ["Memory", "Devices", "Pci", "Storage"],
         ["Floppy"] = ["Memory", "Devices", "Storage"],
         ["Firmware"] = ["Memory", "Devices"],
@@ -62,7 +63,7 @@ public sealed partial class ArchitectureTests
         ["Terminal"] = ["Devices", "Execution", "Display"],
         ["Machine"] =
         [
-            "Memory", "Storage", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot",
+            "Memory", "Storage", "Sharing", "Network", "Passthrough", "Cpu", "Devices", "Pci", "Virtio", "Ide", "Floppy", "Firmware", "Boot",
             "Inspection", "Assist", "Tracing", "Execution", "Display", "Symbols", "Diagnostics", "Gdb", "Control", "Terminal",
         ],
     };

@@ -65,15 +65,15 @@ internal static class QemuOptions
         new("net", "TYPE,...", Used, "nic, user, tap, bridge and none"),
 
         // Devices.
-        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, ramfb, vfio-pci; bootindex= of disks"),
+        new("device", "DRIVER,...", Used, "virtio-blk, -net, -rng, -balloon, -9p, -serial and virtconsole; ide-hd, ide-cd, isa-debug-exit, isa-debugcon, pc-testdev, pci-testdev, bochs-display, ramfb, vfio-pci; bootindex= of disks"),
         new("usb", "", Accepted, "there are no USB devices, and no bus"),
         new("usbdevice", "NAME", Ignored, "there is no USB"),
         new("audio", "...", Accepted, "there is no sound"),
         new("audiodev", "...", Accepted, "there is no sound"),
         new("soundhw", "NAME", Accepted, "there is no sound"),
         new("watchdog-action", "ACTION", Accepted, "there is no watchdog"),
-        new("fsdev", "...", Missing, "put the files on a disk, or in the initial RAM disk"),
-        new("virtfs", "...", Missing, "put the files on a disk, or in the initial RAM disk"),
+        new("fsdev", "local,id=ID,path=FOLDER,...", Used, "a folder for -device virtio-9p-pci,fsdev=ID,mount_tag=TAG"),
+        new("virtfs", "local,path=FOLDER,mount_tag=TAG,...", Used, "a folder that the guest mounts by 9P"),
         new("tpmdev", "...", Missing, "there is no TPM"),
         new("balloon", "...", Missing, "use -device virtio-balloon"),
 

@@ -41,6 +41,9 @@ internal sealed partial class QemuTranslation
             case "virtio-net":
                 _networks.Attach(list);
                 break;
+            case "virtio-9p":
+                _shares.Attach(list);
+                break;
             case "virtio-rng":
                 _options = _options with { Rng = true };
                 break;
@@ -112,8 +115,7 @@ internal sealed partial class QemuTranslation
             "nvme" or "ahci" or "ich9-ahci" or "scsi-hd" or "scsi-cd" or "usb-storage" or "sd-card" or "floppy"
                 or "virtio-scsi-pci" or "virtio-scsi" or "lsi53c895a" or "megasas"
                 => (false, "there is no such disk; use virtio-blk-pci or ide-hd"),
-            "virtio-9p-pci" or "virtio-9p-device" or "vhost-user-fs-pci" or "vhost-user-fs-device"
-                => (false, "no folders are shared; put the files on a disk or in the initial RAM disk"),
+            "vhost-user-fs-pci" or "vhost-user-fs-device" => (false, "folders are shared by virtio-9p-pci, with -fsdev or -virtfs"),
             "virtserialport" => (false, "the virtio console has one port; use virtconsole"),
             _ => (false, "there is no such device; 'minivmm qemu --help-qemu' names those that there are"),
         };

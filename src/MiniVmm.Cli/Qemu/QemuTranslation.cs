@@ -23,6 +23,7 @@ internal sealed partial class QemuTranslation
     private readonly QemuConsoles _consoles = new();
     private readonly QemuDrives _drives = new();
     private readonly QemuNetworks _networks = new();
+    private readonly QemuShares _shares = new();
     private readonly Dictionary<string, QemuList> _memories = new(StringComparer.Ordinal);
     private MachineOptions _options = new()
     {
@@ -78,7 +79,7 @@ internal sealed partial class QemuTranslation
         _options = _drives.AddTo(_options);
         if (_words.Any(word => word.Option.Name == "snapshot"))
             _options = _options with { Disks = [.. _options.Disks.Select(disk => disk with { Snapshot = true })] };
-        _options = _networks.AddTo(_options, _notes);
+        _options = _networks.AddTo(_options, _notes) with { Shares = _shares.Used };
         _options = _consoles.AddTo(_options);
         if (_memoryBackend is { } id)
             _options = UseMemory(id);
@@ -135,7 +136,7 @@ internal sealed partial class QemuTranslation
 
     private void Treat(QemuWord word)
     {
-        if (word.Option.Treatment == QemuTreatment.Missing)
+        if (word.Option.Treatment == QemuTreatment.Missing && !IsHarmless(word))
             throw new BadInputException($"{word}: {word.Option.Note}");
         if (word.Option.Name == "icount" && word.Value.Contains("rr=", StringComparison.Ordinal))
             throw new BadInputException($"{word}: runs are neither recorded nor replayed; leave it out");
@@ -143,7 +144,7 @@ internal sealed partial class QemuTranslation
             _notes.Add($"{word} has no effect: {word.Option.Note}");
     }
 
-    /// <summary>Values of an option that has no effect with which it would have none in QEMU either.</summary>
+    /// <summary>Values of an option that has no effect, or is missing, with which it would have none in QEMU either.</summary>
     private static bool IsHarmless(QemuWord word) => (word.Option.Name, word.Value) switch
     {
         ("monitor", "none" or "null") => true,
@@ -151,6 +152,7 @@ internal sealed partial class QemuTranslation
         ("vnc", "none") => true,
         ("spice", "disable=on") => true,
         ("sandbox", "off") => true,
+        ("echr", "1" or "0x1") => true,
         ("global", string text) => text.StartsWith(DebugPort, StringComparison.Ordinal),
         _ => false,
     };
@@ -183,6 +185,9 @@ internal sealed partial class QemuTranslation
                 break;
             case "netdev":
                 _networks.Define(word, _notes);
+                break;
+            case "fsdev":
+                _shares.Define(word, _notes);
                 break;
             case "object":
                 DefineObject(word);
@@ -230,6 +235,9 @@ internal sealed partial class QemuTranslation
                 break;
             case "smbios":
                 _notes.Add($"{word} has no effect: firmware tells of types 1 and 11");
+                break;
+            case "virtfs":
+                _shares.Add(word, _notes);
                 break;
             case "rtc":
                 SetClock(word, value);

@@ -8,6 +8,7 @@ using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Passthrough;
 using MiniVmm.Pci;
+using MiniVmm.Sharing;
 using MiniVmm.Storage;
 using MiniVmm.Terminal;
 using MiniVmm.Virtio.Balloon;
@@ -164,6 +165,9 @@ public sealed record MachineOptions
     /// <summary>Whether the guest gets random numbers from the host.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>Folders of the host's that the guest can mount, by 9P.</summary>
+    public IReadOnlyList<ShareOptions> Shares { get; init; } = [];
+
     /// <summary>PCI functions of the host that are handed to the guest, in the order in which it finds them.</summary>
     public IReadOnlyList<PassthroughOptions> Passthrough { get; init; } = [];
 
@@ -240,6 +244,7 @@ public sealed record MachineOptions
         .. Console == ConsoleKind.Virtio ? ["console"] : Array.Empty<string>(),
         .. Balloon is not null ? ["balloon"] : Array.Empty<string>(),
         .. Rng ? ["rng"] : Array.Empty<string>(),
+        .. Shares.Select((_, i) => $"share{i}"),
         .. Memory.IsPluggable ? ["mem"] : Array.Empty<string>(),
     ];
 }

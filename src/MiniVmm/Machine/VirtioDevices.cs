@@ -2,6 +2,7 @@ using MiniVmm.Control;
 using MiniVmm.Devices;
 using MiniVmm.Memory;
 using MiniVmm.Network;
+using MiniVmm.Sharing;
 using MiniVmm.Storage;
 using MiniVmm.Terminal;
 using MiniVmm.Virtio;
@@ -11,6 +12,7 @@ using MiniVmm.Virtio.Console;
 using MiniVmm.Virtio.Mem;
 using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
+using MiniVmm.Virtio.Share;
 
 namespace MiniVmm.Machine;
 
@@ -48,6 +50,8 @@ internal sealed class VirtioDevices : IDisposable
                 Add(Balloon = new VirtioBalloon(balloon, memory, backing, warn));
             if (options.Rng)
                 Add(new VirtioRng());
+            for (int i = 0; i < options.Shares.Count; i++)
+                Add(new VirtioShare(SharedFolder.Open(options.Shares[i]), options.Shares[i].Tag ?? $"share{i}"));
             if (blocks is not null)
                 Add(Mem = new VirtioMem(blocks));
         }

@@ -22,6 +22,8 @@ public sealed partial class VirtualMachine
                 throw new HostLimitException("the state of a machine with IDE drives or firmware cannot be saved: its drives give none");
             if (_hasFirmware)
                 throw new HostLimitException("the state of a machine with firmware cannot be saved: its chipset gives none");
+            if (_options.Shares.Count > 0)
+                throw new HostLimitException("the state of a machine with a shared folder cannot be saved: its files are open on the host");
             StateWriter writer = new();
             if (_blocks is not null)
                 writer.WriteRecord(_blocks);

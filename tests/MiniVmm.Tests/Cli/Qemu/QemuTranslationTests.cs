@@ -20,7 +20,7 @@ public sealed class QemuTranslationTests
         "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
         "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-rtc base=utc,clock=host,driftfix=none", "-vga none", "-usb", "-audiodev none,id=x",
         "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
-        "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-no-hpet", "-D log",
+        "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-echr 1", "-fsdev local,id=f,path=/srv,security_model=none", "-no-hpet", "-D log",
     ];
 
     [Theory]
@@ -45,6 +45,7 @@ public sealed class QemuTranslationTests
     [InlineData("-device virtio-rng-pci,strange=1", "-device virtio-rng-pci: strange=1 has no effect")]
     [InlineData("-nic user", "the card is a virtio one, not QEMU's e1000")]
     [InlineData("-netdev user,id=n0", "-netdev n0 has no effect: no card uses it")]
+    [InlineData("-virtfs local,path=/srv,mount_tag=t,security_model=mapped-xattr", "-virtfs: security_model=mapped-xattr is none here")]
     [InlineData("-rtc base=utc,driftfix=slew", "-rtc: driftfix=slew has no effect: the clock goes on as the host's")]
     [InlineData("-rtc clock=vm", "-rtc: clock=vm has no effect: the clock goes on as the host's")]
     [InlineData("-uuid 00112233-4455-6677-8899-aabbccddeeff", "-smbios and -uuid have no effect: it is firmware that tells the guest")]
@@ -119,11 +120,27 @@ public sealed class QemuTranslationTests
         "-device ide-cd,drive=b,bootindex=1: another disk has bootindex=1")]
     [InlineData("-drive file=fat:rw:folder", "-drive file=fat:rw:folder: no folder is made into a disk; make an image of it, with mformat")]
     [InlineData("-kernel k -icount shift=auto,rr=record,rrfile=f", "-icount shift=auto,rr=record,rrfile=f: runs are neither recorded nor replayed")]
-    [InlineData("-kernel k -fsdev local,id=f", "-fsdev local,id=f: put the files on a disk")]
+    [InlineData("-kernel k -fsdev local,id=f", "-fsdev local,id=f: path= is missing")]
+    [InlineData("-kernel k -fsdev proxy,id=f,path=/", "-fsdev proxy,id=f,path=/: only a local folder is shared")]
+    [InlineData("-kernel k -device virtio-9p-pci,fsdev=f,mount_tag=t", "-device virtio-9p-pci,fsdev=f,mount_tag=t: no -fsdev is called f")]
+    [InlineData("-kernel k -device vhost-user-fs-pci,chardev=c,tag=t", "-device vhost-user-fs-pci,chardev=c,tag=t: folders are shared by virtio-9p-pci")]
+    [InlineData("-kernel k -echr 2", "-echr 2: the key is Ctrl-A")]
     [InlineData("-kernel k -M memory-backend=m", "memory-backend=m: no -object has that id")]
     public void What_matters_and_is_missing_is_an_error_with_the_nearest_way(string words, string complaint) =>
         Assert.StartsWith(
             complaint, Assert.Throws<BadInputException>(() => Translate(words)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("-virtfs local,path=/srv,mount_tag=t,security_model=none,readonly=on,id=x", true)]
+    [InlineData("-fsdev local,id=f,path=/srv,security_model=none,multidevs=remap -device virtio-9p-pci,fsdev=f,mount_tag=t", false)]
+    [InlineData("-device virtio-9p-device,fsdev=f,mount_tag=t -fsdev local,id=f,path=/srv,readonly", true)]
+    public void A_folder_is_shared_by_one_option_or_by_two(string words, bool readOnly)
+    {
+        QemuMachine machine = Translate($"-kernel k {words}");
+
+        Assert.Equal(new() { Folder = "/srv", Tag = "t", ReadOnly = readOnly }, Assert.Single(machine.Options.Shares));
+        Assert.Empty(machine.Notes);
+    }
 
     /// <summary>What public projects start QEMU with: the options, with names of files of no project.</summary>
     [Theory]

@@ -1,3 +1,4 @@
+using MiniVmm.Sharing;
 using System.Reflection;
 using MiniVmm.Devices;
 using MiniVmm.Display;
@@ -18,6 +19,7 @@ using MiniVmm.Virtio.Console;
 using MiniVmm.Virtio.Mem;
 using MiniVmm.Virtio.Net;
 using MiniVmm.Virtio.Rng;
+using MiniVmm.Virtio.Share;
 
 namespace MiniVmm.Tests.Devices.State;
 
@@ -64,6 +66,8 @@ internal static class StateSubjects
         [typeof(VirtioMem)] = Memory,
         [typeof(MemoryBlocks)] = () => new BlocksSubject(),
         [typeof(VirtioRng)] = () => new VirtioSubject(_ => new VirtioRng(), (_, _) => { }),
+        [typeof(VirtioShare)] = () => new VirtioSubject(
+            _ => new VirtioShare(SharedFolder.Open(new() { Folder = "/", ReadOnly = true }), "share"), (_, _) => { }),
     };
 
     public static TheoryData<string> Names => [.. All.Keys.Select(type => type.Name)];
