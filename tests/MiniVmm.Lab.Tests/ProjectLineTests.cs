@@ -105,6 +105,26 @@ public sealed class ProjectLineTests : IDisposable
         await vmm.WaitForAsync("Kernel panic - not syncing: VFS");
     }
 
+    /// <summary>virtme-ng as it is: it calls QEMU itself, with the host's files as the guest's root by 9P.</summary>
+    [Fact]
+    public async Task Virtme_ng_boots_Debian_s_kernel_on_the_hosts_files()
+    {
+        await using VmmProcess vmm = await StartAsync(
+            "virtme-ng",
+            "script -qec \"virtme-run --kimg /boot/vmlinuz-$(uname -r) --mods auto --memory 512M --cpus 2 --force-9p\" /dev/null",
+            "test -e $G/virtme || { echo virtme-ng could not be fetched: tests/lab/fetch-virtme; exit 1; } && cp $G/vmlinuz-amd64 /boot/vmlinuz-$(uname -r) && "
+            + "printf '#!/bin/sh\\nPYTHONPATH=%s/virtme/usr/lib/python3/dist-packages exec /usr/bin/python3 %s/virtme/usr/bin/virtme-run \"$@\"\\n' $G $G "
+            + ">bin/virtme-run && chmod +x bin/virtme-run && echo from-the-host >hello");
+
+        await vmm.WaitForAsync("(CTRL+d to exit)");
+        await vmm.WaitForAsync("# ");
+        await vmm.SendLineAsync($"grep ' / ' /proc/mounts; cat {_folder}/hello; exit");
+
+        await vmm.AssertExitAsync(0);
+        Assert.Contains("/dev/root / 9p ro,", vmm.Output, StringComparison.Ordinal);
+        Assert.Contains("\nfrom-the-host\n", vmm.Output, StringComparison.Ordinal);
+    }
+
     private async Task<VmmProcess> StartAsync(string project, string line, string files)
     {
         await LabHost.ShellAsync($"cd {_folder} && G='{Lab.Guest("")}' && mkdir bin && ln -s '{Lab.MiniVmm}' bin/qemu-system-x86_64 && "
