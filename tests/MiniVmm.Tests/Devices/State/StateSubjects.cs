@@ -1,10 +1,10 @@
-using MiniVmm.Sharing;
 using System.Reflection;
 using MiniVmm.Devices;
 using MiniVmm.Display;
 using MiniVmm.Memory;
 using MiniVmm.Network;
 using MiniVmm.Pci;
+using MiniVmm.Sharing;
 using MiniVmm.Storage;
 using MiniVmm.Tests.Pci;
 using MiniVmm.Tests.Storage;
