@@ -111,11 +111,13 @@ public sealed class ProjectLineTests : IDisposable
     {
         await using VmmProcess vmm = await StartAsync(
             "virtme-ng",
-            "script -qec \"virtme-run --kimg /boot/vmlinuz-$(uname -r) --mods auto --memory 512M --cpus 2 --force-9p\" /dev/null",
+            "script -qec \"virtme-run --kimg /boot/vmlinuz-$(uname -r) --mods auto --memory 512M --cpus 2 --force-9p --verbose --show-boot-console\" /dev/null",
             "test -e $G/virtme || { echo virtme-ng could not be fetched: tests/lab/fetch-virtme; exit 1; } && cp $G/vmlinuz-amd64 /boot/vmlinuz-$(uname -r) && "
             + "printf '#!/bin/sh\\nPYTHONPATH=%s/virtme/usr/lib/python3/dist-packages exec /usr/bin/python3 %s/virtme/usr/bin/virtme-run \"$@\"\\n' $G $G "
             + ">bin/virtme-run && chmod +x bin/virtme-run && echo from-the-host >hello");
 
+        await vmm.WaitForAsync("switching to real root"); // in steps: a busy lab takes its time
+        await vmm.WaitForAsync("basic initialization done");
         await vmm.WaitForAsync("(CTRL+d to exit)");
         await vmm.WaitForAsync("# ");
         await vmm.SendLineAsync($"grep ' / ' /proc/mounts; cat {_folder}/hello; exit");

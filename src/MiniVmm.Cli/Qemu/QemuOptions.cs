@@ -109,7 +109,7 @@ internal static class QemuOptions
         new("overcommit", "...", Ignored, "for memory that is there from the start use -mem-prealloc"),
         new("seed", "N", Accepted, "random numbers come from the host"),
         new("rtc", "[base=utc|localtime|DATE][,clock=host]", Used, "what the clock shows at the start; it goes on as the host's"),
-        new("icount", "...", Ignored, "KVM cannot count instructions, and time is the host's; rr= is missing"),
+        new("icount", "...", Ignored, "KVM cannot count instructions, and time is the host's"),
         new("uuid", "UUID", Used, "the machine's, which firmware tells the guest"),
         new("smbios", "type=N,...", Used, "types 1 and 11, by firmware; others have no effect"),
         new("acpitable", "...", Missing, "the tables are MiniVmm's own"),
