@@ -64,6 +64,7 @@ public sealed partial class ExplainProgramTests : IClassFixture<UsableKvm>
         { "course/12-pci.elf", Pci },
         { "course/13-virtio.elf", ["--timeout", "3"] }, // it waits for a device that is not there
         { "course/16-qemu.elf", [] },
+        { "hello-com2.elf", ["--com2", "none"] },
         { "suite/crash.elf", [] },
         { "suite/early.elf", [] },
         { "suite/empty.elf", [] },
@@ -94,7 +95,6 @@ public sealed partial class ExplainProgramTests : IClassFixture<UsableKvm>
         { "boot-disk.img", [], NoChipset },
         { "boot-serial.img", [], NoChipset },
         { "boot-serial.iso", [], NoChipset },
-        { "hello-com2.elf", ["--com2", "none"], "no COM2" },
         { "course/12-msix.elf", ["--virtio", "pci", "--rng"], "no virtio device (rng)" },
         { "course/14-memory.elf", ["--balloon", "--timeout", "1"], "no virtio device (balloon)" },
     };
@@ -145,7 +145,8 @@ public sealed partial class ExplainProgramTests : IClassFixture<UsableKvm>
     [InlineData("no virtio device (net0), no virtio device (balloon)", "--virtio", "pci", "--balloon", "--net", "user")]
     [InlineData("no pci-testdev", "--device", "pci-testdev")]
     [InlineData("no fw_cfg", "--fw-cfg", "name=opt/mine,string=text")]
-    [InlineData("no COM2", "--com2", "none")]
+    [InlineData("no COM2 that anybody reads (--com2 none)", "--com2", "pty")]
+    [InlineData("no clock of another time (--rtc)", "--rtc", "1999-12-31")]
     [InlineData("no processor that comes later", "--smp", "1,maxcpus=2")]
     public async Task A_machine_with_devices_that_the_program_lacks_is_refused(string words, params string[] options)
     {

@@ -99,62 +99,65 @@ internal static class CDevices
         	_exit(status);
         }
 
-        /* COM1, a 16550A: what is written is sent at once, and nothing ever comes in. It interrupts when it can take another byte. */
-        static unsigned char uart_ier, uart_fcr, uart_lcr = 3, uart_mcr = 8, uart_scratch, uart_dll = 1, uart_dlm, uart_empty;
+        /* Serial ports, 16550As: what is written is sent at once, and nothing ever comes in. They interrupt when they can take another byte. */
+        static struct uart {
+        	int line, is_heard;			/* nobody listens to COM2 */
+        	unsigned char ier, fcr, lcr, mcr, scratch, dll, dlm, empty;
+        } com1 = { 4, 1, .lcr = 3, .mcr = 8, .dll = 1 }, com2 = { 3, 0, .lcr = 3, .mcr = 8, .dll = 1 };
 
-        static int uart_interrupts(void)
+        static int uart_interrupts(const struct uart *u)
         {
-        	return uart_ier & 0x02 && uart_empty;
+        	return u->ier & 0x02 && u->empty;
         }
 
-        static void uart_write(int reg, unsigned char value)
+        static void uart_write(struct uart *u, int reg, unsigned char value)
         {
-        	int before = uart_interrupts();
+        	int before = uart_interrupts(u);
 
         	switch (reg) {
         	case 0:
-        		if (uart_lcr & 0x80) {
-        			uart_dll = value;
+        		if (u->lcr & 0x80) {
+        			u->dll = value;
         			break;
         		}
-        		if (!(uart_mcr & 0x10))		/* in loopback nothing leaves */
+        		if (!(u->mcr & 0x10) && u->is_heard)	/* in loopback nothing leaves */
         			putchar(value);
-        		uart_empty = 1;
+        		u->empty = 1;
         		break;
         	case 1:
-        		if (uart_lcr & 0x80) {
-        			uart_dlm = value;
+        		if (u->lcr & 0x80) {
+        			u->dlm = value;
         			break;
         		}
-        		uart_empty |= value & ~uart_ier & 0x02;	/* whoever asks is told at once */
-        		uart_ier = value & 0x0f;
+        		u->empty |= value & ~u->ier & 0x02;	/* whoever asks is told at once */
+        		u->ier = value & 0x0f;
         		break;
-        	case 2: uart_fcr = value & 1 ? value & 0xc9 : 0; break;
-        	case 3: uart_lcr = value; break;
-        	case 4: uart_mcr = value & 0x1f; break;
-        	case 7: uart_scratch = value; break;
+        	case 2: u->fcr = value & 1 ? value & 0xc9 : 0; break;
+        	case 3: u->lcr = value; break;
+        	case 4: u->mcr = value & 0x1f; break;
+        	case 7: u->scratch = value; break;
         	}
-        	if (!before && uart_interrupts())
-        		eventfd_write(lines[4], 1);
+        	if (!before && uart_interrupts(u))
+        		eventfd_write(lines[u->line], 1);
         }
 
-        static unsigned char uart_read(int reg)
+        static unsigned char uart_read(struct uart *u, int reg)
         {
         	unsigned char value;
 
         	switch (reg) {
-        	case 0: return uart_lcr & 0x80 ? uart_dll : 0;
-        	case 1: return uart_lcr & 0x80 ? uart_dlm : uart_ier;
+        	case 0: return u->lcr & 0x80 ? u->dll : 0;
+        	case 1: return u->lcr & 0x80 ? u->dlm : u->ier;
         	case 2:						/* why it interrupts; who reads that has been told */
-        		value = (uart_interrupts() ? 0x02 : 0x01) | (uart_fcr ? 0xc0 : 0);
-        		uart_empty &= !uart_interrupts();
+        		value = (uart_interrupts(u) ? 0x02 : 0x01) | (u->fcr ? 0xc0 : 0);
+        		u->empty &= !uart_interrupts(u);
         		return value;
-        	case 3: return uart_lcr;
-        	case 4: return uart_mcr;
+        	case 3: return u->lcr;
+        	case 4: return u->mcr;
         	case 5: return 0x60;				/* everything is sent */
         	case 6:						/* in loopback its own lines, else: somebody is at the other end */
-        		return uart_mcr & 0x10 ? (uart_mcr & 0x0c) << 4 | (uart_mcr & 0x02) << 3 | (uart_mcr & 0x01) << 5 : 0xb0;
-        	default: return uart_scratch;
+        		return u->mcr & 0x10 ? (u->mcr & 0x0c) << 4 | (u->mcr & 0x02) << 3 | (u->mcr & 0x01) << 5 : 0xb0;
+        	default: return u->scratch;
         	}
         }
 
@@ -229,7 +232,9 @@ internal static class CDevices
         static void port_write(int port, int size, uint32_t value)
         {
         	if (port >= 0x3f8 && port <= 0x3ff)
-        		uart_write(port - 0x3f8, value);
+        		uart_write(&com1, port - 0x3f8, value);
+        	else if (COM2 && port >= 0x2f8 && port <= 0x2ff)
+        		uart_write(&com2, port - 0x2f8, value);
         	else if (port == 0xf4)		/* debug exit */
         		end((value << 1 | 1) & 0xff, "debug exit");
         	else if (port == 0x604 && size == 2 && value & 1 << 13)
@@ -259,7 +264,9 @@ internal static class CDevices
         	uint32_t value = ~0u;		/* where nothing is, a bus reads as ones */
 
         	if (port >= 0x3f8 && port <= 0x3ff)
-        		return uart_read(port - 0x3f8);
+        		return uart_read(&com1, port - 0x3f8);
+        	if (COM2 && port >= 0x2f8 && port <= 0x2ff)
+        		return uart_read(&com2, port - 0x2f8);
         	if (port >= 0xcfc && port <= 0xcff)
         		pci_data(port, size, &value, 0);
         	switch (port) {
@@ -357,4 +364,4 @@ internal static class CDevices
         }
 
         """;
-        }
+}

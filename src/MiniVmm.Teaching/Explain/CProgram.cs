@@ -30,6 +30,7 @@ internal sealed class CProgram(IReadOnlyList<ObservedCall> calls, MachinePlan pl
         Line($"#define VCPUS {vcpus}");
         Line($"#define TIMEOUT {timeout?.TotalMilliseconds ?? 0:0}ull\t/* milliseconds that the guest may run; 0: as long as it likes */");
         Line($"#define ECAM 0x{plan.PciRoot?.ConfigurationSpace?.Start ?? 0:x}ull\t/* 1 MiB of memory with PCI's configuration space; 0: there is none */");
+        Line($"#define COM2 {(plan.Options.Com2 is null ? 0 : 1)}\t/* whether there is a second serial port */");
         Line(CDevices.Head);
         WritePieces();
         Line("/* ==== Every call to KVM, in the order in which minivmm makes them. ==== */\n");

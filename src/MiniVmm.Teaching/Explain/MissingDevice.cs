@@ -1,5 +1,6 @@
 using MiniVmm.Devices;
 using MiniVmm.Machine;
+using MiniVmm.Terminal;
 
 namespace MiniVmm.Teaching.Explain;
 
@@ -30,7 +31,8 @@ internal static class MissingDevice
             (options.HasFwCfg && !options.Ramfb, "fw_cfg"),
             (options.HasIde, "IDE drive"),
             (options.Floppies.Any(), "floppy drive"),
-            (options.Com2 is not null, "COM2"),
+            (options.Com2 is not (null or { Kind: ConsoleKind.None }), "COM2 that anybody reads (--com2 none)"),
+            (options.Rtc != RtcBase.Utc, "clock of another time (--rtc)"),
             (options.HasDisplay, "display"),
             (options.Topology.CanChange, "processor that comes later"),
         ];
