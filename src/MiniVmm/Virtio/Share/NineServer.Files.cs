@@ -73,7 +73,11 @@ internal sealed unsafe partial class NineServer
         Span<byte> data = writer.Reserve(room);
         nint got;
         fixed (byte* bytes = data)
-            got = FolderCalls.PRead(fid.File, bytes, (nuint)room, (long)offset);
+        {
+            IoVector piece = new(bytes, (ulong)room);
+            got = FileCalls.PReadV(fid.File, &piece, 1, (long)offset);
+        }
+
         if (got < 0)
             return LastError;
         writer.Return(room - (int)got);
@@ -93,7 +97,11 @@ internal sealed unsafe partial class NineServer
             return Errno.EROFS;
         nint written;
         fixed (byte* bytes = data)
-            written = FolderCalls.PWrite(fid.File, bytes, (nuint)data.Length, (long)offset);
+        {
+            IoVector piece = new(bytes, (ulong)data.Length);
+            written = FileCalls.PWriteV(fid.File, &piece, 1, (long)offset);
+        }
+
         if (written < 0)
             return LastError;
         writer.Dword((uint)written);

@@ -125,7 +125,8 @@ internal sealed unsafe partial class NineServer
         return error;
     }
 
-    private int MakeFolder(ref NineReader reader, ref NineWriter writer)
+    /// <summary>Tmkdir and Tmknod: a device's numbers, which come behind a node's permissions, are not looked at, since none is made.</summary>
+    private int Make(bool isFolder, ref NineReader reader, ref NineWriter writer)
     {
         if (!TryFid(reader.Dword(), out NineFid? fid))
             return Errno.EBADF;
@@ -133,19 +134,7 @@ internal sealed unsafe partial class NineServer
         uint mode = reader.Dword();
         if (reader.IsShort)
             return Errno.EINVAL;
-        int error = folder.MakeFolder(fid.Node, name, mode);
-        return error != 0 ? error : WriteMade(fid, name, ref writer);
-    }
-
-    private int MakeNode(ref NineReader reader, ref NineWriter writer)
-    {
-        if (!TryFid(reader.Dword(), out NineFid? fid))
-            return Errno.EBADF;
-        string name = reader.Text();
-        uint mode = reader.Dword();
-        if (reader.IsShort)
-            return Errno.EINVAL;
-        int error = folder.MakeNode(fid.Node, name, mode);
+        int error = isFolder ? folder.MakeFolder(fid.Node, name, mode) : folder.MakeNode(fid.Node, name, mode);
         return error != 0 ? error : WriteMade(fid, name, ref writer);
     }
 
