@@ -4,7 +4,11 @@ namespace MiniVmm.Devices;
 public sealed record RtcBase
 {
     // A year's distance from what DateTime holds, so that the host's clock can be set back or go on.
+
+    /// <summary>The first year, of the Gregorian calendar, that a clock may start in.</summary>
     public const int FirstYear = 2;
+
+    /// <summary>The last one.</summary>
     public const int LastYear = 9998;
 
     /// <summary>The host's time in UTC.</summary>

@@ -132,7 +132,7 @@ internal sealed class KvmCounters(MachineCore core) : IDisposable
         {
             int fd = vcpu.TryOpenStats();
             if (fd >= 0 && Interlocked.CompareExchange(ref _fd, fd, None) != None)
-                Forget(fd); // too late
+                _ = FileCalls.Close(fd); // too late
         }
 
         /// <summary>Null as long as it is not open.</summary>
@@ -157,10 +157,8 @@ internal sealed class KvmCounters(MachineCore core) : IDisposable
         public void Close()
         {
             if (Interlocked.Exchange(ref _fd, Gone) is >= 0 and var fd)
-                Forget(fd);
+                _ = FileCalls.Close(fd);
             _stats?.Dispose();
         }
-
-        private static void Forget(int fd) => FileHandle.Hold(fd).Drop();
     }
 }
