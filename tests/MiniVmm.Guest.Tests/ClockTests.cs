@@ -19,6 +19,16 @@ public sealed class ClockTests
     }
 
     [Fact]
+    public async Task A_kernel_that_counts_the_clocks_periodic_interrupts_gets_them()
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunAsync("run", folder.Write("ticks.bin", FlatKernel.CountingClockTicks(200)));
+
+        run.With(3);
+    }
+
+    [Fact]
     public async Task A_date_that_is_none_is_named()
     {
         MinivmmResult run = await MinivmmProcess.RunAsync("run", "--rtc", "noon", "kernel");

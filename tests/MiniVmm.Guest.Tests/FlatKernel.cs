@@ -43,6 +43,23 @@ internal static class FlatKernel
     /// <summary>Ends by the debug-exit port with a byte of the real-time clock.</summary>
     public static byte[] EndingWithClock(byte index) => File([.. Out(0x70, index), 0xe4, 0x71, 0xe6, 0xf4]); // in al, 0x71; out 0xf4, al
 
+    /// <summary>
+    /// Has the real-time clock tick 1024 times a second, takes so many ticks off the second 8259, and ends by the debug-exit
+    /// port with 1; with what register C said where that was no periodic interrupt.
+    /// </summary>
+    public static byte[] CountingClockTicks(byte ticks) => File(
+    [
+        0xb3, ticks, // mov bl, ticks
+        .. Out(0x70, 0x0b),
+        .. Out(0x71, 0x42), // periodic interrupts, 24 hours
+        0xb0, 0x0c, 0xe6, 0xa0, 0xe4, 0xa0, // wait: a poll, which acknowledges
+        0x84, 0xc0, 0x79, 0xf6, // test al, al; jns wait
+        0xb0, 0x0c, 0xe6, 0x70, 0xe4, 0x71, // register C
+        0x24, 0xc0, 0x3c, 0xc0, 0x75, 0x06, // and al, 0xc0; cmp al, 0xc0; jne end
+        0xfe, 0xcb, 0x75, 0xe6, // dec bl; jnz wait
+        0xb0, 0x01, 0xe6, 0xf4, // mov al, 1; end: out 0xf4, al
+    ]);
+
     private static List<byte> Print(string text, params ushort[] ports)
     {
         List<byte> code = [];

@@ -24,6 +24,9 @@ public sealed class DevicesBoot : IAsyncLifetime
     /// <summary>Two reads of 4 KiB from the source of entropy, as lines of base64.</summary>
     public string[] Entropy { get; } = new string[2];
 
+    /// <summary>What /proc/interrupts says of IRQ 8 when an alarm of the clock has come, or has not for 20 seconds.</summary>
+    public string Alarm { get; private set; } = "";
+
     public string Addresses { get; private set; } = "";
 
     public string Routes { get; private set; } = "";
@@ -50,6 +53,10 @@ public sealed class DevicesBoot : IAsyncLifetime
             Entropy[i] = await guest.RunAsync(
                 "dd if=/dev/hwrng bs=512 count=8 iflag=fullblock 2>/dev/null | base64 -w 0");
         }
+
+        await guest.RunAsync("echo +1 >/sys/class/rtc/rtc0/wakealarm");
+        Alarm = await guest.RunAsync(
+            "for i in $(seq 100); do grep -q ' 8: *[1-9]' /proc/interrupts && break; sleep 0.2; done; grep ' 8:' /proc/interrupts");
 
         await guest.RunAsync("udhcpc -i eth0 -n -q -t 10 -s /lease");
         Addresses = await guest.RunAsync("ip -4 address show dev eth0");
@@ -84,6 +91,9 @@ public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
         Assert.All(boot.Entropy, text => Assert.Equal(4096, Convert.FromBase64String(text).Length));
         Assert.NotEqual(boot.Entropy[0], boot.Entropy[1]);
     }
+
+    [Fact]
+    public void An_alarm_of_the_real_time_clock_comes() => Assert.Matches(@" 8: +[1-9]\d* .*rtc0", boot.Alarm);
 
     [Fact]
     public void The_network_in_user_mode_gives_an_address_and_a_route_by_DHCP()

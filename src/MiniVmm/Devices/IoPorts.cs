@@ -5,6 +5,7 @@ public static class IoPorts
 {
     /// <summary>First RTC/CMOS port: index at 0x70, data at 0x71.</summary>
     public const ushort Rtc = 0x70;
+    public const byte RtcIrq = 8;
 
     /// <summary>i8042 data port; its command and status port is 0x64.</summary>
     public const ushort I8042Data = 0x60;

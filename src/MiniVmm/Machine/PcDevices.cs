@@ -60,10 +60,12 @@ internal static class PcPlatform
         Acpi = new("COM2", "PNP0501", 2),
     };
 
-    /// <summary>No interrupt: MiniVmm's clock raises none. Linux assumes IRQ 8 and gets no alarms.</summary>
     public static DeviceDescription Clock { get; } = new(
-        "real-time clock", DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length), setup => new Rtc(setup.Map, setup.Clock, setup.Rtc))
+        "real-time clock",
+        DeviceWindow.Ports(IoPorts.Rtc, Rtc.Length),
+        setup => new Rtc(setup.Map, setup.Clock, setup.Rtc) { Line = setup.Edge })
     {
+        Interrupt = IoPorts.RtcIrq,
         Acpi = new("RTC", "PNP0B00", 0),
     };
 

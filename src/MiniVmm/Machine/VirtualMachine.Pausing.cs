@@ -59,6 +59,7 @@ public sealed partial class VirtualMachine
         _core.Vcpus.Pause(LongestExit);
         _devices?.Park();
         _drives?.Park();
+        _clockTimer?.Park();
         try
         {
             _time.Stop();
@@ -67,6 +68,7 @@ public sealed partial class VirtualMachine
         {
             _devices?.Resume();
             _drives?.Resume();
+            _clockTimer?.Resume();
             _core.Vcpus.Resume();
             throw;
         }
@@ -77,6 +79,7 @@ public sealed partial class VirtualMachine
         _time.GoOn(_core.Vcpus);
         _devices?.Resume();
         _drives?.Resume();
+        _clockTimer?.Resume();
         _core.Vcpus.Resume();
     }
 }

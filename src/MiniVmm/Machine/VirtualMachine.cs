@@ -36,6 +36,7 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     private readonly Serial16550? _serial;
     private readonly HostConsole? _console2;
     private readonly AcpiPm? _acpi;
+    private readonly DeviceTimer? _clockTimer;
     private readonly VideoMemory? _video;
     private readonly GuestScreen _screen;
     private readonly DeviceSet _pcDevices;
@@ -118,6 +119,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _pcDevices = _core.Own(new DeviceSet(_core, surroundings, plan.Devices));
             _serial = _pcDevices.At<Serial16550>(IoPorts.Serial);
             _acpi = _pcDevices.Find<AcpiPm>();
+            if (_pcDevices.Find<Rtc>() is { } clock)
+                clock.Timer = _clockTimer = _core.Own(new DeviceTimer("real-time clock", clock, warn));
             _screen = new GuestScreen(Memory, _pcDevices.Find<VgaCrtc>(), CreateRamFramebuffer(options), _video?.Framebuffer);
             ConnectDisplay(options);
             if (_hasFirmware)

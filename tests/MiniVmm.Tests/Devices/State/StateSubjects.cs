@@ -31,7 +31,10 @@ internal static class StateSubjects
         [typeof(Serial16550)] =
             () => new BusSubject(at => new Serial16550(at.Sink, at.Line), Serial16550.Length, Type),
         [typeof(Rtc)] =
-            () => new BusSubject(at => new Rtc(new GuestMemoryMap(64 * MemoryLayout.MiB), at.Clock), Rtc.Length),
+            () => new BusSubject(
+                at => new Rtc(new GuestMemoryMap(64 * MemoryLayout.MiB), at.Clock) { Line = at.Line },
+                Rtc.Length,
+                (device, _) => ((ITimedDevice)device).DoWhatIsDue()),
         [typeof(I8042)] = () => new BusSubject(
             at => new I8042(at.Power) { KeyboardLine = at.Line, MouseLine = at.Line }, I8042.Length, Press),
         [typeof(PciTestRegisters)] = () => new BusSubject(_ => new PciTestRegisters("mmio", 16), 32),
