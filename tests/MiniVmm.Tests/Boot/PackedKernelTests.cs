@@ -79,6 +79,18 @@ public sealed class PackedKernelTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Codecs))]
+    public void A_stream_that_is_cut_off_in_its_middle_is_refused(string name)
+    {
+        byte[] good = Packed(name);
+        PayloadCodec codec = name == "lz4 frame" ? PayloadCodec.Lz4Frame : PayloadCodecs.Recognise(good);
+
+        PayloadException refusal = Assert.Throws<PayloadException>(() => Unpack(codec, good[..(good.Length / 2)], 1 << 20));
+
+        Contains("but unpacking failed", refusal.Message);
+    }
+
     [Fact]
     public void Linked_lz4_blocks_refer_to_what_came_before_them()
     {
