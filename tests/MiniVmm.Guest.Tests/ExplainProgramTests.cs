@@ -103,8 +103,9 @@ public sealed partial class ExplainProgramTests : IClassFixture<UsableKvm>
     [MemberData(nameof(Kernels))]
     public async Task The_C_program_runs_the_guest_with_the_same_output_end_and_exits(string kernel, string[] options)
     {
-        MinivmmResult program = await RunProgramAsync([.. options, Built.Guest(kernel)]);
+        Task<MinivmmResult> running = RunProgramAsync([.. options, Built.Guest(kernel)]);
         MinivmmResult run = await MinivmmProcess.RunAsync(["run", "--stats", .. options, Built.Guest(kernel)]);
+        MinivmmResult program = await running;
 
         Assert.Equal(run.Output, program.With(run.Status).Output);
         Assert.Equal((Exits(run, "KVM_EXIT_IO"), Exits(run, "KVM_EXIT_MMIO")), ExitsOf(program));
