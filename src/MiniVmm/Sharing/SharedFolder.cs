@@ -18,8 +18,10 @@ internal sealed unsafe class SharedFolder : IDisposable
     /// <summary>Bytes of a name, at most.</summary>
     public const int LongestName = 255;
 
-    // No set-user-ID and set-group-ID: the file would have them on the host, and its owner is this process' user.
+    // No set-user-ID and set-group-ID: the file would have them on the host, and its owner is this process' user. A folder
+    // may have the latter, by which what is made in it gets its group.
     private const uint Permissions = 0x1ff | 0x200;
+    private const uint FolderPermissions = Permissions | 0x400;
 
     private readonly int _folder;
     private readonly FileHandle _handle;
@@ -33,6 +35,9 @@ internal sealed unsafe class SharedFolder : IDisposable
     public SharedNode Root { get; } = new();
 
     public bool IsReadOnly { get; }
+
+    /// <summary>The folder's own descriptor.</summary>
+    public int Descriptor => _folder;
 
     /// <exception cref="BadInputException">It is no folder.</exception>
     /// <exception cref="HostLimitException">It cannot be used.</exception>
@@ -129,16 +134,23 @@ internal sealed unsafe class SharedFolder : IDisposable
     {
         int result = FolderCalls.MkDirAt(parent, text, mode & Permissions);
         if (result == 0)
-            ChangeMode(parent, text, mode);
+            ChangeMode(parent, text, FileCalls.S_IFDIR, mode & FolderPermissions);
         return result;
     });
 
     /// <summary>Makes a FIFO, a socket's name or an empty file; devices are the host's.</summary>
     public int MakeNode(SharedNode folder, string name, uint mode)
     {
-        if ((int)(mode & FileCalls.S_IFMT) is not (FolderCalls.S_IFIFO or FolderCalls.S_IFSOCK or FileCalls.S_IFREG))
+        int kind = (int)(mode & FileCalls.S_IFMT);
+        if (kind is not (FolderCalls.S_IFIFO or FolderCalls.S_IFSOCK or FileCalls.S_IFREG))
             return Errno.EPERM;
-        return In(folder, name, (parent, text) => FolderCalls.MkNodAt(parent, text, mode & (Permissions | FileCalls.S_IFMT), 0));
+        return In(folder, name, (parent, text) =>
+        {
+            int result = FolderCalls.MkNodAt(parent, text, mode & (Permissions | FileCalls.S_IFMT), 0);
+            if (result == 0)
+                ChangeMode(parent, text, kind, mode & Permissions);
+            return result;
+        });
     }
 
     /// <param name="folder">Where.</param>
@@ -214,8 +226,6 @@ internal sealed unsafe class SharedFolder : IDisposable
     /// <summary>Changes what the guest names of a file; what this process may not (an owner), stays without an error.</summary>
     public int Change(SharedNode node, in FileChange change)
     {
-        if (IsReadOnly)
-            return Errno.EROFS;
         int error = OpenPath(node, out int fd);
         if (error != 0)
             return error;
@@ -224,16 +234,24 @@ internal sealed unsafe class SharedFolder : IDisposable
         return error;
     }
 
+    /// <summary>The same by a descriptor: of just that file, whatever has its name by now.</summary>
+    public int Change(int fd, in FileChange change) => IsReadOnly ? Errno.EROFS : ChangeFile(fd, change);
+
     public int FileSystem(SharedNode node, out FolderCalls.statfs_x86_64 status)
     {
         status = default;
         int error = OpenPath(node, out int fd);
         if (error != 0)
             return error;
-        fixed (FolderCalls.statfs_x86_64* result = &status)
-            error = FolderCalls.FStatFs(fd, result) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        error = FileSystem(fd, out status);
         _ = FileCalls.Close(fd);
         return error;
+    }
+
+    public static int FileSystem(int fd, out FolderCalls.statfs_x86_64 status)
+    {
+        fixed (FolderCalls.statfs_x86_64* result = &status)
+            return FolderCalls.FStatFs(fd, result) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     public static int Status(int fd, out Stat status)
@@ -286,23 +304,24 @@ internal sealed unsafe class SharedFolder : IDisposable
         text[14 + digits] = 0;
     }
 
-    private static void ChangeMode(int parent, byte* name, uint mode)
+    /// <summary>Gives what was just made its mode, whatever this process' umask has left of it.</summary>
+    private static void ChangeMode(int parent, byte* name, int kind, uint mode)
     {
         int fd = FolderCalls.OpenAt2(
             parent, name, FolderCalls.O_PATH | FolderCalls.O_NOFOLLOW | FileCalls.O_CLOEXEC, 0, FolderCalls.RESOLVE_BENEATH | FolderCalls.RESOLVE_NO_SYMLINKS);
         if (fd < 0)
             return;
-        if (Status(fd, out Stat status) == 0 && (status.stx_mode & FileCalls.S_IFMT) == FileCalls.S_IFDIR)
+        if (Status(fd, out Stat status) == 0 && (status.stx_mode & FileCalls.S_IFMT) == kind)
         {
             byte* itself = stackalloc byte[32];
             Itself(fd, itself);
-            _ = FolderCalls.ChMod(itself, mode & Permissions);
+            _ = FolderCalls.ChMod(itself, mode);
         }
 
         _ = FileCalls.Close(fd);
     }
 
-    private static int Change(int fd, in FileChange change)
+    private static int ChangeFile(int fd, in FileChange change)
     {
         int error = Status(fd, out Stat status);
         if (error != 0)
@@ -315,7 +334,7 @@ internal sealed unsafe class SharedFolder : IDisposable
         {
             if (kind == FolderCalls.S_IFLNK)
                 return Errno.EOPNOTSUPP;
-            if (FolderCalls.ChMod(itself, mode & Permissions) != 0)
+            if (FolderCalls.ChMod(itself, mode & (kind == FileCalls.S_IFDIR ? FolderPermissions : Permissions)) != 0)
                 return Marshal.GetLastPInvokeError();
         }
 
@@ -330,11 +349,7 @@ internal sealed unsafe class SharedFolder : IDisposable
                 return kind == FileCalls.S_IFDIR ? Errno.EISDIR : Errno.EINVAL;
             if (size > long.MaxValue)
                 return Errno.EFBIG;
-            int file = FolderCalls.Open(itself, FolderCalls.O_WRONLY | FileCalls.O_NONBLOCK | FileCalls.O_CLOEXEC, 0);
-            if (file < 0)
-                return Marshal.GetLastPInvokeError();
-            error = FileCalls.FTruncate(file, (long)size) == 0 ? 0 : Marshal.GetLastPInvokeError();
-            _ = FileCalls.Close(file);
+            error = Cut(fd, itself, (long)size);
             if (error != 0)
                 return error;
         }
@@ -347,6 +362,22 @@ internal sealed unsafe class SharedFolder : IDisposable
             ? FolderCalls.UTimeNsAt(fd, &nothing, times, FileCalls.AT_EMPTY_PATH)
             : FolderCalls.UTimeNsAt(FolderCalls.AT_FDCWD, itself, times, 0);
         return set == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Gives a file another length: by its descriptor, which may be all that lets one write, or else by one that writes.</summary>
+    private static int Cut(int fd, byte* itself, long size)
+    {
+        if (FileCalls.FTruncate(fd, size) == 0)
+            return 0;
+        int error = Marshal.GetLastPInvokeError();
+        if (error is not (Errno.EBADF or Errno.EINVAL))
+            return error; // it is open for writing, and cannot be so long
+        int file = FolderCalls.Open(itself, FolderCalls.O_WRONLY | FileCalls.O_NONBLOCK | FileCalls.O_CLOEXEC, 0);
+        if (file < 0)
+            return Marshal.GetLastPInvokeError();
+        error = FileCalls.FTruncate(file, size) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        _ = FileCalls.Close(file);
+        return error;
     }
 
     /// <summary>A descriptor for what a path leads to, of <c>O_PATH</c>: it neither reads nor writes.</summary>

@@ -6,7 +6,8 @@ namespace MiniVmm.Sharing;
 /// </summary>
 internal sealed class SharedNode
 {
-    private readonly Dictionary<string, SharedNode> _children = [];
+    private readonly Tree _tree;
+    private Dictionary<string, SharedNode>? _children; // most have none
     private int _holders = 1; // whoever it was made for; and each child
 
     /// <summary>The shared folder itself.</summary>
@@ -14,14 +15,19 @@ internal sealed class SharedNode
     {
         Name = "";
         IsThere = true;
+        _tree = new Tree();
     }
 
     private SharedNode(SharedNode parent, string name)
     {
-        (Parent, Name, IsThere) = (parent, name, true);
+        (Parent, Name, IsThere, _tree) = (parent, name, true, parent._tree);
+        _tree.Names++;
         parent.Hold();
-        parent._children.Add(name, this);
+        (parent._children ??= []).Add(name, this);
     }
+
+    /// <summary>Names that are held below the shared folder, those that have lost their place among them.</summary>
+    public int Names => _tree.Names;
 
     /// <summary>The folder that it is in; null for the shared folder, and for what has lost its name.</summary>
     public SharedNode? Parent { get; private set; }
@@ -32,10 +38,13 @@ internal sealed class SharedNode
     /// <summary>Whether it still has a name, as far as the guest knows.</summary>
     public bool IsThere { get; private set; }
 
+    /// <summary>Whether the one of that name is held already.</summary>
+    public bool HasChild(string name) => _children is not null && _children.ContainsKey(name);
+
     /// <summary>The one of that name in this folder, held.</summary>
     public SharedNode Child(string name)
     {
-        if (!_children.TryGetValue(name, out SharedNode? child))
+        if (_children is null || !_children.TryGetValue(name, out SharedNode? child))
             return new SharedNode(this, name);
         child.Hold();
         return child;
@@ -47,9 +56,11 @@ internal sealed class SharedNode
     public void Release()
     {
         SharedNode? node = this;
-        while (node is not null && --node._holders == 0 && node.Parent is { } parent)
+        while (node is not null && --node._holders == 0)
         {
-            parent._children.Remove(node.Name);
+            _tree.Names--;
+            SharedNode? parent = node.Parent;
+            parent?._children!.Remove(node.Name);
             node.Parent = null;
             node = parent;
         }
@@ -58,7 +69,7 @@ internal sealed class SharedNode
     /// <summary>The name was removed: whoever holds it holds nothing any more.</summary>
     public void Lose(string name)
     {
-        if (_children.TryGetValue(name, out SharedNode? child))
+        if (_children is not null && _children.TryGetValue(name, out SharedNode? child))
             child.Detach();
     }
 
@@ -68,7 +79,7 @@ internal sealed class SharedNode
         if (ReferenceEquals(folder, this) && name == newName)
             return;
         folder.Lose(newName);
-        if (!_children.TryGetValue(name, out SharedNode? child))
+        if (_children is null || !_children.TryGetValue(name, out SharedNode? child))
             return;
         child.Detach();
         for (SharedNode? above = folder; above is not null; above = above.Parent)
@@ -80,14 +91,20 @@ internal sealed class SharedNode
 
         (child.Parent, child.Name, child.IsThere) = (folder, newName, true);
         folder.Hold();
-        folder._children.Add(newName, child);
+        (folder._children ??= []).Add(newName, child);
     }
 
     private void Detach()
     {
         SharedNode? parent = Parent;
-        parent?._children.Remove(Name);
+        parent?._children!.Remove(Name);
         (Parent, IsThere) = (null, false);
         parent?.Release();
+    }
+
+    /// <summary>What all below one shared folder have in common.</summary>
+    private sealed class Tree
+    {
+        public int Names { get; set; }
     }
 }

@@ -6,7 +6,9 @@ namespace MiniVmm.Virtio;
 /// <param name="interrupt">Calls the driver.</param>
 /// <param name="loop">The device's thread.</param>
 /// <param name="serve">Answers a request, and gives the bytes that it wrote.</param>
-internal sealed class RequestQueue(IVirtioInterrupt interrupt, IDeviceLoop loop, Func<DescriptorChain, uint> serve) : IDisposable
+/// <param name="mayWait">Whether that may take long, as the host's disks do: an answer is announced before the next request is served.</param>
+internal sealed class RequestQueue(
+    IVirtioInterrupt interrupt, IDeviceLoop loop, Func<DescriptorChain, uint> serve, bool mayWait = false) : IDisposable
 {
     /// <summary>Requests before the thread can be parked: a guest that never stops asking can still be reset.</summary>
     public const int MostRequests = 16;
@@ -43,6 +45,8 @@ internal sealed class RequestQueue(IVirtioInterrupt interrupt, IDeviceLoop loop,
                 uint written = serve(_chain!);
                 _queue.Complete(_chain!.Head, written);
                 Trace?.Request(0, 0, 0, written, begun);
+                if (mayWait && _queue.ShouldInterrupt())
+                    interrupt.QueueUsed(0);
             }
         }
         while (left > 0 && _queue.ResumeNotifications());

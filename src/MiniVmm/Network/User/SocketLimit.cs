@@ -1,3 +1,4 @@
+using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
@@ -17,11 +18,6 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     // Each TCP connection has up to 256 KiB in libslirp's buffers.
     private const int Most = 4096;
 
-    // Files of the process that no guest gets: more than the frames of one turn, whose sockets are counted after it.
-    private const int Reserved = 128;
-
-    private const int SC_OPEN_MAX = 4; // _SC_OPEN_MAX of unistd.h: the soft limit
-
     private readonly HashSet<int> _open = [];
     private readonly HashSet<int> _listeners = [];
     private int _high;
@@ -29,14 +25,12 @@ internal sealed unsafe class SocketLimit(int most, int firstReserved)
     /// <summary>Whether the limit is reached: nothing may be done that opens another socket.</summary>
     public bool IsReached => _open.Count >= most || _high > 0;
 
-    /// <summary>What this process can spare (RLIMIT_NOFILE), up to what one network can use.</summary>
+    /// <summary>
+    /// What this process can spare (<see cref="FileLimit"/>, which keeps more than the frames of one turn, whose sockets are
+    /// counted after it), up to what one network can use.
+    /// </summary>
     /// <param name="used">A descriptor that was opened just now: those below are in use.</param>
-    public static SocketLimit OfProcess(int used)
-    {
-        long files = (long)sysconf(SC_OPEN_MAX) is > 0 and var limit ? limit : int.MaxValue;
-        long kept = Math.Min(Reserved, Math.Max(0, files - used) / 2);
-        return new SocketLimit(Most, (int)Math.Min(files - kept, int.MaxValue));
-    }
+    public static SocketLimit OfProcess(int used) => new(Most, FileLimit.FirstReserved(used));
 
     /// <summary>
     /// Counts a socket, once however often it is reported. Listening sockets are the user's and do not count.

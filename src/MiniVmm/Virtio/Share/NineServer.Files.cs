@@ -19,8 +19,6 @@ internal sealed unsafe partial class NineServer
         uint flags = reader.Dword();
         if (reader.IsShort || fid.IsOpen)
             return Errno.EINVAL;
-        if (_open >= MostOpen)
-            return Errno.EMFILE;
         int error = folder.OpenFile(fid.Node, flags, out int file, out Stat status);
         return error != 0 ? error : Opened(fid, file, status, ref writer);
     }
@@ -35,8 +33,6 @@ internal sealed unsafe partial class NineServer
         _ = reader.Dword(); // the group: files belong to this process' user
         if (reader.IsShort || fid.IsOpen)
             return Errno.EINVAL;
-        if (_open >= MostOpen)
-            return Errno.EMFILE;
         int error = folder.CreateFile(fid.Node, name, flags, mode, out int file, out Stat status);
         if (error != 0)
         {
@@ -45,14 +41,20 @@ internal sealed unsafe partial class NineServer
             return error;
         }
 
-        fid.Go(fid.Node.Child(name));
+        if (file < firstReservedFile)
+            fid.Go(fid.Node.Child(name));
         return Opened(fid, file, status, ref writer);
     }
 
     private int Opened(NineFid fid, int file, in Stat status, ref NineWriter writer)
     {
+        if (file >= firstReservedFile)
+        {
+            _ = FileCalls.Close(file);
+            return Errno.EMFILE;
+        }
+
         fid.Open(file, (status.stx_mode & FileCalls.S_IFMT) == FileCalls.S_IFDIR);
-        _open++;
         WriteQid(ref writer, status);
         writer.Dword(0); // as much at a time as a message holds
         return 0;

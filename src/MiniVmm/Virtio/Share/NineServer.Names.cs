@@ -63,7 +63,7 @@ internal sealed unsafe partial class NineServer
         FolderCalls.timespec_x86_64 modified = Time(ref reader, which, Attributes.Modified, Attributes.ModifiedSet);
         if (reader.IsShort)
             return Errno.EINVAL;
-        return folder.Change(fid.Node, new FileChange
+        FileChange change = new()
         {
             Mode = which.HasFlag(Attributes.Mode) ? mode : null,
             User = which.HasFlag(Attributes.User) ? user : uint.MaxValue,
@@ -71,7 +71,8 @@ internal sealed unsafe partial class NineServer
             Size = which.HasFlag(Attributes.Size) ? size : null,
             Accessed = accessed,
             Modified = modified,
-        });
+        };
+        return fid.IsOpen ? folder.Change(fid.File, change) : folder.Change(fid.Node, change);
     }
 
     private static FolderCalls.timespec_x86_64 Time(ref NineReader reader, Attributes which, Attributes given, Attributes set)
@@ -100,7 +101,9 @@ internal sealed unsafe partial class NineServer
     {
         if (!TryFid(reader.Dword(), out NineFid? fid))
             return Errno.EBADF;
-        int error = folder.FileSystem(fid.Node, out FolderCalls.statfs_x86_64 status);
+        int error = fid.IsOpen
+            ? SharedFolder.FileSystem(fid.File, out FolderCalls.statfs_x86_64 status)
+            : folder.FileSystem(fid.Node, out status);
         if (error != 0)
             return error;
         writer.Dword((uint)status.f_type);
@@ -208,7 +211,7 @@ internal sealed unsafe partial class NineServer
                 ? problem
                 : folder.Remove(parent, fid.Node.Name, (status.stx_mode & FileCalls.S_IFMT) == FileCalls.S_IFDIR)
             : Errno.EBUSY;
-        Close(fid);
+        fid.Dispose();
         return error;
     }
 }

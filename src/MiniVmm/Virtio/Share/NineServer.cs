@@ -9,7 +9,11 @@ namespace MiniVmm.Virtio.Share;
 /// A server of 9P2000.L, the protocol by which Linux mounts what another machine has: requests about fids, the guest's numbers for files.
 /// One request at a time, each answered before the next is looked at.
 /// </summary>
-internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposable
+/// <param name="folder">What is served; disposed of with it.</param>
+/// <param name="mostNames">Fids at most, and names below the folder that they hold.</param>
+/// <param name="firstReservedFile">The lowest descriptor of this process that is not for the guest's files.</param>
+internal sealed unsafe partial class NineServer(
+    SharedFolder folder, int mostNames = NineServer.MostNames, int firstReservedFile = int.MaxValue) : IDisposable
 {
     /// <summary>Bytes of a message at most: more than Linux' driver for virtio wants (net/9p/trans_virtio.c).</summary>
     public const int LongestMessage = 512 * 1024;
@@ -17,19 +21,18 @@ internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposab
     /// <summary>Bytes of a message at least, so that every answer but data fits; Linux' least is as much.</summary>
     public const int ShortestMessage = 4096;
 
-    /// <summary>Fids at most: the guest's memory of names is not to become the host's.</summary>
-    public const int MostFids = 64 * 1024;
-
-    /// <summary>Files open at most: the rest of this process' descriptors are for its own work.</summary>
-    public const int MostOpen = 512;
+    /// <summary>
+    /// Fids and names at most: the guest's memory of names is not to become the host's without a limit. A guest that caches
+    /// (cache=loose) has one for each file that it has seen, of some 250 bytes here.
+    /// </summary>
+    public const int MostNames = 1 << 20;
 
     /// <summary>Before a read's data: the header, and how many bytes there are.</summary>
     private const int ReadHeader = NineWriter.HeaderLength + sizeof(uint);
 
-    private const int MostNames = 16; // in one walk (P9_MAXWELEM)
+    private const int MostSteps = 16; // in one walk (P9_MAXWELEM)
     private const uint NoFid = uint.MaxValue;
     private readonly Dictionary<uint, NineFid> _fids = [];
-    private int _open;
 
     /// <summary>Bytes that a message may have, as was agreed upon; 0 before.</summary>
     public uint MessageSize { get; private set; }
@@ -77,7 +80,7 @@ internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposab
         foreach (NineFid fid in _fids.Values)
             fid.Dispose();
         _fids.Clear();
-        (_open, MessageSize) = (0, 0);
+        MessageSize = 0;
     }
 
     public void Dispose()
@@ -152,7 +155,7 @@ internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposab
             return Errno.EBADF;
         uint target = reader.Dword();
         int names = reader.Word();
-        if (reader.IsShort || names > MostNames || fid.IsOpen && names > 0)
+        if (reader.IsShort || names > MostSteps || fid.IsOpen && names > 0)
             return Errno.EINVAL;
         bool stays = _fids.TryGetValue(target, out NineFid? other) && ReferenceEquals(other, fid);
         if (!stays && MayAdd(target) is var refused && refused != 0)
@@ -207,6 +210,12 @@ internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposab
         }
         else if (SharedFolder.IsName(name))
         {
+            if (node.Names >= mostNames && !node.HasChild(name))
+            {
+                status = default;
+                return Errno.ENFILE;
+            }
+
             next = node.Child(name);
         }
         else
@@ -226,19 +235,12 @@ internal sealed unsafe partial class NineServer(SharedFolder folder) : IDisposab
         uint number = reader.Dword();
         if (!_fids.Remove(number, out NineFid? fid))
             return Errno.EBADF;
-        Close(fid);
+        fid.Dispose();
         return 0;
     }
 
-    private void Close(NineFid fid)
-    {
-        if (fid.IsOpen)
-            _open--;
-        fid.Dispose();
-    }
-
     private int MayAdd(uint number) =>
-        number == NoFid || _fids.ContainsKey(number) ? Errno.EBADF : _fids.Count >= MostFids ? Errno.ENFILE : 0;
+        number == NoFid || _fids.ContainsKey(number) ? Errno.EBADF : _fids.Count >= mostNames ? Errno.ENFILE : 0;
 
     private bool TryFid(uint number, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NineFid? fid) => _fids.TryGetValue(number, out fid);
 

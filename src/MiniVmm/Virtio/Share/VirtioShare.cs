@@ -30,7 +30,7 @@ internal sealed unsafe class VirtioShare : IVirtioDevice, IDeviceCounters, ITrac
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(tag);
-        _server = new NineServer(folder);
+        _server = new NineServer(folder, firstReservedFile: FileLimit.FirstReserved(folder.Descriptor));
         byte[] name = Encoding.UTF8.GetBytes(tag);
         _configuration = [(byte)name.Length, (byte)(name.Length >> 8), .. name];
     }
@@ -55,7 +55,7 @@ internal sealed unsafe class VirtioShare : IVirtioDevice, IDeviceCounters, ITrac
     public void Attach(IVirtioInterrupt interrupt, IReadOnlyList<IDeviceLoop> threads)
     {
         ArgumentNullException.ThrowIfNull(threads);
-        _requests = new RequestQueue(interrupt, threads[0], Serve);
+        _requests = new RequestQueue(interrupt, threads[0], Serve, mayWait: true);
     }
 
     public void ReadConfiguration(uint offset, Span<byte> data)

@@ -66,7 +66,55 @@ public sealed class NineServerTests : IDisposable
         _client.Ask(NineMessage.Tunlinkat, 0u, "new", 0u);
         Assert.False(File.Exists(Host("new")));
         Assert.Equal("12", Encoding.UTF8.GetString(_client.Read(1, 0, 10))); // still open
-        Assert.Equal(Errno.ENOENT, _client.Error(NineMessage.Tsetattr, 1u, 1u << 3, 0u, 0u, 0u, 2ul, 0ul, 0ul, 0ul, 0ul));
+    }
+
+    /// <summary>A temporary file, as programs make them: without a name from its first moment on.</summary>
+    [Fact]
+    public void A_file_without_a_name_is_cut_changed_and_looked_at_by_the_fid_that_has_it_open()
+    {
+        _client.Walk(1);
+        _client.Ask(NineMessage.Tlcreate, 1u, "new", ReadWrite, 0x1a4u, 0u);
+        _client.Ask(NineMessage.Twrite, 1u, 0ul, 5u, "12345"u8.ToArray());
+        _client.Ask(NineMessage.Tunlinkat, 0u, "new", 0u);
+
+        SetSize(1, 2);
+        _client.Ask(NineMessage.Tsetattr, 1u, 1u, 0x100u, 0u, 0u, 0ul, 0ul, 0ul, 0ul, 0ul); // the mode
+        _client.Ask(NineMessage.Tsetattr, 1u, 1u << 5 | 1u << 8, 0u, 0u, 0u, 0ul, 0ul, 0ul, 1000ul, 0ul); // when it was written
+        SetSize(1, 4); // its mode is no matter to who has it open for writing
+
+        Assert.Equal("12\0\0", Encoding.UTF8.GetString(_client.Read(1, 0, 10)));
+        byte[] attributes = _client.Ask(NineMessage.Tgetattr, 1u, 0x7fful);
+        Assert.Equal(0x8100u, BinaryPrimitives.ReadUInt32LittleEndian(attributes.AsSpan(21)));
+        Assert.NotEmpty(_client.Ask(NineMessage.Tstatfs, 1u));
+    }
+
+    [Fact]
+    public void A_file_that_the_host_has_replaced_is_cut_itself_and_not_what_has_its_name_now()
+    {
+        Put("log", "old text");
+        _client.Walk(1, "log");
+        _client.Ask(NineMessage.Tlopen, 1u, Write);
+        Put("log.new", "new text");
+        File.Move(Host("log.new"), Host("log"), overwrite: true); // as editors save
+
+        SetSize(1, 0);
+
+        Assert.Equal("new text", File.ReadAllText(Host("log")));
+        Assert.Equal(0ul, BinaryPrimitives.ReadUInt64LittleEndian(_client.Ask(NineMessage.Tgetattr, 1u, 0x7fful).AsSpan(8 + 13 + 12 + 16)));
+    }
+
+    [Fact]
+    public void What_is_made_has_the_mode_that_the_guest_says_and_folders_keep_their_group()
+    {
+        _client.Ask(NineMessage.Tmknod, 0u, "pipe", 0x1000u | 0x1b6u, 0u, 0u, 0u); // 0666
+        _client.Ask(NineMessage.Tmknod, 0u, "empty", 0x8000u | 0x1b6u, 0u, 0u, 0u);
+        _client.Ask(NineMessage.Tmkdir, 0u, "folder", 0x400u | 0x1ffu, 0u); // 02777
+        _client.Walk(1, "empty");
+        _client.Ask(NineMessage.Tsetattr, 1u, 1u, 0x400u | 0x800u | 0x1a4u, 0u, 0u, 0ul, 0ul, 0ul, 0ul, 0ul);
+
+        Assert.Equal((UnixFileMode)0x1b6, File.GetUnixFileMode(Host("pipe")));
+        Assert.Equal((UnixFileMode)0x1a4, File.GetUnixFileMode(Host("empty")));
+        Assert.Equal((UnixFileMode)0x5ff, File.GetUnixFileMode(Host("folder")));
     }
 
     [Theory]
@@ -230,7 +278,6 @@ public sealed class NineServerTests : IDisposable
     public void In_a_read_only_folder_nothing_changes()
     {
         Put("file", "x");
-        _server.Dispose();
         (_server, _client) = Serve(isReadOnly: true);
         _client.Walk(1, "file");
         _client.Walk(2);
@@ -259,24 +306,47 @@ public sealed class NineServerTests : IDisposable
     }
 
     [Fact]
-    public void Fids_and_open_files_are_limited()
+    public void Fids_are_limited()
     {
-        Put("file", "x");
-        for (uint fid = 1; fid <= NineServer.MostOpen; fid++)
-        {
-            _client.Walk(fid, "file");
-            _client.Ask(NineMessage.Tlopen, fid, 0u);
-        }
-
-        _client.Walk(9999, "file");
-        Assert.Equal(Errno.EMFILE, _client.Error(NineMessage.Tlopen, 9999u, 0u));
-        _client.Ask(NineMessage.Tclunk, 1u);
-        _client.Ask(NineMessage.Tlopen, 9999u, 0u);
-        for (uint fid = 10_000; fid < 10_000 + NineServer.MostFids - NineServer.MostOpen - 1; fid++)
+        (_server, _client) = Serve(isReadOnly: false, mostNames: 10);
+        for (uint fid = 1; fid < 10; fid++)
             _client.Walk(fid);
-        Assert.Equal(Errno.ENFILE, _client.Error(NineMessage.Twalk, 0u, 1u, (ushort)0));
+        Assert.Equal(Errno.ENFILE, _client.Error(NineMessage.Twalk, 0u, 10u, (ushort)0));
         _client.Begin(); // a new session has none of them
         _client.Walk(1);
+    }
+
+    [Fact]
+    public void Names_that_fids_hold_are_limited_and_given_back_with_them()
+    {
+        Put("a/b/c/d/e/f", "");
+        Put("a/b/c/D", "");
+        (_server, _client) = Serve(isReadOnly: false, mostNames: 6);
+
+        _client.Walk(1, "a", "b", "c", "d", "e", "f");
+        _client.Walk(2, "a", "b"); // held already
+        Assert.Equal(Errno.ENFILE, _client.Error(NineMessage.Twalk, 0u, 3u, (ushort)1, "x"));
+        _client.Walk(3, "a", "b", "c", "d", "e");
+        _client.Ask(NineMessage.Tunlinkat, 3u, "f", 0u); // which has no place any more, but is held
+        Assert.Equal(Errno.ENFILE, _client.Error(NineMessage.Twalk, 0u, 4u, (ushort)1, "x"));
+        _client.Ask(NineMessage.Tclunk, 1u);
+        _client.Ask(NineMessage.Tclunk, 3u);
+        _client.Walk(1, "a", "b", "c", "d", "e");
+        _client.Walk(3, "a", "b", "c", "D");
+        Assert.Equal(Errno.ENFILE, _client.Error(NineMessage.Twalk, 0u, 4u, (ushort)1, "x"));
+    }
+
+    [Fact]
+    public void Files_that_the_process_needs_itself_are_not_for_the_guest()
+    {
+        Put("file", "x");
+        (_server, _client) = Serve(isReadOnly: false, firstReservedFile: 0);
+        _client.Walk(1, "file");
+        _client.Walk(2);
+
+        Assert.Equal(Errno.EMFILE, _client.Error(NineMessage.Tlopen, 1u, 0u));
+        Assert.Equal(Errno.EMFILE, _client.Error(NineMessage.Tlcreate, 2u, "new", Write, 0x1a4u, 0u));
+        Assert.Equal(0x80, _client.Ask(NineMessage.Tgetattr, 2u, 0x7fful)[8]); // still the folder
     }
 
     [Fact]
@@ -327,13 +397,18 @@ public sealed class NineServerTests : IDisposable
         Assert.Equal(1000ul, BinaryPrimitives.ReadUInt64LittleEndian(attributes.AsSpan(8 + 13 + 12 + 5 * 8)));
     }
 
-    private (NineServer Server, NineClient Client) Serve(bool isReadOnly)
+    private (NineServer Server, NineClient Client) Serve(
+        bool isReadOnly, int mostNames = NineServer.MostNames, int firstReservedFile = int.MaxValue)
     {
-        NineServer server = new(SharedFolder.Open(new() { Folder = _shared, ReadOnly = isReadOnly }));
+        _server?.Dispose();
+        NineServer server = new(SharedFolder.Open(new() { Folder = _shared, ReadOnly = isReadOnly }), mostNames, firstReservedFile);
         NineClient client = new(server);
         client.Begin();
         return (server, client);
     }
+
+    private void SetSize(uint fid, ulong size) =>
+        _client.Ask(NineMessage.Tsetattr, fid, 1u << 3, 0u, 0u, 0u, size, 0ul, 0ul, 0ul, 0ul);
 
     private string Host(string name) => Path.Combine(_shared, name);
 

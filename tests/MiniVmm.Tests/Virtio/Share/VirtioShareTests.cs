@@ -62,6 +62,21 @@ public sealed class VirtioShareTests : IDisposable
         Assert.Equal(1L, _share.ReadCounters()["requests"]);
     }
 
+    [Fact]
+    public void An_answer_is_announced_before_the_next_request_which_may_wait_for_a_disk()
+    {
+        byte[] request = NineClient.Request(NineMessage.Tversion, 8192u, "9P2000.L");
+        for (int i = 0; i < 2; i++)
+        {
+            _driver.Add(
+                TestBuffer.Readable(_memory.Place(request), request.Length), TestBuffer.Writable(_memory.Allocate(100), 100));
+        }
+
+        _share.Notify(0);
+
+        Assert.Equal(2, _interrupt.Used(0));
+    }
+
     [Theory]
     [InlineData(3, 100)] // no header
     [InlineData(19, 5)] // no room for an answer
