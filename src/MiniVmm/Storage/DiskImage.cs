@@ -56,24 +56,37 @@ internal static class DiskImage
     public static bool HasQcow2Magic(ReadOnlySpan<byte> start) => start.StartsWith("QFI"u8) && start[3..] is [0xfb, ..];
 
     /// <summary>Probes a file whose format was not given.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="above">The image that it is a backing file of, or null: an option says the format of the topmost alone.</param>
     /// <exception cref="BadInputException">It cannot be read, or is another program's image.</exception>
-    internal static DiskFormat Probe(DiskFile file)
+    internal static DiskFormat Probe(DiskFile file, string? above = null)
     {
         Span<byte> bytes = stackalloc byte[ForeignFormat.MarkBytes];
         Read(file, 0, bytes);
         if (HasQcow2Magic(bytes))
             return DiskFormat.Qcow2;
-        ForeignFormat? foreign = ForeignFormat.AtStart(bytes);
+        ForeignFormat? foreign = ForeignFormat.AtStart(bytes) ?? ForeignFormat.Compressed(bytes);
         if (foreign is null && file.Length >= ForeignFormat.MarkBytes)
         {
             Read(file, file.Length - ForeignFormat.MarkBytes, bytes);
             foreign = ForeignFormat.AtEnd(bytes);
         }
 
-        return foreign is null
-            ? DiskFormat.Raw
-            : throw new BadInputException($"{file.Subject}: is {foreign.Owner}, not supported; convert it with "
-                + $"{foreign.Conversion(file.Path)}, or use format=raw to take its bytes as they are");
+        if (foreign is null)
+            return DiskFormat.Raw;
+        string otherwise = above is null
+            ? ", or use format=raw to take its bytes as they are"
+            : $", and put that below with `qemu-img rebase -u -b NEW -F FORMAT {above}`";
+        throw new BadInputException($"{file.Subject}: is {foreign.Owner}, not supported; {foreign.Remedy(file.Path)}{otherwise}");
+    }
+
+    /// <summary>Whether it begins as qcow2 images do.</summary>
+    /// <exception cref="BadInputException">It cannot be read.</exception>
+    internal static bool IsQcow2(DiskFile file)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        Read(file, 0, bytes);
+        return HasQcow2Magic(bytes);
     }
 
     private static void Read(DiskFile file, ulong offset, Span<byte> bytes)

@@ -9,7 +9,8 @@ namespace MiniVmm.Storage;
 /// </summary>
 /// <param name="Name">As <c>qemu-img convert -f</c> has it.</param>
 /// <param name="Owner">Whose it is, for people.</param>
-internal sealed record ForeignFormat(string Name, string Owner)
+/// <param name="Unpacker">The command that unpacks what is no image but a compressed file; null for an image.</param>
+internal sealed record ForeignFormat(string Name, string Owner, string? Unpacker = null)
 {
     /// <summary>Bytes at the start of a file, and at its end, that the marks lie in.</summary>
     public const int MarkBytes = 512;
@@ -42,6 +43,23 @@ internal sealed record ForeignFormat(string Name, string Owner)
                 : null;
     }
 
+    /// <summary>
+    /// What a file that starts like this is compressed with, as disk images are for the way; null for none. A guest may put
+    /// such a stream on its disk, so it is not among <see cref="AtStart"/>'s.
+    /// </summary>
+    public static ForeignFormat? Compressed(ReadOnlySpan<byte> start)
+    {
+        if (start.StartsWith((ReadOnlySpan<byte>)[0x1f, 0x8b, 8]))
+            return new("gzip", "compressed with gzip", "gzip -dk");
+        if (start.StartsWith((ReadOnlySpan<byte>)[0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0]))
+            return new("xz", "compressed with xz", "xz -dk");
+        if (start.StartsWith((ReadOnlySpan<byte>)[0x28, 0xb5, 0x2f, 0xfd]))
+            return new("zstd", "compressed with zstd", "zstd -d");
+        return start.Length > 4 && start.StartsWith("BZh"u8) && start[4..].StartsWith("1AY&SY"u8)
+            ? new("bzip2", "compressed with bzip2", "bzip2 -dk")
+            : null;
+    }
+
     /// <summary>The format whose mark is in the last <see cref="MarkBytes"/> of a file; null for none.</summary>
     public static ForeignFormat? AtEnd(ReadOnlySpan<byte> end)
     {
@@ -51,9 +69,10 @@ internal sealed record ForeignFormat(string Name, string Owner)
         return end.StartsWith("koly"u8) ? new("dmg", "a macOS disk image") : null;
     }
 
-    /// <summary>The command that makes a qcow2 image of one.</summary>
-    public string Conversion(string path) =>
-        $"`qemu-img convert -f {Name} -O qcow2 {Quoted(path)} {Quoted(Path.ChangeExtension(path, ".qcow2"))}`";
+    /// <summary>What to do with one: "convert it with" and the command that makes a qcow2 image of it.</summary>
+    public string Remedy(string path) => Unpacker is { } unpacker
+        ? $"unpack it with `{unpacker} {Quoted(path)}`"
+        : $"convert it with `qemu-img convert -f {Name} -O qcow2 {Quoted(path)} {Quoted(Path.ChangeExtension(path, ".qcow2"))}`";
 
     private static bool IsVmdkDescriptor(ReadOnlySpan<byte> start)
     {

@@ -146,6 +146,26 @@ public sealed unsafe class DiskImageTests : IDisposable
         Assert.Equal(Errno.EPERM, Write(probed, 0, bytes));
     }
 
+    [Theory]
+    [InlineData("\u001f\u008b\b", "gzip -dk")]
+    [InlineData("\u00fd7zXZ\0", "xz -dk")]
+    [InlineData("(\u00b5/\u00fd", "zstd -d")]
+    [InlineData("BZh91AY&SY", "bzip2 -dk")]
+    public void A_compressed_file_is_refused_until_it_is_called_raw_though_a_guest_may_write_one(string mark, string command)
+    {
+        byte[] bytes = Random(64 << 10, 43);
+        System.Text.Encoding.Latin1.GetBytes(mark).CopyTo(bytes, 0);
+        File.WriteAllBytes(Name, bytes);
+
+        Assert.EndsWith($", not supported; unpack it with `{command} {Name}`, or use format=raw to take its bytes as they are", Refusal());
+        using (IDiskImage told = Open(format: DiskFormat.Raw))
+            Assert.Equal(bytes, Read(told, 0, bytes.Length));
+
+        Make(64 << 10);
+        using IDiskImage probed = Open();
+        Assert.Equal(0, Write(probed, 0, bytes));
+    }
+
     [Fact]
     public void What_qemu_img_makes_in_other_formats_is_known()
     {

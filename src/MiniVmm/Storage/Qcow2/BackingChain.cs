@@ -62,9 +62,11 @@ internal sealed class BackingChain
         {
             bool isQcow2 = format switch
             {
-                "qcow2" => true,
+                "qcow2" => DiskImage.IsQcow2(file) ? true : throw new BadInputException(
+                    $"{below}: is not a qcow2 image, although {above} says so; if it is a raw one, correct that with "
+                    + $"`qemu-img rebase -u -b {name} -F raw {above}`"),
                 "raw" => false,
-                null => DiskImage.Probe(file) == DiskFormat.Qcow2,
+                null => DiskImage.Probe(file, above) == DiskFormat.Qcow2,
                 _ => throw new BadInputException(
                     $"{below}: has the format {format}; only raw and qcow2 are supported; see `qemu-img convert`"),
             };

@@ -132,7 +132,23 @@ public sealed class BackingChainTests : IDisposable
         top[top.AsSpan().IndexOf(new byte[] { 0xe2, 0x79, 0x2a, 0xca })] = 0x11; // an extension nobody knows
         File.WriteAllBytes(_qemu.PathOf("top"), top);
 
-        Assert.Contains("is a VirtualBox disk", Refusal("top"));
+        // An option says the format of the topmost image alone: as raw, that would be overwritten.
+        string message = Refusal("top");
+        Assert.Contains("is a VirtualBox disk", message);
+        Assert.EndsWith($", and put that below with `qemu-img rebase -u -b NEW -F FORMAT {_qemu.PathOf("top")}`", message);
+        Assert.DoesNotContain("format=raw", message);
+    }
+
+    [Fact]
+    public void A_raw_image_below_that_is_called_qcow2_is_to_be_called_raw_and_not_the_one_above()
+    {
+        File.WriteAllBytes(_qemu.PathOf("base"), new byte[1 << 20]);
+        _qemu.Run("create", "-q", "-f", "qcow2", "-u", "-b", "base", "-F", "qcow2", "top", "1M");
+
+        string message = Refusal("top");
+
+        Assert.EndsWith($"if it is a raw one, correct that with `qemu-img rebase -u -b base -F raw {_qemu.PathOf("top")}`", message);
+        Assert.DoesNotContain("format=raw", message);
     }
 
     [Fact]
