@@ -26,7 +26,7 @@ public sealed class DebianImageTests
     /// <summary>A bzImage that starts in real mode, and a CD of ISOLINUX' with it: both by SeaBIOS.</summary>
     [Theory]
     [InlineData("/boot/ipxe.lkrn", "starts in real mode; started as by --firmware")]
-    [InlineData("/usr/lib/ipxe/ipxe.iso", "a CD, and no kernel that MiniVmm enters itself; started as by --firmware")]
+    [InlineData("/usr/lib/ipxe/ipxe.iso", "a program that starts in real mode needs a BIOS; started as by --firmware")]
     public async Task iPXE_looks_for_a_network(string file, string remark)
     {
         await using VmmProcess vmm = VmmProcess.Run($"ipxe-{Path.GetFileName(file)}", "--mem", "64M", file);

@@ -72,9 +72,10 @@ internal static class BootLoader
         string bareRefusal = "it asks for one";
         if (!isMarked && BareElfLoader.Recognises(elf, out bareRefusal))
             return BareElfLoader.Load(request, elf);
-        throw new BadInputException($"{name}: an ELF file that MiniVmm cannot enter (multiboot 1: {multibootRefusal}; " +
-            $"multiboot 2: {multiboot2Refusal}; PVH: {pvhRefusal}; Linux: {linuxRefusal}; without a protocol: " +
-            $"{bareRefusal}); a kernel needs a multiboot header or a PVH note, or is linked to where it is loaded");
+        throw BadInputException.OfNoKernel(
+            $"{name}: an ELF file that MiniVmm cannot enter (multiboot 1: {multibootRefusal}; multiboot 2: {multiboot2Refusal}; " +
+                $"PVH: {pvhRefusal}; Linux: {linuxRefusal}; without a protocol: {bareRefusal})",
+            "; a kernel needs a multiboot header or a PVH note, or is linked to where it is loaded");
     }
 
     private static BootImage LoadFlat(BootRequest request, string? codec)
@@ -98,7 +99,7 @@ internal static class BootLoader
         }
 
         if (kind is not null)
-            throw new BadInputException($"{name}: {kind.Refusal(codec)}");
+            throw kind.Refuse(name, codec);
         const string noAddresses = ", which a kernel that is not an ELF file must have";
         if (multiboot is { } header)
             refusal = $"the header at 0x{header.Offset:x} has no load addresses (flags bit 16){noAddresses}";
@@ -106,7 +107,9 @@ internal static class BootLoader
             refusal2 = $"the header at 0x{multiboot2.Offset:x} has no load addresses (tag 2){noAddresses}";
 
         string packed = codec is null ? "" : $"compressed with {codec}, and once unpacked ";
-        throw new BadInputException($"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at " +
-            $"0x202; multiboot: {refusal}; multiboot 2: {refusal2}; ELF: no magic); code without a header needs {OptionName.Format.With("flat16|flat32|flat64")}");
+        throw BadInputException.OfNoKernel(
+            $"{name}: {packed}not a kernel that MiniVmm knows (Linux bzImage: no HdrS at 0x202; multiboot: {refusal}; " +
+                $"multiboot 2: {refusal2}; ELF: no magic)",
+            $"; code without a header needs {OptionName.Format.With("flat16|flat32|flat64")}");
     }
 }

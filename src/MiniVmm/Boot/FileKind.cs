@@ -80,9 +80,10 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
         };
     }
 
-    /// <summary>Why a file of this kind is refused, without its name.</summary>
-    /// <param name="codec">What the file is compressed with; null when it is not.</param>
-    public OptionMessage Refusal(string? codec)
+    /// <summary>The refusal of a file of this kind in a kernel's place.</summary>
+    /// <param name="name">The file.</param>
+    /// <param name="codec">What it is compressed with; null when it is not.</param>
+    public BadInputException Refuse(string name, string? codec)
     {
         string packed = codec is null ? "" : $", compressed with {codec}";
         OptionMessage advice = "";
@@ -90,7 +91,7 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
             advice = $"; {Advice}";
         // Linux unpacks an initramfs itself.
         string first = codec is null || Advice == GiveAsInitrd ? "" : "; unpack it first";
-        return $"{Name}{packed}{(IsForeign ? "" : ", not a kernel")}{first}{advice}";
+        return BadInputException.OfNoKernel($"{name}: {Name}{packed}{(IsForeign ? "" : ", not a kernel")}", $"{first}{advice}");
     }
 
     private static OptionMessage ConvertDisk(string format) =>
@@ -139,7 +140,7 @@ internal sealed record FileKind(string Name, OptionMessage? Advice = null, bool 
     }
 
     /// <summary>Four entries of 16 bytes at 0x1be: flags 0x80 or 0, and at least one with a type and sectors.</summary>
-    private static bool HasPartitions(ReadOnlySpan<byte> file)
+    internal static bool HasPartitions(ReadOnlySpan<byte> file)
     {
         bool used = false;
         for (int at = 0x1be; at < BootSignature; at += 16)

@@ -29,8 +29,7 @@ internal static unsafe class InputFile
             return length switch
             {
                 0 => throw new BadInputException($"{option.With(path)}: the file is empty"),
-                > int.MaxValue => throw new BadInputException(
-                    $"{option.With(path)}: {length} bytes are more than MiniVmm loads (2 GiB)"),
+                > int.MaxValue => throw TooLarge(path, option, length),
                 _ => ReadWhole(file, (int)length, path, option),
             };
         }
@@ -75,6 +74,13 @@ internal static unsafe class InputFile
         {
             return null;
         }
+    }
+
+    /// <summary>No kernel is as large; a disk in a kernel's place may be.</summary>
+    private static BadInputException TooLarge(string path, OptionName option, long length)
+    {
+        OptionMessage reason = $"{option.With(path)}: {length} bytes are more than MiniVmm loads (2 GiB)";
+        return option == OptionName.Kernel ? BadInputException.OfNoKernel(reason) : new BadInputException(reason);
     }
 
     private static NativeBuffer ReadWhole(SafeFileHandle file, int length, string path, OptionName option)

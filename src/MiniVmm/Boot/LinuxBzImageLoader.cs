@@ -168,7 +168,7 @@ internal static class LinuxBzImageLoader
         ulong entry = header.IsRelocatable ? address : header.Code32Start;
         return entry >= address && entry - address < length
             ? entry
-            : throw new BadInputException(
+            : throw BadInputException.OfNoKernel(
                 $"{name}: code32_start 0x{entry:x} is not in the protected-mode code at 0x{address:x} (0x{length:x} " +
                 "bytes), so there is no 32-bit entry: a program that starts in real mode needs a BIOS");
     }

@@ -102,7 +102,7 @@ internal sealed class LinuxSetupHeader
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(file[0x206..]);
         if (version < OldestVersion)
         {
-            throw new BadInputException(
+            throw BadInputException.OfNoKernel(
                 $"{name}: a kernel with Linux boot protocol {Dotted(version)}; the oldest that MiniVmm boots is " +
                 $"{Dotted(OldestVersion)}");
         }
@@ -111,7 +111,7 @@ internal sealed class LinuxSetupHeader
         int end = MagicOffset + (sbyte)file[0x201];
         if (file[0x200] != ShortJump || end < EndOfFields(version) || end > file.Length)
         {
-            throw new BadInputException(
+            throw BadInputException.OfNoKernel(
                 $"{name}: the jump at 0x200 (0x{file[0x200]:x2} 0x{file[0x201]:x2}) does not give a valid end of the " +
                 "Linux setup header");
         }
@@ -119,7 +119,7 @@ internal sealed class LinuxSetupHeader
         LinuxSetupHeader header = new(file[Offset..end].ToArray()) { VersionText = ReadVersionText(file) };
         if ((header._bytes[0x211 - Offset] & LoadedHigh) == 0)
         {
-            throw new BadInputException(
+            throw BadInputException.OfNoKernel(
                 $"{name}: a zImage (loadflags without LOADED_HIGH), which starts in real mode with a BIOS; only " +
                 "bzImage kernels are loaded");
         }

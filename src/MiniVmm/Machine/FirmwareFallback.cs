@@ -5,7 +5,7 @@ namespace MiniVmm.Machine;
 
 /// <summary>
 /// What becomes of a kernel file that is none, but a disk, a disc or a floppy with code for a BIOS, or a program that starts in real
-/// mode: SeaBIOS starts it, where one is installed.
+/// mode: SeaBIOS starts it, where one is installed. Any other fault is the user's to mend, and is left to him.
 /// </summary>
 internal static class FirmwareFallback
 {
@@ -13,31 +13,33 @@ internal static class FirmwareFallback
     private static readonly string[] Names = ["bios-256k.bin", "bios.bin"];
 
     /// <summary>The same machine with firmware and that drive.</summary>
-    /// <param name="options">Of a machine whose kernel file was refused.</param>
+    /// <param name="options">Of a machine that was refused.</param>
     /// <param name="refusal">Why.</param>
     /// <param name="folders">Where SeaBIOS may be; null for where distributions have it.</param>
-    /// <returns>Null where the file is nothing for a BIOS, either.</returns>
+    /// <returns>Null where it is not the kernel's file that is at fault, or that is nothing for a BIOS, either.</returns>
     /// <exception cref="BadInputException">It is, and there is no SeaBIOS, or an option is for kernels.</exception>
     public static MachineOptions? For(MachineOptions options, BadInputException refusal, IReadOnlyList<string>? folders = null)
     {
-        if (options.Firmware is not null || options.Kernel.Length == 0)
+        if (refusal.NoKernel is not { } reason || options.Firmware is not null || options.Kernel.Length == 0)
+            return null;
+        // Who says what the file is, or names an entry of an image's menu, wants that, and firmware would not know of it.
+        if (options.Format != BinaryFormat.Auto || options.LoadAddress is not null || options.Entry is not null)
             return null;
         BootMedium medium = Recognise(options.Kernel);
-        // Who names an entry of an image's menu wants that one, and firmware would not know of it.
-        if (medium == BootMedium.None || options.Entry is not null)
+        if (medium == BootMedium.None)
             return null;
         string? firmware = Find(folders ?? Folders);
         if (medium == BootMedium.RealModeKernel)
         {
             return firmware is not null && FirmwareKernel.FindRom(folders ?? Folders) is not null
                 ? options with { Firmware = firmware }
-                : throw new BadInputException($"{refusal.Text}; SeaBIOS would start it: install seabios and qemu-system-data", refusal);
+                : throw new BadInputException($"{reason}; SeaBIOS would start it: install seabios and qemu-system-data", refusal);
         }
 
         if (firmware is null)
         {
             throw new BadInputException(
-                $"{refusal.Text}; firmware would boot it: install seabios, or name firmware with {OptionName.Firmware} and give the file with "
+                $"{reason}; firmware would boot it: install seabios, or name firmware with {OptionName.Firmware} and give the file with "
                     + $"{OptionOf(Interface(medium), null)}",
                 refusal);
         }
@@ -51,16 +53,18 @@ internal static class FirmwareFallback
         return options with { Kernel = "", Firmware = firmware, Disks = [drive, .. options.Disks], BootOrder = Order(medium) };
     }
 
-    /// <summary>One line that says what is done instead.</summary>
-    public static OptionMessage Remark(MachineOptions options, MachineOptions instead)
+    /// <summary>One line that says what is done instead, and why.</summary>
+    public static OptionMessage Remark(MachineOptions instead, BadInputException refusal)
     {
         if (instead.Kernel.Length > 0)
-            return $"{options.Kernel}: starts in real mode; started as by {OptionName.Firmware.With(instead.Firmware)} {OptionName.Kernel.With(instead.Kernel)}";
+            return $"{instead.Kernel}: starts in real mode; started as by {OptionName.Firmware.With(instead.Firmware)} {OptionName.Kernel.With(instead.Kernel)}";
         DiskOptions drive = instead.Disks[0];
-        string what = drive.Interface == DiskInterface.Cdrom ? "a CD" : "a boot sector";
-        return $"{options.Kernel}: {what}, and no kernel that MiniVmm enters itself; started as by "
-            + $"{OptionName.Firmware.With(instead.Firmware)} {OptionOf(drive.Interface, drive.File)}";
+        return $"{refusal.NoKernel ?? refusal.Text}; started as by {OptionName.Firmware.With(instead.Firmware)} {OptionOf(drive.Interface, drive.File)}";
     }
+
+    /// <summary>The refusal of a machine that is none with firmware, either: what the user asked for comes first.</summary>
+    public static BadInputException Refusal(BadInputException first, BadInputException second) =>
+        new($"{first.NoKernel ?? first.Text}; SeaBIOS would start it, but {second.Text}", second);
 
     /// <summary>SeaBIOS where it is installed, or null.</summary>
     /// <param name="first">Folders to look into before those of the distributions.</param>

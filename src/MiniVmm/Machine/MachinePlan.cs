@@ -71,7 +71,12 @@ public sealed partial class MachinePlan : IDisposable
 
     /// <summary>Reads the files and works everything out.</summary>
     /// <exception cref="BadInputException">A file or a size that cannot be used.</exception>
-    public static MachinePlan Create(MachineOptions options)
+    public static MachinePlan Create(MachineOptions options) => Create(options, null);
+
+    /// <inheritdoc cref="Create(MachineOptions)"/>
+    /// <param name="options">The machine.</param>
+    /// <param name="firmwareFolders">Where SeaBIOS may be; null for where distributions have it.</param>
+    internal static MachinePlan Create(MachineOptions options, IReadOnlyList<string>? firmwareFolders)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options is { GdbWaits: true, Gdb: null })
@@ -82,13 +87,25 @@ public sealed partial class MachinePlan : IDisposable
         {
             return Build(options);
         }
-        catch (BadInputException refusal) when (options is { Firmware: null, Kernel.Length: > 0 })
+        catch (BadInputException refusal) when (refusal.NoKernel is not null)
         {
-            if (FirmwareFallback.For(options, refusal) is not { } instead)
+            if (FirmwareFallback.For(options, refusal, firmwareFolders) is not { } instead)
                 throw;
+            return BuildInstead(instead, refusal);
+        }
+    }
+
+    private static MachinePlan BuildInstead(MachineOptions instead, BadInputException refusal)
+    {
+        try
+        {
             MachinePlan plan = Build(instead);
-            plan.Remark = FirmwareFallback.Remark(options, instead);
+            plan.Remark = FirmwareFallback.Remark(instead, refusal);
             return plan;
+        }
+        catch (BadInputException second)
+        {
+            throw FirmwareFallback.Refusal(refusal, second);
         }
     }
 

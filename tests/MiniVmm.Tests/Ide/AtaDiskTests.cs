@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using MiniVmm.Host;
+using MiniVmm.Ide;
 
 namespace MiniVmm.Tests.Ide;
 
@@ -88,6 +89,14 @@ public sealed class AtaDiskTests : IDisposable
         Assert.Equal(IdeMachine.Ready, _ide.CommandExt(0x27, 0, 0));
         Assert.Equal(999, _ide.In(3) | (_ide.In(4) << 8));
     }
+
+    [Theory]
+    [InlineData(1ul, 2)]
+    [InlineData(2000ul, 2)] // all that it has lie in them
+    [InlineData(3024ul, 3)]
+    [InlineData(1ul << 40, 16383)]
+    public void A_disk_has_as_many_cylinders_as_in_QEMU(ulong sectors, int cylinders) =>
+        Assert.Equal(new DiskGeometry(cylinders, 16, 63), DiskGeometry.Of(sectors));
 
     [Fact]
     public void Cylinders_and_heads_lead_to_the_same_sectors()

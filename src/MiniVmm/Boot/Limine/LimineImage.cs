@@ -169,7 +169,7 @@ internal sealed class LimineImage : IDisposable
                     entry = value;
                     break;
                 case relr:
-                    throw new BadInputException($"{name}: a Limine executable with packed relocations (DT_RELR), which MiniVmm does not apply");
+                    throw BadInputException.OfNoKernel($"{name}: a Limine executable with packed relocations (DT_RELR), which MiniVmm does not apply");
             }
 
             if (tags.IsEmpty)
@@ -193,7 +193,7 @@ internal sealed class LimineImage : IDisposable
         if (type == none)
             return;
         if (type != relative)
-            throw new BadInputException($"{name}: a Limine executable with a relocation of type {type}, which needs a dynamic linker");
+            throw BadInputException.OfNoKernel($"{name}: a Limine executable with a relocation of type {type}, which needs a dynamic linker");
         if (!TryGet(target, sizeof(ulong), out Span<byte> place))
             throw new BadInputException($"{name}: a relocation of 0x{target:x}, which is not in what is loaded from the file");
         BinaryPrimitives.WriteUInt64LittleEndian(place, unchecked(addend + _slide));

@@ -120,7 +120,7 @@ internal static class LimineLoader
         if (requests.All.TryGetValue(LimineFeature.PagingMode, out ulong at) && image.TryGet(at, leastMode + 8, out Span<byte> request)
             && BinaryPrimitives.ReadUInt64LittleEndian(request[revisionAt..]) >= 1
             && BinaryPrimitives.ReadUInt64LittleEndian(request[leastMode..]) != 0)
-            throw new BadInputException($"{name}: a Limine executable that needs page tables of five levels; MiniVmm enters it with four");
+            throw BadInputException.OfNoKernel($"{name}: a Limine executable that needs page tables of five levels; MiniVmm enters it with four");
     }
 
     private static ulong StackSize(LimineRequests requests, LimineImage image)

@@ -120,15 +120,17 @@ internal sealed class BootableImage : IDisposable
         {
             FileKind? kind = FileKind.Recognise(_image.Read(0, (int)Math.Min(_image.Length, 0x8800)));
             string what = volumes.Count > 0 ? volumes[0].Kind : kind?.Name ?? "an image";
-            throw new BadInputException($"{_name}: {what} without a grub.cfg, limine.conf or syslinux.cfg that names a kernel; start it with " +
-                $"{OptionName.Firmware} and {OptionName.Disk} or {OptionName.Cdrom}, or take its kernel out and name that");
+            throw BadInputException.OfNoKernel(
+                $"{_name}: {what} without a grub.cfg, limine.conf or syslinux.cfg that names a kernel",
+                $"; start it with {OptionName.Firmware} and {OptionName.Disk} or {OptionName.Cdrom}, or take its kernel out and name that");
         }
 
         MenuEntry entry = menu.Choose(_name, original.Entry);
         if (entry.Kernel is not { Path.Length: > 0 } kernel)
         {
-            throw new BadInputException($"{_name}: {path}: the entry \"{entry.Title}\" boots no kernel" +
-                $"{(entry.Other is null ? "" : $" ({entry.Other})")}; choose another with {OptionName.Entry.With(NumberOfFirst(menu))}");
+            throw BadInputException.OfNoKernel(
+                $"{_name}: {path}: the entry \"{entry.Title}\" boots no kernel{(entry.Other is null ? "" : $" ({entry.Other})")}",
+                $"; choose another with {OptionName.Entry.With(NumberOfFirst(menu))}");
         }
 
         ulong most = original.Memory.Size;
@@ -138,7 +140,7 @@ internal sealed class BootableImage : IDisposable
         BootModule Load(string file, string words)
         {
             string name = $"{_name}:{file}";
-            MediaFile found = volume.Find(file) ?? throw new BadInputException($"{name}: the image has no such file; {path} names it");
+            MediaFile found = volume.Find(file) ?? throw BadInputException.OfNoKernel($"{name}: the image has no such file; {path} names it");
             NativeBuffer buffer = found.Read(name, most);
             files.Add(buffer);
             return new(new(file, words), buffer.Memory);

@@ -94,7 +94,7 @@ internal sealed class GrubConfiguration
     private MenuEntry Block(GrubWords words, MenuEntry entry, MenuPlace menu, int depth, bool isActive, out List<string> end)
     {
         if (depth > MostDepth)
-            throw new BadInputException($"grub.cfg: blocks or files more than {MostDepth} deep in each other");
+            throw BadInputException.OfNoKernel($"grub.cfg: blocks or files more than {MostDepth} deep in each other");
         while (!words.IsAtEnd)
         {
             List<string> statement = Next(words);
@@ -133,7 +133,7 @@ internal sealed class GrubConfiguration
 
     private List<string> Next(GrubWords words) => ++_statements <= MostStatements
         ? words.Next()
-        : throw new BadInputException($"grub.cfg: more than {MostStatements} statements");
+        : throw BadInputException.OfNoKernel($"grub.cfg: more than {MostStatements} statements");
 
     private void SkipToBrace(GrubWords words, List<string> statement)
     {
