@@ -69,6 +69,8 @@ internal static class BootLoader
         // A kernel that asks for a protocol is not entered without one, which would crash where it looks for what it gets.
         bool isMarked = (multibootRefusal, multiboot2Refusal, pvhRefusal)
             is not (MultibootHeader.NoHeader, Multiboot2Header.NoHeader, ElfNotes.NoNote);
+        if (!isMarked && MisplacedHeader.Find(request.Kernel.Span) is { } fault)
+            throw new BadInputException($"{name}: {fault}");
         string bareRefusal = "it asks for one";
         if (!isMarked && BareElfLoader.Recognises(elf, out bareRefusal))
             return BareElfLoader.Load(request, elf);

@@ -32,8 +32,8 @@ internal readonly record struct ElfProgramHeader(
 }
 
 /// <summary>
-/// The headers of an x86 ELF executable of either class, checked: every file range that a header names lies inside
-/// the file (ELF gABI, ch. 4 and 5).
+/// The headers of an x86 ELF executable of either class, checked: the bytes of every segment that is loaded lie inside the file
+/// (ELF gABI, ch. 4 and 5). Of the others that is for those to ask who read them: a loader that does not is none the worse.
 /// </summary>
 internal sealed class ElfFile
 {
@@ -142,7 +142,7 @@ internal sealed class ElfFile
             if (header.Type is not (
                 ElfSegmentType.Load or ElfSegmentType.Dynamic or ElfSegmentType.Interpreter or ElfSegmentType.Note))
                 continue;
-            if (!InFile(bytes, header.Offset, header.FileSize))
+            if (header.Type == ElfSegmentType.Load && !HasBytes(bytes, header))
             {
                 throw new BadInputException(
                     $"{name}: ELF program header {i}: p_offset 0x{header.Offset:x} with p_filesz " +
@@ -204,9 +204,15 @@ internal sealed class ElfFile
         _ => "another machine",
     };
 
-    /// <summary>The bytes in the file of a header from <see cref="ProgramHeaders"/>.</summary>
+    /// <summary>The bytes in the file of a loaded segment from <see cref="ProgramHeaders"/>; of any other, none where it lies outside of the file.</summary>
     public ReadOnlyMemory<byte> Contents(in ElfProgramHeader header) =>
-        File.Slice((int)header.Offset, (int)header.FileSize);
+        header.FileSize != 0 && HasBytes(File.Span, header) ? File.Slice((int)header.Offset, (int)header.FileSize) : default;
+
+    /// <summary>Whether a header's bytes are in the file. Where it has none, its p_offset means nothing.</summary>
+    public bool HasBytes(in ElfProgramHeader header) => HasBytes(File.Span, header);
+
+    private static bool HasBytes(ReadOnlySpan<byte> file, in ElfProgramHeader header) =>
+        header.FileSize == 0 || InFile(file, header.Offset, header.FileSize);
 
     private static ElfProgramHeader Read32(int index, ReadOnlySpan<byte> raw) => new(
         index, (ElfSegmentType)U32(raw, 0), Flags: U32(raw, 24), Offset: U32(raw, 4), VirtualAddress: U32(raw, 8),

@@ -24,6 +24,12 @@ internal static class ElfNotes
         {
             if (header.Type != ElfSegmentType.Note)
                 continue;
+            if (!elf.HasBytes(header))
+            {
+                unreadable ??= $"the notes of program header {header.Index} run past the end of the file";
+                continue;
+            }
+
             ReadOnlySpan<byte> notes = elf.Contents(header).Span;
             string? fault = null;
             // Names and descriptors are aligned to p_align, but linkers also put sections packed by 4 into a segment

@@ -34,8 +34,10 @@ internal sealed record Multiboot2Header
     /// <summary>The refusal of a file without a header.</summary>
     public const string NoHeader = "no header in the first 32 KiB";
 
-    private const uint ArchitectureI386 = 0;
-    private const int SearchLimit = 32768;
+    /// <summary>Bytes of a file's start that hold the header.</summary>
+    public const int SearchLimit = 32768;
+
+    public const uint ArchitectureI386 = 0;
     private const int FixedSize = 16;
     private const int TagAlignment = 8;
     private const ushort Optional = 1 << 0;

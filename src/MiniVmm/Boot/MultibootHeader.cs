@@ -41,7 +41,9 @@ internal readonly record struct MultibootHeader(
     /// <summary>The refusal of a file without a header.</summary>
     public const string NoHeader = "no header in the first 8 KiB";
 
-    private const int SearchLimit = 8192;
+    /// <summary>Bytes of a file's start that hold the header.</summary>
+    public const int SearchLimit = 8192;
+
     private const int MinimumSize = 12;
     private const int AddressesEnd = 32;
     private const int VideoEnd = 44;

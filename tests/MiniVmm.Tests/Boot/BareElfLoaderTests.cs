@@ -63,6 +63,44 @@ public sealed class BareElfLoaderTests
         Assert.Contains("is not in RAM", Requests.Refusal(new ElfBuilder(true) { Entry = 0x8000_0000 }.With(
             0x8000_0000, [0xf4]).Build()), StringComparison.Ordinal);
 
+    /// <summary>A kernel without a protocol whose text ends in some bytes at an offset in the file.</summary>
+    private static byte[] EndingIn(int offset, byte[] bytes)
+    {
+        const int start = 84; // one program header
+        byte[] file = new ElfBuilder(false).With(0x100000, [0xf4, .. new byte[offset - start - 1], .. bytes, .. new byte[64]]).Build();
+        Assert.Equal(offset, file.AsSpan().IndexOf(bytes));
+        return file;
+    }
+
+    [Theory]
+    [InlineData(1, 0x2004, "lies beyond the first 8 KiB")]
+    [InlineData(1, 0x1ff8, "lies beyond the first 8 KiB")] // its last word does
+    [InlineData(1, 0x5002, "is not on a multiple of 4")]
+    [InlineData(1, 0x102, "is not on a multiple of 4")]
+    [InlineData(2, 0x8008, "lies beyond the first 32 KiB")]
+    [InlineData(2, 0x104, "is not on a multiple of 8")]
+    [InlineData(2, 0x101, "is not on a multiple of 8")]
+    public void A_multiboot_header_out_of_its_place_keeps_a_kernel_from_being_entered_without_one(int version, int offset, string fault)
+    {
+        byte[] header = version == 1 ? MultibootFiles.Header(MultibootFiles.PageAlignAndMemory) : Multiboot2Files.Header();
+        string protocol = version == 1 ? "multiboot" : "multiboot 2";
+
+        Assert.StartsWith($"kernel.bin: the {protocol} header at 0x{offset:x} {fault}, where loaders look for it; ",
+            Requests.Refusal(Requests.For(EndingIn(offset, header), commandLine: "words")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_magic_in_code_or_in_another_kernel_that_it_has_with_it_is_no_header()
+    {
+        byte[] header = MultibootFiles.Header(MultibootFiles.PageAlignAndMemory);
+        header[8] ^= 1; // what the checksum is not
+        foreach (byte[] payload in (byte[][])[header, Multiboot2Files.HeaderFor(4), MultibootFiles.Elf().Build(), Multiboot2Files.Elf(is64: true).Build()])
+            Assert.StartsWith("ELF32 without a boot protocol", Requests.Load(EndingIn(0x8004, payload)).Format, StringComparison.Ordinal);
+
+        byte[] both = [.. MultibootFiles.Elf().Build(), .. new byte[0x8000], .. MultibootFiles.Header(0)];
+        Assert.Contains("the multiboot header at 0x", Requests.Refusal(EndingIn(0x3000, both)), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Words_and_files_that_it_would_never_see_are_refused()
     {

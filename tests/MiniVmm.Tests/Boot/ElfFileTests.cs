@@ -1,3 +1,6 @@
+using MiniVmm.Boot;
+using MiniVmm.Memory;
+
 namespace MiniVmm.Tests.Boot;
 
 public sealed class ElfFileTests
@@ -41,6 +44,48 @@ public sealed class ElfFileTests
             elf => elf.Segments[0] = elf.Segments[0] with { Offset = ulong.MaxValue }, is64: true));
         Contains("is more than p_memsz 0xf", Refusal(
             elf => elf.Segments[0] = elf.Segments[0] with { MemorySize = 15 }));
+    }
+
+    /// <summary>PT_DYNAMIC, PT_INTERP and PT_NOTE of a file that was cut down to what is loaded.</summary>
+    [Theory]
+    [InlineData(2u)]
+    [InlineData(3u)]
+    [InlineData(4u)]
+    public void A_header_that_the_loader_does_not_read_does_not_stop_a_kernel(uint type)
+    {
+        ElfBuilder.Segment gone = new(type, 0, 0, [], 16) { Offset = 0xffff_fff0, FileSize = 32 };
+
+        foreach (byte[] file in (byte[][])[MultibootFiles.Elf().With(gone).Build(), MultibootFiles.Elf(is64: true).With(gone).Build()])
+            Assert.StartsWith("multiboot 1", Requests.Load(file).Format, StringComparison.Ordinal);
+        Assert.StartsWith("Linux vmlinux", Requests.Load(SmallKernel.Builder().With(0x200_0000, "Linux version 6.1"u8.ToArray()).With(gone).Build()).Format,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Notes_that_are_not_in_the_file_are_no_notes_and_may_have_asked_for_PVH()
+    {
+        ElfBuilder.Segment gone = new(ElfBuilder.Note, 0, 0, [], 16) { Offset = 0xffff_fff0, FileSize = 32 };
+        ElfBuilder elf = new ElfBuilder(true).With(0x100000, [0xf4]).With(gone);
+
+        Contains("PVH: the notes of program header 1 run past the end of the file", Requests.Refusal(elf.Build()));
+        Assert.StartsWith("PVH", Requests.Load(elf.WithPvhNote(0x100000).Build()).Format, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_segment_without_bytes_in_the_file_has_no_offset_that_could_be_wrong(bool is64)
+    {
+        ElfBuilder elf = MultibootFiles.Elf(is64);
+        elf.With(new ElfBuilder.Segment(ElfBuilder.Load, 0x200000, 0x200000, [], 0x4000) { Offset = 0x7fff_0000 });
+        BootImage image = Requests.Load(elf.Build());
+
+        LoadSegment bss = image.Segment("ELF segment 1");
+        Assert.Equal((0x200000ul, 0x4000ul, 0), (bss.Address, bss.MemorySize, bss.Data.Length));
+        Requests.AssertSound(image);
+        Assert.StartsWith("Limine", Requests.Load(LimineFiles.Elf(LimineFiles.Revision(6)).With(
+            new ElfBuilder.Segment(ElfBuilder.Load, LimineFiles.Base + 0x8000, 0x108000, [], 0x4000) { Offset = 0x7fff_0000 }).Build()).Format,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -182,6 +182,27 @@ public sealed class LimineLoaderTests
     }
 
     [Fact]
+    public void A_long_command_line_is_there_once_for_both_that_ask_for_it()
+    {
+        Guest guest = Load(Requests.For(Elf(Request(Line), Request(OwnFile), Revision(6)).Build(), commandLine: new string('x', 40_000)));
+        ulong line = guest.U64(guest.Response(0) + 8);
+
+        Assert.Equal(line, guest.U64(guest.U64(guest.Response(6) + 8) + 32));
+        Assert.Equal("xxx\0"u8.ToArray(), guest.Bytes(line + 39_997, 4));
+    }
+
+    [Fact]
+    public void A_dynamic_section_that_is_not_in_the_file_is_refused()
+    {
+        ElfBuilder elf = Elf(Revision(6)).With(new ElfBuilder.Segment(2, 0, 0, [], 16) { Offset = 0x7fff_0000, FileSize = 32 });
+        Assert.StartsWith("Limine", Requests.Load(elf.Build()).Format, StringComparison.Ordinal);
+        elf.Type = 3;
+
+        Assert.Contains("its dynamic section (program header 2), which names its relocations, runs past the end of the file",
+            Requests.Refusal(elf.Build()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_root_pointer_is_physical_in_base_revision_3_alone() =>
         Assert.Equal(MemoryLayout.Acpi, Load(Request(Rsdp), Revision(3)) is var guest ? guest.U64(guest.Response(0) + 8) : 0);
 

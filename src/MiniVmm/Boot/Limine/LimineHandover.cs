@@ -23,6 +23,7 @@ internal sealed class LimineHandover(
 
     private readonly List<string> _notes = [];
     private LimineBlock _block = null!; // before the first answer
+    private ulong? _line;
 
     public required IReadOnlyList<PlacedModule> Modules { get; init; }
 
@@ -76,7 +77,7 @@ internal sealed class LimineHandover(
     private ulong? Answer(LimineFeature feature) => feature switch
     {
         LimineFeature.LoaderInfo => _block.Add(0, _block.Add("MiniVmm"), _block.Add(Version)),
-        LimineFeature.CommandLine => _block.Add(0, _block.Add(request.CommandLine)),
+        LimineFeature.CommandLine => _block.Add(0, Line),
         LimineFeature.FirmwareType => _block.Add(0, 0), // a BIOS
         LimineFeature.StackSize or LimineFeature.EntryPoint or LimineFeature.KeepIommu => _block.Add(0),
         LimineFeature.DirectMap => _block.Add(0, LimineLoader.DirectMap),
@@ -84,7 +85,7 @@ internal sealed class LimineHandover(
         LimineFeature.PagingMode => _block.Add(0, 0), // four levels
         LimineFeature.Processors => AnswerProcessors(),
         LimineFeature.MemoryMap => AnswerMemoryMap(),
-        LimineFeature.KernelFile when File is { } file => _block.Add(0, AddFile(file, request.ToldName ?? request.KernelName, request.CommandLine)),
+        LimineFeature.KernelFile when File is { } file => _block.Add(0, AddFile(file, request.ToldName ?? request.KernelName, Line)),
         LimineFeature.Modules => AnswerModules(),
         // Base revision 3 alone has it physical.
         LimineFeature.RootPointer => _block.Add(0, revision == 3 ? Rsdp : LimineLoader.DirectMap + Rsdp),
@@ -92,6 +93,9 @@ internal sealed class LimineHandover(
         LimineFeature.KernelAddress => _block.Add(0, image.PhysicalBase, image.VirtualBase),
         _ => null,
     };
+
+    /// <summary>The pointer to the command line, which two answers have: it is there once.</summary>
+    private ulong Line => _line ??= _block.Add(request.CommandLine);
 
     private static string Version => typeof(LimineHandover).Assembly.GetName().Version?.ToString(3) ?? "";
 
@@ -117,7 +121,7 @@ internal sealed class LimineHandover(
 
     private ulong AnswerModules()
     {
-        ulong[] files = [.. Modules.Select(module => AddFile(module.Range, module.File.Path, module.File.Words))];
+        ulong[] files = [.. Modules.Select(module => AddFile(module.Range, module.File.Path, _block.Add(module.File.Words)))];
         return _block.Add(1, (ulong)files.Length, _block.AddTable(files)); // revision 1: the executable may name some itself
     }
 
@@ -131,11 +135,13 @@ internal sealed class LimineHandover(
         return _block.Add(0, (ulong)Cpus[0].ApicId << 32, (ulong)infos.Length, table);
     }
 
-    private ulong AddFile(GuestRange range, string path, string words)
+    /// <param name="range">Where the file lies.</param>
+    /// <param name="path">Its name.</param>
+    /// <param name="words">The pointer to what is said of it.</param>
+    private ulong AddFile(GuestRange range, string path, ulong words)
     {
         ulong name = _block.Add("/" + path.TrimStart('/'));
-        ulong text = _block.Add(words);
         // Generic media; no network, partition or UUIDs.
-        return _block.Add(0, LimineLoader.DirectMap + range.Start, range.Length, name, text, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        return _block.Add(0, LimineLoader.DirectMap + range.Start, range.Length, name, words, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     }
 }

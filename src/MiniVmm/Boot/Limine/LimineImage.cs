@@ -148,6 +148,12 @@ internal sealed class LimineImage : IDisposable
         if (!elf.IsPositionIndependent
             || elf.ProgramHeaders.FirstOrDefault(header => header.Type == ElfSegmentType.Dynamic) is not { FileSize: > 0 } dynamic)
             return;
+        if (!elf.HasBytes(dynamic))
+        {
+            throw new BadInputException(
+                $"{name}: its dynamic section (program header {dynamic.Index}), which names its relocations, runs past the end of the file");
+        }
+
         const long rela = 7, relaSize = 8, relaEntry = 9, relr = 36;
         ulong table = 0, size = 0, entry = 24;
         ReadOnlySpan<byte> tags = elf.Contents(dynamic).Span;
