@@ -15,28 +15,9 @@ internal static class PackedKernel
     {
         string name = request.KernelName;
         string codecName = PayloadCodecs.Name(codec);
-        // One byte over the limit shows that there is more.
-        int largest = (int)Math.Min(request.Memory.Size, int.MaxValue - 1);
-        NativeBuffer unpacked;
+        NativeBuffer unpacked = PackedFile.Unpack(name, codec, request.Kernel.Span, request.Memory.Size, isKernel: true);
         try
         {
-            PayloadCodecs.RequireKnown(codec, request.Kernel.Span);
-            unpacked = StreamDecompressors.Unpack(codec, request.Kernel.Span, largest + 1);
-        }
-        catch (PayloadException refusal)
-        {
-            throw new BadInputException($"{name}: compressed with {refusal.Message}; unpack it yourself", refusal);
-        }
-
-        try
-        {
-            if (unpacked.Length > largest)
-            {
-                throw new BadInputException(
-                    $"{name}: compressed with {codecName}, and unpacked more than {ByteSize.Format((ulong)largest)}, " +
-                    $"which the guest's RAM does not hold; give it more with {OptionName.Mem}");
-            }
-
             BootImage image = BootLoader.LoadUnpacked(request with { Kernel = unpacked.Memory }, codecName);
             string note = $"unpacked by MiniVmm: {codecName}, {MiB(request.Kernel.Length)} → {MiB(unpacked.Length)}";
             return image with { Notes = [note, .. image.Notes], Unpacked = [.. image.Unpacked, unpacked] };

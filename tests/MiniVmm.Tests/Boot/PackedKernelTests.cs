@@ -2,6 +2,7 @@ using K4os.Compression.LZ4;
 using MiniVmm.Boot;
 using MiniVmm.Boot.Payload;
 using MiniVmm.Memory;
+using MiniVmm.Tests.Cli;
 
 namespace MiniVmm.Tests.Boot;
 
@@ -155,6 +156,40 @@ public sealed class PackedKernelTests
 
         Contains("unpacked more than 4 MiB, which the guest's RAM does not hold; give it more with --mem",
             Requests.Refusal(Requests.For(bomb, size: 4 * MemoryLayout.MiB)));
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("zstd")]
+    [InlineData("bzip2")]
+    public void What_is_no_kernel_is_named_though_it_is_larger_than_the_guests_ram(string codec)
+    {
+        byte[] disc = new byte[5 << 20];
+        "CD001"u8.CopyTo(disc.AsSpan(0x8001));
+        byte[] packed = codec switch
+        {
+            "gzip" => SmallKernel.Gzip(disc),
+            "bzip2" => SmallKernel.Bzip2(disc),
+            _ => new ZstdSharp.Compressor().Wrap(disc).ToArray(),
+        };
+
+        Assert.StartsWith($"kernel.bin: an ISO 9660 image, compressed with {codec}, not a kernel; unpack it first;",
+            Requests.Refusal(Requests.For(packed, size: 4 * MemoryLayout.MiB)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_kernel_that_is_too_large_is_told_what_would_help()
+    {
+        byte[] text = [.. Multiboot, .. new byte[1024]];
+        (text[510], text[511]) = (0x55, 0xaa);
+        foreach (byte[] kernel in (byte[][])[text, new BzImageBuilder([]).Build(), new byte[1024]])
+        {
+            Contains("more than 64 MiB, which the guest's RAM does not hold; give it more with --mem", Refusal(kernel, 1 << 20, 64));
+            Contains("more than 2 GiB, which is the most that MiniVmm unpacks", Refusal(kernel, 1 << 30, 8));
+        }
+
+        static string Refusal(byte[] start, ulong unit, ulong count) =>
+            PackedFile.TooLarge("k.gz", "gzip", start, unit * count, isKernel: true).OnCommandLine();
     }
 
     [Fact]

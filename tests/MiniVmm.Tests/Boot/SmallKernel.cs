@@ -55,7 +55,7 @@ internal static class SmallKernel
         return packed.ToArray();
     }
 
-    private static byte[] Bzip2(byte[] data)
+    public static byte[] Bzip2(byte[] data)
     {
         using MemoryStream packed = new();
         using (BZip2Stream stream = BZip2Stream.Create(
