@@ -1,7 +1,19 @@
 namespace MiniVmm.Boot.Media;
 
+/// <summary>Codecs by which a boot loader unpacks a file before it hands it over.</summary>
+[Flags]
+internal enum MenuCodecs
+{
+    None = 0,
+    Gzip = 1,
+    Xz = 2,
+}
+
 /// <summary>A file that an entry names, with the words for the kernel.</summary>
-internal readonly record struct MenuFile(string Path, string Words);
+/// <param name="Path">Its path in the image.</param>
+/// <param name="Words">What the kernel is told of it.</param>
+/// <param name="Unpacked">The codecs that the boot loader undoes: of a file in another form it does not.</param>
+internal readonly record struct MenuFile(string Path, string Words, MenuCodecs Unpacked = MenuCodecs.None);
 
 /// <summary>What one line of a boot loader's menu starts.</summary>
 internal sealed record MenuEntry

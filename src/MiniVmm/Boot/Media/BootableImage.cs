@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using MiniVmm.Boot.Payload;
 using MiniVmm.Memory;
 
 namespace MiniVmm.Boot.Media;
@@ -137,13 +138,23 @@ internal sealed class BootableImage : IDisposable
         List<string> notes = [$"{volume.Kind}, {path}: {menu.Entries.Count} {(menu.Entries.Count == 1 ? "entry" : "entries")}"];
         for (int i = 0; i < menu.Entries.Count; i++)
             notes.Add($"{(ReferenceEquals(menu.Entries[i], entry) ? "→" : " ")} {i + 1} {menu.Entries[i]}");
-        BootModule Load(string file, string words)
+        ulong left = most; // for what boot loaders unpack: a stream is as long as its writer likes
+        BootModule Load(string file, string words, MenuCodecs unpacked = MenuCodecs.None)
         {
             string name = $"{_name}:{file}";
             MediaFile found = volume.Find(file) ?? throw BadInputException.OfNoKernel($"{name}: the image has no such file; {path} names it");
             NativeBuffer buffer = found.Read(name, most);
             files.Add(buffer);
-            return new(new(file, words), buffer.Memory);
+            PayloadCodec codec = PayloadCodecs.Recognise(buffer.GetSpan());
+            if (!Undoes(unpacked, codec))
+                return new(new(file, words), buffer.Memory);
+            NativeBuffer contents = PackedFile.Unpack(name, codec, buffer.GetSpan(), left, isKernel: false);
+            files.Add(contents);
+            left -= (ulong)contents.Length;
+            notes.Add($"{file}: {PayloadCodecs.Name(codec)}, unpacked by MiniVmm as by the boot loader: {buffer.Length} → {contents.Length} bytes");
+            files.Remove(buffer);
+            buffer.Dispose();
+            return new(new(file, words), contents.Memory);
         }
 
         string line = string.Join(' ', ((string[])[kernel.Words, original.CommandLine]).Where(words => words.Length > 0));
@@ -155,13 +166,20 @@ internal sealed class BootableImage : IDisposable
             Volume = (file, words) => volume.Find(file) is null ? null : Load(file, words),
             Kernel = Load(kernel.Path, "").Data,
             Initrds = [.. entry.Initrds.Select(file => Load(file, "")), .. original.Initrds],
-            Modules = [.. entry.Modules.Select(module => Load(module.Path, module.Words)), .. original.Modules],
+            Modules = [.. entry.Modules.Select(module => Load(module.Path, module.Words, module.Unpacked)), .. original.Modules],
             CommandLine = line,
             Protocol = entry.Protocol,
             Entry = null,
             Notes = [.. notes, .. original.Notes],
         };
     }
+
+    private static bool Undoes(MenuCodecs codecs, PayloadCodec codec) => codec switch
+    {
+        PayloadCodec.Gzip => codecs.HasFlag(MenuCodecs.Gzip),
+        PayloadCodec.Xz => codecs.HasFlag(MenuCodecs.Xz),
+        _ => false,
+    };
 
     private static string NumberOfFirst(BootMenu menu)
     {

@@ -13,7 +13,7 @@ internal sealed class GrubConfiguration
     private const int MostStatements = 20_000;
 
     private readonly Func<string, string?> _read;
-    private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal)
+    private Dictionary<string, string> _variables = new(StringComparer.Ordinal)
     {
         ["prefix"] = "/boot/grub",
         ["root"] = "",
@@ -21,6 +21,7 @@ internal sealed class GrubConfiguration
         ["grub_cpu"] = "i386",
     };
 
+    private MenuCodecs _codecs;
     private readonly List<MenuEntry> _entries = [];
     private readonly List<IReadOnlyList<Step>> _steps = []; // to each
     private int _statements;
@@ -170,9 +171,15 @@ internal sealed class GrubConfiguration
         string name = menu.Title.Length == 0 ? title ?? "" : $"{menu.Title}>{title}";
         IReadOnlyList<Step> steps = isActive ? [.. menu.Steps, new(menu.Count++, title ?? "", id)] : menu.Steps;
         MenuPlace inside = isSubmenu ? new() { Title = name, Steps = steps } : menu;
-        MenuEntry entry = Block(words, new() { Title = name, Id = id }, inside, depth + 1, isActive, out _);
-        if (!isActive || isSubmenu || _entries.Count >= BootMenu.MostEntries)
+        bool isRead = isActive && (isSubmenu || _entries.Count < BootMenu.MostEntries);
+        // What an entry sets and loads is there once it is chosen, and so for no other.
+        (Dictionary<string, string> variables, MenuCodecs codecs) = (_variables, _codecs);
+        if (isRead && !isSubmenu)
+            _variables = new(variables, StringComparer.Ordinal);
+        MenuEntry entry = Block(words, new() { Title = name, Id = id }, inside, depth + 1, isRead, out _);
+        if (!isRead || isSubmenu)
             return;
+        (_variables, _codecs) = (variables, codecs);
         _entries.Add(entry);
         _steps.Add(steps);
     }
@@ -273,13 +280,29 @@ internal sealed class GrubConfiguration
             case "multiboot2" when operands.Count > 0:
                 return entry with { Kernel = new(path, words), Protocol = BootProtocol.Multiboot2 };
             case "module" or "module2" when operands.Count > 0:
-                return entry with { Modules = [.. entry.Modules, new(path, words)] };
+                MenuCodecs unpacked = statement[1] is ['-', '-', .. "nounzip"] ? MenuCodecs.None : _codecs;
+                return entry with { Modules = [.. entry.Modules, new(path, words, unpacked)] };
+            case "insmod" when operands.Count > 0:
+                _codecs |= CodecOf(operands[0]);
+                return entry;
             case "chainloader" or "linux_bsd" or "kfreebsd" or "knetbsd" or "kopenbsd" or "ntldr" or "xen_hypervisor":
                 return entry with { Other = statement[0] };
+            case string assignment when assignment.IndexOf('=', StringComparison.Ordinal) is > 0 and int at:
+                // No command is called so: then GRUB takes it for an assignment.
+                _variables[assignment[..at]] = assignment[(at + 1)..];
+                return entry;
             default:
                 return entry;
         }
     }
+
+    /// <summary>What GRUB can unpack with a module of its own: it does so with each file that is read, initial RAM disks excepted.</summary>
+    private static MenuCodecs CodecOf(string module) => Path.GetFileNameWithoutExtension(module) switch
+    {
+        "gzio" => MenuCodecs.Gzip,
+        "xzio" => MenuCodecs.Xz,
+        _ => MenuCodecs.None,
+    };
 
     /// <summary>A path without the device in front of it: (cd0)/boot/kernel, ($root)/boot/kernel.</summary>
     private static string PathOf(string word) =>

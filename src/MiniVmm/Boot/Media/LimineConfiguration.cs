@@ -101,7 +101,9 @@ internal sealed class LimineConfiguration
             case "cmdline" or "kernel_cmdline":
                 return entry with { Kernel = new(entry.Kernel?.Path ?? "", value) };
             case "module_path":
-                return entry with { Modules = [.. entry.Modules, new(PathOf(value), "")] };
+                // The mark of a file that Limine unpacks.
+                MenuCodecs unpacked = value.StartsWith('$') ? MenuCodecs.Gzip : MenuCodecs.None;
+                return entry with { Modules = [.. entry.Modules, new(PathOf(value), "", unpacked)] };
             case "module_cmdline" or "module_string" when entry.Modules.Count > 0:
                 return entry with { Modules = [.. entry.Modules.Take(entry.Modules.Count - 1), entry.Modules[^1] with { Words = value }] };
             case "protocol":

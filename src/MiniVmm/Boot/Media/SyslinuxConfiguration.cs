@@ -13,7 +13,8 @@ internal sealed class SyslinuxConfiguration
     private readonly List<MenuEntry> _entries = [];
     private string? _default;
     private string? _menuDefault;
-    private string _append = "";
+    private string _globalAppend = "";
+    private string? _append; // the last label's own
     private bool _isMultiboot;
 
     private SyslinuxConfiguration(string folder, Func<string, string?> read) => (_folder, _read) = (folder, read);
@@ -28,17 +29,14 @@ internal sealed class SyslinuxConfiguration
         configuration.Lines(text, 0);
         configuration.Finish();
         string? start = configuration._menuDefault ?? configuration._default;
-        // A default that is no label is a kernel, and words for it.
+        // A default that is no label is a kernel, and words for it; those for all kernels come first.
         if (configuration._menuDefault is null && start?.Split(' ', 2) is [string kernel, .. string[] words]
             && !configuration._entries.Any(entry => entry.Id?.Equals(kernel, StringComparison.OrdinalIgnoreCase) == true)
             && !kernel.EndsWith(".c32", StringComparison.OrdinalIgnoreCase) && configuration._entries.Count == 0)
         {
-            configuration._entries.Add(new()
-            {
-                Title = kernel,
-                Id = kernel,
-                Kernel = new(configuration.PathOf(kernel), words.FirstOrDefault() ?? ""),
-            });
+            string line = string.Join(' ', words.Prepend(configuration._globalAppend).Where(part => part.Length > 0));
+            configuration._entries.Add(configuration.WithWords(
+                new() { Title = kernel, Id = kernel, Kernel = new(configuration.PathOf(kernel), "") }, line));
         }
 
         return new(configuration._entries, start?.Split(' ')[0]);
@@ -84,13 +82,19 @@ internal sealed class SyslinuxConfiguration
         {
             Finish();
             if (_entries.Count < BootMenu.MostEntries)
-                _entries.Add(new() { Title = value, Id = value });
-            (_append, _isMultiboot) = ("", false);
+                _entries.Add(new() { Title = value, Id = value.Split((char[])[' ', '\t'])[0] });
+            (_append, _isMultiboot) = (null, false);
             return;
         }
 
         if (_entries.Count == 0)
+        {
+            // Before any label, these are the words of all that have none; an INITRD there is ignored, as in Syslinux.
+            if (key == "APPEND")
+                _globalAppend = value == "-" ? "" : value;
             return;
+        }
+
         MenuEntry entry = _entries[^1];
         switch (key)
         {
@@ -99,8 +103,11 @@ internal sealed class SyslinuxConfiguration
                 bool isModule = value.EndsWith(".c32", StringComparison.OrdinalIgnoreCase);
                 entry = isModule ? entry with { Other = value } : entry with { Kernel = new(PathOf(value), "") };
                 break;
+            case "LOCALBOOT" or "BOOT" or "BSS" or "PXE" or "FDIMAGE" or "COMBOOT" or "CONFIG" or "MENU DISABLE" or "MENU GOTO" or "MENU EXIT" or "MENU QUIT":
+                entry = entry with { Other = $"{key} {value}".TrimEnd() };
+                break;
             case "APPEND":
-                _append = value == "-" ? "" : value;
+                _append = value == "-" ? "" : value; // none, whatever all have
                 break;
             case "INITRD":
                 entry = entry with { Initrds = [.. value.Split(',').Select(PathOf)] };
@@ -122,27 +129,40 @@ internal sealed class SyslinuxConfiguration
         if (_entries.Count == 0)
             return;
         MenuEntry entry = _entries[^1];
+        // A label that names no kernel is the kernel's name.
+        if (entry is { Kernel: null, Other: null, Id: { Length: > 0 } label })
+            entry = entry with { Kernel = new(PathOf(label), "") };
+        string append = _append ?? _globalAppend;
         if (_isMultiboot)
         {
-            string[] files = _append.Split("---", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            string[] files = append.Split("---", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (files.Length > 0)
             {
+                // mboot.c32 unpacks modules too.
                 MenuFile[] parsed = [.. files.Select(file => file.Split(' ', 2) is [string path, .. string[] words]
-                    ? new MenuFile(PathOf(path), words.FirstOrDefault() ?? "") : default)];
+                    ? new MenuFile(PathOf(path), words.FirstOrDefault() ?? "", MenuCodecs.Gzip) : default)];
                 entry = entry with { Kernel = parsed[0], Modules = parsed[1..], Other = null, Protocol = BootProtocol.Multiboot };
             }
         }
-        else if (entry.Kernel is { } kernel)
+        else
         {
-            string? initrd = _append.Split(' ').FirstOrDefault(word => word.StartsWith("initrd=", StringComparison.Ordinal));
-            entry = entry with
-            {
-                Kernel = kernel with { Words = _append },
-                Initrds = entry.Initrds.Count == 0 && initrd is not null ? [.. initrd[7..].Split(',').Select(PathOf)] : entry.Initrds,
-            };
+            entry = WithWords(entry, append);
         }
 
         _entries[^1] = entry;
+    }
+
+    /// <summary>The same entry with words for its kernel, which name its initial RAM disk where no line of its own does.</summary>
+    private MenuEntry WithWords(MenuEntry entry, string words)
+    {
+        if (entry.Kernel is not { } kernel)
+            return entry;
+        string? initrd = words.Split(' ').FirstOrDefault(word => word.StartsWith("initrd=", StringComparison.Ordinal));
+        return entry with
+        {
+            Kernel = kernel with { Words = words },
+            Initrds = entry.Initrds.Count == 0 && initrd is not null ? [.. initrd[7..].Split(',').Select(PathOf)] : entry.Initrds,
+        };
     }
 
     private string PathOf(string path) => path.StartsWith('/') ? path : _folder + path;

@@ -87,6 +87,41 @@ public sealed class BootableImageTests
         Assert.Contains("more than the guest's RAM holds; give it more with --mem", Refusal(iso), StringComparison.Ordinal);
     }
 
+    /// <summary>A disc whose kernel has one module, which is packed.</summary>
+    private static byte[] WithModule(string commands, byte[] module) => Images.Iso(
+        Images.Names.RockRidge, ("/boot/", []), ("/boot/grub/", []), ("/boot/grub/grub.cfg", Encoding.UTF8.GetBytes(commands)),
+        ("/boot/kernel.elf", MultibootFiles.Elf().Build()), ("/boot/m", module));
+
+    [Theory]
+    [InlineData("insmod gzio\nmultiboot /boot/kernel.elf\nmodule /boot/m", true)]
+    [InlineData("multiboot /boot/kernel.elf\nmodule /boot/m", false)]
+    [InlineData("insmod gzio\nmultiboot /boot/kernel.elf\nmodule --nounzip /boot/m", false)]
+    [InlineData("insmod xzio\nmultiboot /boot/kernel.elf\nmodule /boot/m", false)]
+    public void A_module_is_unpacked_where_GRUB_would(string commands, bool isUnpacked)
+    {
+        byte[] packed = SmallKernel.Gzip("contents"u8.ToArray());
+        BootImage image = Load(WithModule(commands, packed));
+
+        Assert.Equal(isUnpacked ? "contents"u8.ToArray() : packed, image.Segment("module").Data.ToArray());
+        string note = $"/boot/m: gzip, unpacked by MiniVmm as by the boot loader: {packed.Length} → 8 bytes";
+        Assert.Equal(isUnpacked, image.Notes.Contains(note));
+        Assert.Equal("plain"u8.ToArray(), Load(WithModule(commands, "plain"u8.ToArray())).Segment("module").Data.ToArray());
+    }
+
+    [Fact]
+    public void Modules_that_unpack_to_more_than_RAM_are_refused_also_together()
+    {
+        byte[] bomb = SmallKernel.Gzip(new byte[40 << 20]);
+        const string once = "insmod gzio\nmultiboot /boot/kernel.elf\nmodule /boot/m";
+
+        Assert.Equal(40 << 20, Load(WithModule(once, bomb)).Segment("module").Data.Length);
+        Assert.Equal(
+            "os.iso:/boot/m: compressed with gzip, and unpacked more than 24 MiB, which the guest's RAM does not hold; give it more with --mem",
+            Refusal(WithModule($"{once}\nmodule /boot/m", bomb)));
+        Assert.Contains("os.iso:/boot/m: compressed with gzip, but unpacking failed", Refusal(WithModule(once, [0x1f, 0x8b, 8, 0xff])),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_partition_of_a_disk_will_do()
     {

@@ -127,6 +127,40 @@ public sealed class ConfigurationTests
         Assert.Equal(title, menu.Choose("image", choice is null ? null : new(choice, null)).Title);
     }
 
+    /// <summary>A word that is no command and has a = in it sets a variable; Debian's grub.cfg has the option for ids by one.</summary>
+    [Theory]
+    [InlineData("default=1", "b")]
+    [InlineData("default='beta'; timeout=5", "b")]
+    [InlineData("wanted=1\nset default=$wanted", "b")]
+    [InlineData("id=beta\nif [ x$id = xbeta ]; then default=${id}; fi", "b")]
+    [InlineData("=1\nset default=", "a")]
+    public void A_plain_assignment_of_GRUBs_is_one(string lines, string title) => Assert.Equal(title, Default(Grub(
+        $"option=\"--id\"\n{lines}\nmenuentry a $option alpha {{ linux /a }}\nmenuentry b $option 'beta' {{ linux /b }}")).Title);
+
+    [Fact]
+    public void What_an_entry_sets_holds_in_it_alone()
+    {
+        BootMenu menu = Grub("x=1\nmenuentry a { x=2; default=1; insmod gzio; linux /a $x }\nmenuentry b { multiboot /b $x; module /m }");
+
+        Assert.Equal(("a", "2"), (Default(menu).Title, Default(menu).Kernel?.Words));
+        Assert.Equal(("1", MenuCodecs.None), (menu.Entries[1].Kernel?.Words, menu.Entries[1].Modules[0].Unpacked));
+    }
+
+    [Fact]
+    public void GRUB_unpacks_modules_by_what_it_has_loaded_for_that()
+    {
+        BootMenu menu = Grub(
+            """
+            menuentry a { multiboot /a; module /1; insmod gzio; module /2 w; module --nounzip /3 }
+            insmod ($root)/boot/grub/i386-pc/xzio.mod
+            menuentry b { multiboot2 /b; module2 /1; insmod gzio; module2 /2 }
+            """);
+
+        Assert.Equal(
+            [new("/1", ""), new("/2", "w", MenuCodecs.Gzip), new("/3", "")], menu.Entries[0].Modules);
+        Assert.Equal([MenuCodecs.Xz, MenuCodecs.Gzip | MenuCodecs.Xz], menu.Entries[1].Modules.Select(module => module.Unpacked));
+    }
+
     [Fact]
     public void An_unknown_entry_lists_those_that_there_are()
     {
@@ -183,7 +217,7 @@ public sealed class ConfigurationTests
             isOld: true).Entries);
 
         Assert.Equal((new MenuFile("/kernel", "a=b c"), BootProtocol.Multiboot), (entry.Kernel!.Value, entry.Protocol));
-        Assert.Equal([new("/m.gz", "x")], entry.Modules);
+        Assert.Equal([new("/m.gz", "x", MenuCodecs.Gzip)], entry.Modules);
     }
 
     [Fact]
@@ -210,8 +244,53 @@ public sealed class ConfigurationTests
         Assert.Equal(["/isolinux/a", "/isolinux/b"], menu.Entries[0].Initrds);
         Assert.Equal(new MenuFile("/isolinux/vmlinuz", "initrd=/initrd.gz,more.gz quiet ---"), menu.Entries[1].Kernel);
         Assert.Equal(["/initrd.gz", "/isolinux/more.gz"], menu.Entries[1].Initrds);
-        Assert.Equal(new MenuFile("/xen.gz", "dom0"), menu.Entries[2].Kernel);
-        Assert.Equal([new("/isolinux/vmlinuz", "root=x"), new("/isolinux/initrd.gz", "")], menu.Entries[2].Modules);
+        Assert.Equal(new MenuFile("/xen.gz", "dom0", MenuCodecs.Gzip), menu.Entries[2].Kernel);
+        Assert.Equal(
+            [new("/isolinux/vmlinuz", "root=x", MenuCodecs.Gzip), new("/isolinux/initrd.gz", "", MenuCodecs.Gzip)], menu.Entries[2].Modules);
+    }
+
+    private static BootMenu Syslinux(string text) => SyslinuxConfiguration.Parse(text, "/boot/", _ => null);
+
+    [Theory]
+    [InlineData("DEFAULT vmlinuz\nAPPEND initrd=initrd.img root=/dev/sda1", "initrd=initrd.img root=/dev/sda1")]
+    [InlineData("append initrd=initrd.img a\ndefault vmlinuz b c", "initrd=initrd.img a b c")]
+    [InlineData("DEFAULT vmlinuz initrd=initrd.img", "initrd=initrd.img")]
+    public void A_kernel_without_a_label_has_the_words_for_all(string text, string words)
+    {
+        MenuEntry entry = Assert.Single(Syslinux(text).Entries);
+
+        Assert.Equal(new MenuFile("/boot/vmlinuz", words), entry.Kernel);
+        Assert.Equal(["/boot/initrd.img"], entry.Initrds);
+    }
+
+    [Fact]
+    public void Labels_without_words_have_those_for_all_and_a_hyphen_is_none()
+    {
+        BootMenu menu = Syslinux(
+            """
+            INITRD ignored
+            APPEND initrd=i.img all
+            LABEL a
+              KERNEL /k
+            LABEL b
+              KERNEL /k
+              APPEND own
+            LABEL c
+              APPEND -
+              KERNEL /k
+            LABEL plain words
+            LABEL xen
+              KERNEL mboot.c32
+            LABEL disk
+              LOCALBOOT 0x80
+            """);
+
+        Assert.Equal(
+            ["initrd=i.img all", "own", "", "initrd=i.img all", "all", null], menu.Entries.Select(entry => entry.Kernel?.Words));
+        Assert.Equal([1, 0, 0, 1, 0, 0], menu.Entries.Select(entry => entry.Initrds.Count));
+        Assert.Equal(("/boot/plain", "plain"), (menu.Entries[3].Kernel?.Path, menu.Entries[3].Id));
+        Assert.Equal("LOCALBOOT 0x80", menu.Entries[5].Other);
+        Assert.Equal("initrd=i.img all", Default(Syslinux("APPEND -\nAPPEND initrd=i.img all\nDEFAULT k")).Kernel?.Words);
     }
 
     [Theory]
