@@ -7,24 +7,29 @@ namespace MiniVmm.Cli.Qemu;
 /// <summary><c>-drive</c>, <c>-blockdev</c>, and the disks of <c>-device</c> that use them.</summary>
 internal sealed class QemuDrives
 {
+    private const string Ide = "ide", Virtio = "virtio", Floppy = "floppy", Flash = "pflash", None = "none";
+
     private readonly List<Drive> _drives = [];
     private readonly Dictionary<string, QemuList> _nodes = new(StringComparer.Ordinal);
+    private readonly List<DiskOptions> _board = [];
     private readonly List<DiskOptions> _attached = [];
-    private readonly List<(ulong Unit, string File)> _flashes = [];
+    private readonly List<DiskOptions> _virtio = [];
+    private readonly string?[] _flashes = new string?[2];
+    private QemuPlaces _places = new(isQ35: false);
 
-    /// <summary>A drive, and where the guest has it.</summary>
+    /// <summary>A drive of the command line.</summary>
+    /// <param name="Word">Its option.</param>
     /// <param name="Id">What -device calls it.</param>
-    /// <param name="Index">Its place among those of its kind; null for the next.</param>
-    /// <param name="IsAttached">Whether it is the guest's without a -device.</param>
+    /// <param name="Bus">if=.</param>
+    /// <param name="Asked">Where it is to be.</param>
     /// <param name="Disk">What is in it.</param>
-    private sealed record Drive(string? Id, ulong? Index, bool IsAttached, DiskOptions Disk);
+    private sealed record Drive(QemuWord Word, string? Id, string Bus, QemuPlace Asked, DiskOptions Disk);
 
-    /// <summary>Whether the guest has any.</summary>
-    public bool AreThere => _attached.Count > 0 || _drives.Exists(drive => drive.IsAttached);
+    /// <summary>Whether the guest has any that it could boot from.</summary>
+    public bool AreThere => _attached.Count > 0 || _board.Count > 0 || _virtio.Count > 0;
 
     /// <summary>The firmware of the first flash, and the variables of the second; null where they are not given.</summary>
-    public (string? Code, string? Variables) Flashes =>
-        (_flashes.Find(flash => flash.Unit == 0).File, _flashes.Find(flash => flash.Unit == 1).File);
+    public (string? Code, string? Variables) Flashes => (_flashes[0], _flashes[1]);
 
     /// <summary>Takes -hda to -hdd, -cdrom, -fda and -fdb.</summary>
     public void DefineShort(QemuWord word)
@@ -36,7 +41,7 @@ internal sealed class QemuDrives
             "fdb" => (DiskInterface.Floppy, 1ul),
             string name => (DiskInterface.Ide, (ulong)(name[^1] - 'a')),
         };
-        _drives.Add(new(null, index, IsAttached: true, new()
+        _drives.Add(new(word, null, kind == DiskInterface.Floppy ? Floppy : Ide, new(index, null, null), new()
         {
             File = word.Value,
             Interface = kind,
@@ -56,16 +61,17 @@ internal sealed class QemuDrives
         }
 
         QemuList list = new(word, "file");
-        string bus = list.Take("if") ?? "ide";
-        if (bus == "pflash")
+        string bus = list.Take("if") ?? Ide;
+        QemuPlace asked = new(list.TakeNumber("index"), list.TakeNumber("bus"), list.TakeNumber("unit"));
+        if (bus == Flash)
         {
-            _flashes.Add((list.TakeNumber("unit") ?? list.TakeNumber("index") ?? (ulong)_flashes.Count, list.Require("file")));
+            _drives.Add(new(word, null, bus, asked, new() { File = list.Require("file") }));
             list.PassOver("format", "readonly", "read-only", "id", "snapshot");
             list.RequireAllTaken();
             return;
         }
 
-        if (bus is not ("virtio" or "ide" or "floppy" or "none"))
+        if (bus is not (Virtio or Ide or Floppy or None))
             throw list.Bad($"there is no {bus}; use if=virtio or if=ide");
         bool cdrom = list.Take("media") is "cdrom";
         string file = list.Require("file");
@@ -75,32 +81,65 @@ internal sealed class QemuDrives
         {
             Interface = bus switch
             {
-                _ when cdrom => DiskInterface.Cdrom,
-                "ide" => DiskInterface.Ide,
-                "floppy" => DiskInterface.Floppy,
+                Ide when cdrom => DiskInterface.Cdrom,
+                Ide => DiskInterface.Ide,
+                Floppy => DiskInterface.Floppy,
                 _ => DiskInterface.Virtio,
             },
         };
         if (cdrom)
             disk = disk with { ReadOnly = true };
-        ulong? index = list.TakeNumber("index");
         string? id = list.Take("id");
         PassOverTheUnseen(list);
         if (list.Rest() is { } rest)
             notes.Add($"{word.Spelling}: {rest} has no effect");
-        _drives.Add(new(id, index, bus != "none", disk));
+        _drives.Add(new(word, id, bus, asked, disk));
+    }
+
+    /// <summary>Gives the drives of -drive and its short forms their places, in the order of the command line.</summary>
+    /// <param name="isQ35">Whether the machine is QEMU's q35.</param>
+    /// <exception cref="BadInputException">There is no such place, or two drives ask for it.</exception>
+    public void Place(bool isQ35)
+    {
+        _places = new(isQ35);
+        foreach (Drive drive in _drives)
+        {
+            int unit = _places.Take(drive.Word, drive.Bus, drive.Asked);
+            switch (drive.Bus)
+            {
+                case Ide:
+                    _board.Add(drive.Disk with { Place = QemuPlaces.OnIde(unit) });
+                    break;
+                case Floppy:
+                    _board.Add(drive.Disk with { Place = unit });
+                    break;
+                case Flash:
+                    _flashes[unit] = drive.Disk.File;
+                    break;
+                case Virtio:
+                    _virtio.Add(drive.Disk);
+                    break;
+            }
+        }
+
+        if (_flashes is [null, { } variables])
+            throw new BadInputException($"-drive {variables}: the flash of unit 1 holds the variables of firmware; give that as unit=0");
     }
 
     /// <summary>A disk of <c>-device</c>.</summary>
     public void Attach(QemuList device, DiskInterface kind)
     {
         string id = device.Require("drive");
-        DiskOptions disk = _drives.Find(drive => drive.Id == id)?.Disk
+        Drive? drive = _drives.Find(drive => drive.Id == id);
+        if (drive is { Bus: not None })
+            throw device.Bad($"the guest has {id} already, by if={drive.Bus}; write if=none there");
+        DiskOptions disk = drive?.Disk
             ?? (_nodes.TryGetValue(id, out QemuList? node) ? DiskOf(node) : throw device.Bad($"no -drive or -blockdev is called {id}"));
         _attached.Add(disk with
         {
             Interface = kind,
             ReadOnly = disk.ReadOnly || kind == DiskInterface.Cdrom,
+            Place = kind is DiskInterface.Ide or DiskInterface.Cdrom ? QemuPlaces.OnIde(_places.TakeOnIde(device)) : null,
             Serial = device.Take("serial") ?? disk.Serial,
             BootIndex = TakeBootIndex(device),
         });
@@ -117,16 +156,11 @@ internal sealed class QemuDrives
         return index;
     }
 
-    /// <summary>The options with the disks, those of <c>-drive</c> first, in the order of their places.</summary>
-    public MachineOptions AddTo(MachineOptions options)
-    {
-        ulong next = 0;
-        IEnumerable<DiskOptions> placed = _drives.Where(drive => drive.IsAttached)
-            .Select(drive => (Index: next = drive.Index ?? next + 1, drive.Disk))
-            .OrderBy(drive => drive.Index)
-            .Select(drive => drive.Disk);
-        return options with { Disks = [.. placed, .. _attached] };
-    }
+    /// <summary>
+    /// The options with the disks. QEMU makes a <c>-device</c> of each <c>if=virtio</c>, behind those of the command line: the guest finds
+    /// these first, then the others in their order there, whatever index= says.
+    /// </summary>
+    public MachineOptions AddTo(MachineOptions options) => options with { Disks = [.. _board, .. _attached, .. _virtio] };
 
     /// <summary>A tree of nodes: the format's on top, or the file's alone.</summary>
     private DiskOptions DiskOf(QemuList node)
@@ -170,5 +204,5 @@ internal sealed class QemuDrives
     };
 
     private static void PassOverTheUnseen(QemuList list) =>
-        list.PassOver("unit", "bus", "aio", "discard", "detect-zeroes", "werror", "rerror", "copy-on-read", "media");
+        list.PassOver("aio", "discard", "detect-zeroes", "werror", "rerror", "copy-on-read", "media");
 }

@@ -88,6 +88,10 @@ internal sealed class QemuList
             throw Bad($"{rest} has no meaning here; leave it out");
     }
 
+    /// <summary>The option.</summary>
+    public override string ToString() => _word.ToString();
+
+    /// <summary>The error that it is.</summary>
     public BadInputException Bad(string complaint) => new($"{_word}: {complaint}");
 
     private static bool IsOldSwitch(string name) => name is "wait" or "delay" or "_fd-bootchk";

@@ -50,7 +50,7 @@ internal static class QemuOptions
         new("g", "WxH[xDEPTH]", Accepted, "there is no window"),
 
         // Disks.
-        new("drive", "file=FILE,...", Used, "if=virtio, ide, floppy, pflash or none; media=cdrom, format, index, readonly, cache, serial, throttling.iops-total and bps-total"),
+        new("drive", "file=FILE,...", Used, "if=virtio, ide, floppy, pflash or none; media=cdrom, format, index, bus, unit, readonly, cache, serial, throttling.iops-total and bps-total"),
         new("hda", "FILE", Used, "an IDE disk"),
         new("hdb", "FILE", Used, "the second one"),
         new("hdc", "FILE", Used, "the third one"),

@@ -73,6 +73,7 @@ internal sealed partial class QemuTranslation
             Define(word);
         foreach (QemuWord word in _words)
             Use(word);
+        _drives.Place(isQ35: _machineType == "q35" || _machineType.StartsWith("pc-q35-", StringComparison.Ordinal));
         foreach (QemuWord word in _words.Where(word => word.Option.Name == "device"))
             AddDevice(word);
 

@@ -50,7 +50,10 @@ internal static class FirmwareFallback
             Interface = Interface(medium),
             ReadOnly = medium == BootMedium.Cd,
         };
-        return options with { Kernel = "", Firmware = firmware, Disks = [drive, .. options.Disks], BootOrder = Order(medium) };
+
+        // Firmware boots from the first of a kind: the others make room.
+        IEnumerable<DiskOptions> others = options.Disks.Select(disk => disk with { Place = null });
+        return options with { Kernel = "", Firmware = firmware, Disks = [drive, .. others], BootOrder = Order(medium) };
     }
 
     /// <summary>One line that says what is done instead, and why.</summary>

@@ -14,6 +14,9 @@ internal sealed class FloppyDrives : IDisposable
     /// <summary>CMOS memory: kinds of both drives, and equipment.</summary>
     private const byte DriveKinds = 0x10, Equipment = 0x14;
 
+    /// <summary>Of a drive A that has no disk, beside a B that has one: 1440 KiB.</summary>
+    private const byte EmptyKind = 4;
+
     private readonly List<IDisposable> _opened = [];
     private readonly DeviceThread _thread;
 
@@ -28,13 +31,13 @@ internal sealed class FloppyDrives : IDisposable
         _thread = new DeviceThread("floppy");
         try
         {
-            FloppyDrive[] drives = [.. options.Floppies.Select(disk => Open(disk, warn))];
+            FloppyDrive?[] drives = [.. Place(options).Select(disk => Open(disk, warn))];
             DmaController dma = new(core.Memory.Ram);
             FloppyController? controller = null;
             EventFd doorbell = _thread.AddDoorbell(() => controller!.Serve());
             _thread.Failed = failure => warn($"the floppy controller stopped: {failure.Message}");
             controller = new FloppyController(
-                drives[0], drives.ElementAtOrDefault(1), dma, core.ConnectLevel(IoPorts.FloppyIrq), doorbell.Signal);
+                drives[0], drives[1], dma, core.ConnectLevel(IoPorts.FloppyIrq), doorbell.Signal);
             core.Ports.Add(controller.Ports, "floppy controller", IoPorts.Floppy, FloppyController.Length);
             core.Ports.Add(FloppyController.ChangePort, "floppy change line", IoPorts.FloppyChange, 1);
             core.Ports.Add(dma.Registers, "DMA controller", IoPorts.Dma, 16);
@@ -47,22 +50,21 @@ internal sealed class FloppyDrives : IDisposable
         }
     }
 
-    /// <exception cref="BadInputException">Too many disks, or no firmware to use them.</exception>
+    /// <exception cref="BadInputException">Too many disks, a place that cannot be had, or no firmware to use them.</exception>
     public static void Check(MachineOptions options)
     {
-        DiskOptions[] disks = [.. options.Floppies];
-        if (disks.Length > MostDrives)
-            throw new BadInputException($"{disks[MostDrives].Subject}: a machine has {MostDrives} floppy drives at most");
-        if (disks.Length > 0 && options.Firmware is null)
-            throw new BadInputException($"{disks[0].Subject}: a floppy drive is for firmware; give that with {OptionName.Firmware}");
+        if (Array.Find(Place(options), disk => disk is not null) is { } first && options.Firmware is null)
+            throw new BadInputException($"{first.Subject}: a floppy drive is for firmware; give that with {OptionName.Firmware}");
     }
 
     /// <summary>Notes the drives in CMOS memory, where firmware looks for them.</summary>
     public static void Tell(Rtc cmos, MachineOptions options)
     {
-        byte[] kinds = [.. options.Floppies.Select(disk => Format(disk).CmosType)];
-        cmos.Preset(DriveKinds, (byte)((kinds[0] << 4) | kinds.ElementAtOrDefault(1)));
-        cmos.Preset(Equipment, (byte)(0x07 | ((kinds.Length - 1) << 6))); // drives, FPU, mouse
+        DiskOptions?[] disks = Place(options);
+        int first = disks[0] is { } a ? Format(a).CmosType : EmptyKind;
+        int second = disks[1] is { } b ? Format(b).CmosType : 0;
+        cmos.Preset(DriveKinds, (byte)((first << 4) | second));
+        cmos.Preset(Equipment, (byte)(0x07 | (second != 0 ? 0x40 : 0))); // drives, FPU, mouse
     }
 
     /// <exception cref="HostLimitException">No more threads.</exception>
@@ -85,8 +87,25 @@ internal sealed class FloppyDrives : IDisposable
     private static FloppyFormat FormatOf(DiskOptions disk, ulong length) => FloppyFormat.Of(length)
         ?? throw new BadInputException($"{disk.Subject}: {ByteSize.Format(length)} are more than a floppy has, 2880 KiB");
 
-    private FloppyDrive Open(DiskOptions disk, Action<OptionMessage> warn)
+    /// <summary>The disks in drives A and B; null where there is none.</summary>
+    private static DiskOptions?[] Place(MachineOptions options)
     {
+        DiskOptions?[] drives = DrivePlaces.Named(options.Floppies, MostDrives, "the floppy controller");
+        foreach (DiskOptions disk in options.Floppies.Where(disk => disk.Place is null))
+        {
+            int free = Array.IndexOf(drives, null);
+            if (free < 0)
+                throw new BadInputException($"{disk.Subject}: a machine has {MostDrives} floppy drives at most");
+            drives[free] = disk;
+        }
+
+        return drives;
+    }
+
+    private FloppyDrive? Open(DiskOptions? disk, Action<OptionMessage> warn)
+    {
+        if (disk is null)
+            return null;
         IDiskImage image = DiskImage.Open(disk, warn);
         _opened.Add(image); // until a drive has it
         FloppyDrive drive = new(image, FormatOf(disk, image.Length));

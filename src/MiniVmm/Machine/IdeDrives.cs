@@ -9,8 +9,8 @@ using MiniVmm.Virtio;
 namespace MiniVmm.Machine;
 
 /// <summary>
-/// The IDE drives of a machine on their two channels, each with a thread if it has a drive. Hard disks take the first
-/// places, CD-ROM drives those from the second channel on, as in QEMU's machines.
+/// The IDE drives of a machine on their two channels, each with a thread if it has a drive. Those that name no place take what is left: hard
+/// disks the first places, CD-ROM drives those from the second channel on, as QEMU's -hda and -cdrom.
 /// </summary>
 internal sealed class IdeDrives : IDisposable
 {
@@ -46,7 +46,7 @@ internal sealed class IdeDrives : IDisposable
         }
     }
 
-    /// <exception cref="BadInputException">More drives than there are places.</exception>
+    /// <exception cref="BadInputException">More drives than there are places, or a place that cannot be had.</exception>
     public static void Check(MachineOptions options) => Place(options);
 
     /// <exception cref="HostLimitException">No more threads.</exception>
@@ -66,13 +66,13 @@ internal sealed class IdeDrives : IDisposable
     }
 
     /// <summary>The drives in their places: those of the first channel, then those of the second; null where there is none.</summary>
-    /// <exception cref="BadInputException">More drives than there are places.</exception>
+    /// <exception cref="BadInputException">More drives than there are places, or a place that cannot be had.</exception>
     public static DiskOptions?[] Place(MachineOptions options)
     {
-        DiskOptions?[] places = new DiskOptions?[Places];
+        DiskOptions?[] places = DrivePlaces.Named(options.Disks.Where(IsOurs), Places, "IDE");
         foreach (DiskInterface kind in (DiskInterface[])[DiskInterface.Ide, DiskInterface.Cdrom])
         {
-            foreach (DiskOptions drive in options.Disks.Where(disk => disk.Interface == kind))
+            foreach (DiskOptions drive in options.Disks.Where(disk => disk.Interface == kind && disk.Place is null))
             {
                 int[] order = kind == DiskInterface.Cdrom ? CdPlaces : DiskPlaces;
                 int free = Array.Find(order, place => places[place] is null);
@@ -84,6 +84,8 @@ internal sealed class IdeDrives : IDisposable
 
         return places;
     }
+
+    private static bool IsOurs(DiskOptions disk) => disk.Interface is DiskInterface.Ide or DiskInterface.Cdrom;
 
     private IdeDrive? Open(DiskOptions? options, int place, Action<OptionMessage> warn)
     {

@@ -55,6 +55,13 @@ public sealed record DiskOptions
     /// </summary>
     public string? Serial { get; init; }
 
+    /// <summary>
+    /// Where a drive that is no virtio device is. On IDE 0 and 1 are master and slave of the first channel, 2 and 3 of the second; of floppy
+    /// drives 0 is A and 1 is B. Null for the first place that is free once those that are named are taken, for a disc on IDE from the second
+    /// channel on.
+    /// </summary>
+    public int? Place { get; init; }
+
     /// <summary>When firmware tries to boot from it: the lowest first, and before all that have none, whose kinds decide; null for none.</summary>
     public ulong? BootIndex { get; init; }
 

@@ -59,6 +59,16 @@ public sealed class FirmwareFallbackTests : IDisposable
     }
 
     [Fact]
+    public void Drives_that_have_a_place_make_room_for_what_is_booted()
+    {
+        DiskOptions first = new() { File = "data.img", Interface = DiskInterface.Ide, Place = 0 };
+
+        MachineOptions instead = For(new MachineOptions { Kernel = BootSector(2949121), Disks = [first] })!;
+
+        Assert.Equal([instead.Disks[0], first with { Place = null }, null, null], IdeDrives.Place(instead));
+    }
+
+    [Fact]
     public void What_has_another_loaders_mark_is_no_boot_sector()
     {
         byte[] file = new byte[1024];
