@@ -3,8 +3,8 @@ using MiniVmm.Machine;
 namespace MiniVmm.Configuration;
 
 /// <summary>
-/// What firmware boots from: <c>[order=]DRIVES[,once=DRIVES][,menu=on|off]</c>, as QEMU has it. A machine starts once, so that
-/// <c>once</c> is the order.
+/// What firmware boots from: <c>[order=]DRIVES[,once=DRIVES][,menu=on|off]</c>, as QEMU has it: <c>once</c> is the order until the guest
+/// resets its machine, where that does not end it.
 /// </summary>
 public static class BootText
 {
@@ -37,7 +37,7 @@ public static class BootText
         }
 
         BootOrder usual = new MachineOptions().BootOrder;
-        return new(once ?? order ?? usual.Drives, menu);
+        return new(order ?? usual.Drives, menu) { Once = once };
     }
 
     private static string Check(string text, string drives)

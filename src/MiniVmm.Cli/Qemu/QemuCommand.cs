@@ -1,6 +1,5 @@
 using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
-using MiniVmm.Machine;
 
 namespace MiniVmm.Cli.Qemu;
 
@@ -73,20 +72,18 @@ internal static class QemuCommand
     private static int Run(QemuMachine machine, Milestones milestones, QemuLog? log)
     {
         using StopSignals signals = new();
+        using QemuStarts starts = new(machine.Options, TimeProvider.System);
         bool reported = false;
-        bool detaches = machine.Daemonizes;
-        MachineOptions options = machine.Options;
-        while (true)
+        for (bool isFirst = true; ; isFirst = false)
         {
-            MachineRun run = new(options, milestones)
+            MachineRun run = new(isFirst ? starts.First : starts.Later(), milestones)
             {
                 Signals = signals,
-                StartsPaused = machine.StartsPaused,
+                StartsPaused = isFirst && machine.StartsPaused,
                 IsQuiet = reported,
                 Trace = log?.Trace,
-                Built = detaches ? _ => Daemon.Detach() : null,
+                Built = isFirst && machine.Daemonizes ? _ => Daemon.Detach() : null,
             };
-            detaches = false; // and not again when it starts anew
             StopReason reason = run.Run();
             log?.End(reason, run.WasTripleFault, run.Explanation, isSaid: !reported);
             if (Status(reason, run.WasTripleFault, machine.EndsAtReset) is { } status)
@@ -96,7 +93,6 @@ internal static class QemuCommand
                 return status;
             }
 
-            options = options with { GdbWaits = false }; // it has let the machine go once
             reported |= run.WasTripleFault; // a kernel that dies at each start would fill the terminal
         }
     }

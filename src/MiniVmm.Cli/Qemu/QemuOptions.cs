@@ -127,7 +127,7 @@ internal static class QemuOptions
         // Firmware.
         new("bios", "FILE", Used, "firmware, where no kernel is given; SeaBIOS where it is installed"),
         new("L", "DIR", Used, "where that is looked for first"),
-        new("boot", "[order=]DRIVES[,...]", Used, "order, once and menu, for firmware"),
+        new("boot", "[order=]DRIVES[,...]", Used, "order, once and menu, for firmware; once until the guest resets its machine"),
         new("pflash", "FILE", Missing, "use -drive if=pflash,unit=0,file=CODE and unit=1 for the variables"),
         new("fda", "FILE", Used, "a floppy drive with that disk"),
         new("fdb", "FILE", Used, "the second one"),

@@ -97,7 +97,7 @@ internal static class DeathReplay
         Gdb = null,
         GdbWaits = false,
         HostListens = false,
-        Disks = [.. options.Disks.Select(disk => disk with { Snapshot = !disk.ReadOnly })],
+        Disks = [.. options.Disks.Select(disk => disk with { Snapshot = !disk.ReadOnly, Overlay = null })],
         Memory = options.Memory with { Path = null, Prealloc = false },
     };
 }

@@ -65,6 +65,9 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="ConsoleKind.File"/>.</summary>
     public string? ConsolePath { get; init; }
 
+    /// <summary>Whether the console's text goes behind what is in the file, rather than in its place.</summary>
+    public bool ConsoleAppends { get; init; }
+
     /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
     public ConsoleSocket? ConsoleSocket { get; init; }
 
@@ -77,6 +80,9 @@ public sealed record MachineOptions
     /// <summary>The file of <see cref="DebugConsoleKind.File"/>.</summary>
     public string? DebugConsolePath { get; init; }
 
+    /// <summary>Whether that text goes behind what is in the file, rather than in its place.</summary>
+    public bool DebugConsoleAppends { get; init; }
+
     /// <summary>
     /// Whether a terminal's keys keep their meaning, so that Ctrl-C ends the process, and Ctrl-A is a key like others; else
     /// all go to the guest, but for commands behind Ctrl-A.
@@ -88,6 +94,8 @@ public sealed record MachineOptions
 
     internal ConsoleOptions Consoles => new(Console, ConsolePath, DebugConsole, DebugConsolePath, Display)
     {
+        Appends = ConsoleAppends,
+        DebugAppends = DebugConsoleAppends,
         KeepsSignals = ConsoleKeepsSignals,
         IsOutputOnly = ConsoleIsOutputOnly,
         Socket = ConsoleSocket,
@@ -97,6 +105,7 @@ public sealed record MachineOptions
         ? null
         : new(com2.Kind, com2.Path, DebugConsoleKind.None, null)
         {
+            Appends = com2.Appends,
             KeepsSignals = ConsoleKeepsSignals,
             IsOutputOnly = ConsoleIsOutputOnly,
             Socket = com2.Socket,

@@ -20,7 +20,7 @@ internal static class DiskImage
         IDiskImage below = OpenItself(options with { ReadOnly = true }, warn);
         try
         {
-            return new SnapshotImage(below, options.Subject);
+            return options.Overlay is { } kept ? new SnapshotImage(below, kept) : new SnapshotImage(below, options.Subject);
         }
         catch
         {

@@ -51,6 +51,12 @@ public sealed record DiskOptions
     public bool Snapshot { get; init; }
 
     /// <summary>
+    /// Where those writes are kept, of disks of several machines, one after the other: whoever made it ends it. Null for a place of the disk's
+    /// own, which goes with it.
+    /// </summary>
+    internal SnapshotOverlay? Overlay { get; init; }
+
+    /// <summary>
     /// What the guest sees as the disk's serial number: up to 20 printable ASCII characters; null for none.
     /// </summary>
     public string? Serial { get; init; }

@@ -8,7 +8,7 @@ public enum ConsoleKind
     /// <summary>Standard input and output.</summary>
     Stdio,
 
-    /// <summary>A file, written anew; no input.</summary>
+    /// <summary>A file, written anew unless it is appended to; no input.</summary>
     File,
 
     /// <summary>Nowhere.</summary>
@@ -44,7 +44,7 @@ public enum DebugConsoleKind
     /// <summary>Nowhere.</summary>
     None,
 
-    /// <summary>A file, written anew.</summary>
+    /// <summary>A file, written anew unless it is appended to.</summary>
     File,
 }
 
@@ -52,7 +52,11 @@ public enum DebugConsoleKind
 /// <param name="Kind">Not <see cref="ConsoleKind.Virtio"/>; <see cref="ConsoleKind.Stdio"/> where the console has not the terminal.</param>
 /// <param name="Path">The file of <see cref="ConsoleKind.File"/>.</param>
 /// <param name="Socket">The socket of <see cref="ConsoleKind.Socket"/>.</param>
-public sealed record SerialTarget(ConsoleKind Kind, string? Path = null, ConsoleSocket? Socket = null);
+public sealed record SerialTarget(ConsoleKind Kind, string? Path = null, ConsoleSocket? Socket = null)
+{
+    /// <summary>Whether the text goes behind what is in the file, rather than in its place.</summary>
+    public bool Appends { get; init; }
+}
 
 /// <summary>Where the guest's texts go.</summary>
 /// <param name="Console">Where the console's goes, and where its keys come from.</param>
@@ -72,6 +76,12 @@ internal sealed record ConsoleOptions(
 
     /// <summary>The socket of <see cref="ConsoleKind.Socket"/>.</summary>
     public ConsoleSocket? Socket { get; init; }
+
+    /// <summary>Whether the console's text goes behind what is in its file, rather than in its place.</summary>
+    public bool Appends { get; init; }
+
+    /// <summary>The same of port 0xe9's.</summary>
+    public bool DebugAppends { get; init; }
 
     /// <summary>Whether a terminal's keys for signals keep their meaning, and Ctrl-A has none.</summary>
     public bool KeepsSignals { get; init; }

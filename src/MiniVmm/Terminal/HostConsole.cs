@@ -65,7 +65,7 @@ internal sealed unsafe class HostConsole : IDisposable
             _output = options.Console switch
             {
                 ConsoleKind.None => null,
-                ConsoleKind.File => Open(options.ConsolePath!, options.Option),
+                ConsoleKind.File => Open(options.ConsolePath!, options.Option, options.Appends),
                 ConsoleKind.Stream => new ConsoleOutput((_pair = new StreamPair()).Fd, ownsFd: false, lifecycle),
                 ConsoleKind.Pty => Join(new PtyPeer(options.Option), out _pair, out _relay),
                 ConsoleKind.Socket => Join(new SocketPeer(options.Socket!, options.Option), out _pair, out _relay),
@@ -75,7 +75,7 @@ internal sealed unsafe class HostConsole : IDisposable
             {
                 DebugConsoleKind.Stdio when options.Console is not (ConsoleKind.Stdio or ConsoleKind.Virtio) => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
                 DebugConsoleKind.Stderr => new ConsoleOutput(StandardError, ownsFd: false, lifecycle),
-                DebugConsoleKind.File => Open(options.DebugConsolePath!, OptionName.Debugcon),
+                DebugConsoleKind.File => Open(options.DebugConsolePath!, OptionName.Debugcon, options.DebugAppends),
                 _ => null,
             };
         }
@@ -250,13 +250,13 @@ internal sealed unsafe class HostConsole : IDisposable
         return new ConsoleOutput(pair.Fd, ownsFd: false, _lifecycle);
     }
 
-    private ConsoleOutput Open(string path, OptionName option) => new(OpenFile(path, option), ownsFd: true, _lifecycle);
+    private ConsoleOutput Open(string path, OptionName option, bool appends) => new(OpenFile(path, option, appends), ownsFd: true, _lifecycle);
 
-    private static int OpenFile(string path, OptionName option)
+    private static int OpenFile(string path, OptionName option, bool appends)
     {
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {
-            int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0x1a4 /* 0644 */);
+            int fd = open(name, O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC) | O_CLOEXEC, 0x1a4 /* 0644 */);
             return fd >= 0
                 ? fd
                 : throw new BadInputException($"{option.With(path)}: cannot be written: {Errno.Explain(errno)}");

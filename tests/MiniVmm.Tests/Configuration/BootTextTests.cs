@@ -11,9 +11,22 @@ public sealed class BootTextTests
     [InlineData("dc", "dc", false)]
     [InlineData("order=ndc,menu=on", "ndc", true)]
     [InlineData("menu=on", "cad", true)]
-    [InlineData("order=c,once=d", "d", false)] // a machine starts once
+    [InlineData("order=c,once=d", "c", false, "d")]
+    [InlineData("once=n", "cad", false, "n")]
     [InlineData("d,strict=on,splash-time=5", "d", false)]
-    public void An_order_is_read(string text, string drives, bool menu) => Assert.Equal(new BootOrder(drives, menu), BootText.Parse(text));
+    public void An_order_is_read(string text, string drives, bool menu, string? once = null) =>
+        Assert.Equal(new BootOrder(drives, menu) { Once = once }, BootText.Parse(text));
+
+    /// <summary>As SeaBIOS numbers drives in CMOS memory.</summary>
+    [Fact]
+    public void An_order_for_once_counts_until_the_machine_starts_again()
+    {
+        BootOrder order = BootText.Parse("order=ca,once=d,menu=on");
+
+        Assert.Equal([3, 0, 0], Enumerable.Range(0, 3).Select(order.Nibble));
+        Assert.Equal([2, 1, 0], Enumerable.Range(0, 3).Select(order.Again().Nibble));
+        Assert.True(order.Again().HasMenu);
+    }
 
     [Theory]
     [InlineData("", "'': give one to 3 different letters")]

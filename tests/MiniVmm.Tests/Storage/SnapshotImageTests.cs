@@ -55,6 +55,42 @@ public sealed unsafe class SnapshotImageTests
     }
 
     [Fact]
+    public void An_overlay_that_is_lent_outlives_its_disk_and_one_of_its_own_does_not()
+    {
+        string name = Path.GetTempFileName();
+        File.WriteAllBytes(name, new byte[1 << 20]);
+        byte[] text = [.. Enumerable.Repeat((byte)1, 4096)];
+        DiskOptions own = new() { File = name, Format = DiskFormat.Raw, Snapshot = true };
+        using (SnapshotOverlay overlay = new(own.Subject))
+        {
+            DiskOptions lent = own with { Overlay = overlay };
+            using (IDiskImage first = DiskImage.Open(lent, _ => { }))
+                Assert.Equal(0, Transfer(text, 1, pieces => first.Write(8192, pieces)));
+            File.WriteAllBytes(name, new byte[32 << 20]); // the image has changed meanwhile: it has more chunks
+            using (IDiskImage second = DiskImage.Open(lent, _ => { }))
+            {
+                Assert.Equal(text, Read(second, 8192));
+                Assert.Equal(0, Transfer(text, 1, pieces => second.Write(31 << 20, pieces)));
+            }
+
+            using (IDiskImage third = DiskImage.Open(lent, _ => { }))
+                Assert.Equal([.. text, .. text], [.. Read(third, 8192), .. Read(third, 31 << 20)]);
+        }
+
+        using (IDiskImage image = DiskImage.Open(own, _ => { }))
+            Assert.Equal(new byte[4096], Read(image, 8192));
+        Assert.DoesNotContain((byte)1, File.ReadAllBytes(name));
+        File.Delete(name);
+
+        static byte[] Read(IDiskImage image, ulong offset)
+        {
+            byte[] read = new byte[4096];
+            Assert.Equal(0, Transfer(read, 1, pieces => image.Read(offset, pieces)));
+            return read;
+        }
+    }
+
+    [Fact]
     public void An_error_below_is_the_guests()
     {
         using MemoryImage below = new(Sectors * Sector);
