@@ -93,7 +93,7 @@ public sealed class DeviceTests(DevicesBoot boot) : IClassFixture<DevicesBoot>
     }
 
     [Fact]
-    public void An_alarm_of_the_real_time_clock_comes() => Assert.Matches(@" 8: +[1-9]\d* .*rtc0", boot.Alarm);
+    public void An_alarm_of_the_real_time_clock_comes() => Assert.Matches(@"^8: +[1-9]\d* .*rtc0", boot.Alarm);
 
     [Fact]
     public void The_network_in_user_mode_gives_an_address_and_a_route_by_DHCP()
