@@ -5,7 +5,12 @@ using MiniVmm.Terminal;
 
 namespace MiniVmm.Guest.Tests;
 
+/// <summary>Other tests of this process have machines, too; what is left of these is looked at when none of those run.</summary>
+[CollectionDefinition(nameof(ManyMachinesTests), DisableParallelization = true)]
+public sealed class MachinesAlone;
+
 /// <summary>Many machines in one process, and what is left of them: nothing.</summary>
+[Collection(nameof(ManyMachinesTests))]
 public sealed class ManyMachinesTests : IClassFixture<UsableKvm>
 {
     private const int Machines = 50;
