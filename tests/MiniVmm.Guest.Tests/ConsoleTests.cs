@@ -61,6 +61,31 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
         Assert.False(File.Exists(path));
     }
 
+    [Fact]
+    public async Task Somebody_who_does_not_read_keeps_no_machine_from_its_end()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder["console"];
+        string kernel = folder.Write("printing.bin", FlatKernel.PrintingWithoutEnd);
+        using MinivmmProcess process = MinivmmProcess.Start("run", "--console", $"unix:{path},server", kernel);
+        await process.Errors.WaitForAsync($"minivmm: COM1 is at unix:{path}\n");
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        int before = -1;
+        await Eventually.UntilAsync(async () =>
+        {
+            await Task.Delay(200); // the guest is held up where no more comes
+            bool isFull = socket.Available > 0 && socket.Available == before;
+            before = socket.Available;
+            return isFull;
+        });
+
+        process.Signal(MinivmmProcess.SIGTERM);
+
+        (await process.EndAsync(closeInput: false)).With(ExitStatus.Interrupted);
+        Assert.False(File.Exists(path));
+    }
+
     [Theory]
     [InlineData("auto", "ab\n", "")]
     [InlineData("none", "ab\n", "")]

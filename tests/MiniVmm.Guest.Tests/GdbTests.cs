@@ -272,6 +272,23 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task While_the_guest_waits_for_its_console_gdb_can_look_at_it()
+    {
+        string path = _folder["console"];
+        using MinivmmProcess vmm = MinivmmProcess.Start("run", "--gdb", $"unix:{Socket}", "--console", $"unix:{path},server", "--smp", "2", Kernel);
+        await vmm.Errors.WaitForAsync($"target remote {Socket}");
+
+        string text = await GdbAsync("p $cr0", "detach");
+        Assert.Contains("$1 = [ PE ET ]", text, StringComparison.Ordinal); // its first instruction is still to come
+
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+        using StreamReader console = new(new NetworkStream(socket));
+        Assert.EndsWith("debug: ok", (await console.ReadToEndAsync()).TrimEnd(), StringComparison.Ordinal);
+        (await vmm.EndAsync()).With(0);
+    }
+
+    [Fact]
     public async Task On_a_terminal_the_keys_are_gdbs_and_Ctrl_C_stops_the_guest()
     {
         using PseudoTerminal terminal = new();

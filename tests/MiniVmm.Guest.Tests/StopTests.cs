@@ -32,6 +32,20 @@ public sealed class StopTests : IClassFixture<UsableKvm>
         Assert.StartsWith("minivmm: vCPU 0, 32-bit protected mode", lines[1 + others.Length]);
     }
 
+    [Theory]
+    [InlineData("--console")]
+    [InlineData("--com2")]
+    public async Task The_timeout_counts_while_it_waits_for_somebody_at_its_console(string option)
+    {
+        using TemporaryFolder folder = new();
+
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "run", "--timeout", "0.5", option, $"unix:{folder["console"]},server", Crash, "--append", "hang");
+
+        run.With(ExitStatus.Timeout);
+        Assert.DoesNotContain("crash: ", run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_user_without_room_for_queued_signals_can_stop_it_too()
     {

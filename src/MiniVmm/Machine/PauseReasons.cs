@@ -14,4 +14,7 @@ internal enum PauseReasons
 
     /// <summary>A report on a guest that has gone silent.</summary>
     Report = 4,
+
+    /// <summary>A console that somebody is to connect to first.</summary>
+    Console = 8,
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 using MiniVmm.Control;
@@ -307,17 +308,19 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
     /// Gives the guest its input, lets it run, and waits for its end: then its text is out, and the terminal is as it was.
     /// The caller watches for the signals that would leave the terminal raw.
     /// </summary>
-    /// <param name="timeout">Longest run, or null for none.</param>
+    /// <param name="timeout">Longest run, with what it waits for somebody at its console, or null for none.</param>
     /// <param name="begun">Called once the guest may run, and once more when its threads have come to their work; null for nothing.</param>
     /// <exception cref="HostLimitException">A vCPU's thread cannot be pinned; none has run.</exception>
     public StopReason WaitForEnd(TimeSpan? timeout, Action? begun = null)
     {
+        long start = Stopwatch.GetTimestamp();
         _core.Vcpus.WaitUntilOut();
         AttachTerminal();
         if (_console2 is not null && _pcDevices.At<Serial16550>(IoPorts.Serial2) is { } com2)
             _console2.AttachInput(com2);
-        _console.WaitForPeer();
-        _console2?.WaitForPeer();
+        bool waits = _console.WaitsForPeer || _console2 is { WaitsForPeer: true };
+        if (waits)
+            Pause(PauseReasons.Console); // gdb and ctl can look at it meanwhile
         _milestones.Reach("vCPU threads ready");
         lock (_pausing)
         {
@@ -334,8 +337,15 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
         }
 
         _gdb?.Start();
+        if (waits)
+        {
+            _console.WaitForPeer(Left());
+            _console2?.WaitForPeer(Left());
+            Resume(PauseReasons.Console);
+        }
+
         begun?.Invoke();
-        Lifecycle.Wait(timeout, begun is null ? Look() : Settling(begun, Look()));
+        Lifecycle.Wait(Left(), begun is null ? Look() : Settling(begun, Look()));
         _core.Vcpus.Join();
         lock (_pausing)
             _isLive = false;
@@ -354,6 +364,8 @@ public sealed partial class VirtualMachine : IDisposable, IAsyncDisposable
             _milestones.Reach("first exit of a vCPU", first.Min());
         _milestones.Reach($"end: {Lifecycle.Reason.Kind}");
         return Lifecycle.Reason;
+
+        TimeSpan? Left() => timeout - Stopwatch.GetElapsedTime(start);
     }
 
     /// <summary>

@@ -16,9 +16,6 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     private const int Size = 1 << 16;
     private const int Mask = Size - 1;
 
-    /// <summary>How long the end waits for a reader that takes nothing, in milliseconds.</summary>
-    private const int LastWait = 2000;
-
     /// <summary>How soon a guest that is held up looks again, in milliseconds: 64 MB/s of room for a reader.</summary>
     private const int HeldUp = 1;
 
@@ -29,6 +26,7 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     private readonly EventFd _wake = new();
     private readonly int _fd;
     private readonly bool _ownsFd;
+    private readonly Action? _giveUp;
     private readonly Lifecycle _lifecycle;
     private readonly Thread _thread;
     private readonly DeviceLock _producers = new();
@@ -43,14 +41,19 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
     /// <param name="fd">Where the text goes.</param>
     /// <param name="ownsFd">Whether to close it at the end.</param>
     /// <param name="lifecycle">Told when nobody reads any more; a guest that is stopping is not held up.</param>
-    public ConsoleOutput(int fd, bool ownsFd, Lifecycle lifecycle)
+    /// <param name="giveUp">Has a write fail that hangs at the end; null where nothing can.</param>
+    public ConsoleOutput(int fd, bool ownsFd, Lifecycle lifecycle, Action? giveUp = null)
     {
         _fd = fd;
         _ownsFd = ownsFd;
+        _giveUp = giveUp;
         _lifecycle = lifecycle;
         _thread = new Thread(Drain, maxStackSize: 128 * 1024) { IsBackground = true, Name = "console-out" };
         _thread.Start();
     }
+
+    /// <summary>How long the end waits for a reader that takes nothing, in milliseconds.</summary>
+    public int LastWait { get; init; } = 2000;
 
     /// <summary>Whether it can no longer be written.</summary>
     public bool IsClosed => _closed;
@@ -135,7 +138,12 @@ internal sealed unsafe class ConsoleOutput : IConsoleSink, IDisposable
         _ending = true;
         _wake.Signal();
         if (!_thread.Join(LastWait))
-            return; // it hangs in a write, and ends with the process
+        {
+            _giveUp?.Invoke();
+            if (_giveUp is null || !_thread.Join(LastWait))
+                return; // it hangs in a write, and ends with the process
+        }
+
         _wake.Dispose();
         if (_ownsFd)
             _ = close(_fd);

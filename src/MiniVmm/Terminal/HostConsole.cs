@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Display;
@@ -66,7 +67,7 @@ internal sealed unsafe class HostConsole : IDisposable
             {
                 ConsoleKind.None => null,
                 ConsoleKind.File => Open(options.ConsolePath!, options.Option, options.Appends),
-                ConsoleKind.Stream => new ConsoleOutput((_pair = new StreamPair()).Fd, ownsFd: false, lifecycle),
+                ConsoleKind.Stream => OutputTo(_pair = new StreamPair()),
                 ConsoleKind.Pty => Join(new PtyPeer(options.Option), out _pair, out _relay),
                 ConsoleKind.Socket => Join(new SocketPeer(options.Socket!, options.Option), out _pair, out _relay),
                 _ => new ConsoleOutput(StandardOutput, ownsFd: false, lifecycle),
@@ -138,11 +139,18 @@ internal sealed unsafe class HostConsole : IDisposable
     /// <summary>The last of what was shown or written for the guest. Not while it runs.</summary>
     public byte[] Recent() => [.. _output?.Recent() ?? [], .. _debugOutput?.Recent() ?? []];
 
+    /// <summary>Whether the guest is to wait for the first who connects.</summary>
+    public bool WaitsForPeer => _options.Socket is { Listens: true, Waits: true };
+
     /// <summary>Returns when the first one has connected, if the guest is to wait for him, or at the machine's end.</summary>
-    public void WaitForPeer()
+    /// <param name="timeout">The machine ends when that is over; null for no end.</param>
+    public void WaitForPeer(TimeSpan? timeout = null)
     {
-        while (_options.Socket is { Listens: true, Waits: true } && !_lifecycle.IsStopping && !_relay!.WaitForSomebody(LookAgain))
+        long start = Stopwatch.GetTimestamp();
+        while (WaitsForPeer && !_lifecycle.IsStopping && !_relay!.WaitForSomebody(LookAgain))
         {
+            if (Stopwatch.GetElapsedTime(start) >= timeout)
+                _lifecycle.Stop(new(StopKind.Timeout));
         }
     }
 
@@ -229,6 +237,7 @@ internal sealed unsafe class HostConsole : IDisposable
         DetachInput();
         _view?.Dispose();
         _merged?.Flush();
+        _relay?.End();
         _output?.Dispose();
         _debugOutput?.Dispose();
         _pair?.Dispose();
@@ -247,8 +256,10 @@ internal sealed unsafe class HostConsole : IDisposable
             Place = peer.Name;
         pair = new StreamPair();
         relay = new ConsoleRelay(pair.TakePeer()!.Value, peer);
-        return new ConsoleOutput(pair.Fd, ownsFd: false, _lifecycle);
+        return OutputTo(pair);
     }
+
+    private ConsoleOutput OutputTo(StreamPair pair) => new(pair.Fd, ownsFd: false, _lifecycle, pair.EndText);
 
     private ConsoleOutput Open(string path, OptionName option, bool appends) => new(OpenFile(path, option, appends), ownsFd: true, _lifecycle);
 

@@ -27,6 +27,9 @@ internal sealed unsafe class StreamPair : IDisposable
         return peer >= 0 ? peer : null;
     }
 
+    /// <summary>Ends the console's text: a write that waits for room fails, whoever has the other end.</summary>
+    public void EndText() => _ = shutdown(Fd, SHUT_WR);
+
     public void Dispose()
     {
         if (TakePeer() is { } peer)

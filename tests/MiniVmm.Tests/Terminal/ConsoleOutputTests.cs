@@ -186,6 +186,22 @@ public sealed class ConsoleOutputTests : IDisposable
     }
 
     [Fact]
+    public void A_write_that_hangs_at_the_end_is_made_to_fail()
+    {
+        using StreamPair pair = new();
+        StreamPairs.Fill(pair.Fd);
+        Assert.Equal(0, LibC.fcntl(pair.Fd, LibC.F_SETFL, 0));
+        ConsoleOutput output = new(pair.Fd, ownsFd: false, _lifecycle, pair.EndText) { LastWait = 1 };
+        output.Write((byte)'x');
+        _lifecycle.Stop(new(StopKind.PowerOff));
+
+        output.Dispose();
+
+        Assert.True(SpinWait.SpinUntil(() => output.IsClosed, TimeSpan.FromMinutes(2))); // its thread is done
+        Assert.Equal(StopKind.PowerOff, _lifecycle.Reason.Kind);
+    }
+
+    [Fact]
     public void A_slow_reader_loses_nothing()
     {
         const int more = Pipe.Capacity + 100_000;

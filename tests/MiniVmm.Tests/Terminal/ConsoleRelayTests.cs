@@ -4,12 +4,15 @@ using System.Text;
 using MiniVmm.Devices;
 using MiniVmm.Execution;
 using MiniVmm.Terminal;
+using Tmds.Linux;
 
 namespace MiniVmm.Tests.Terminal;
 
 /// <summary>Consoles that somebody else connects to.</summary>
 public sealed class ConsoleRelayTests : IDisposable
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(2);
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("minivmm-test-");
     private readonly Lifecycle _lifecycle = new();
 
@@ -60,13 +63,49 @@ public sealed class ConsoleRelayTests : IDisposable
         using HostConsole console = Open(new(SocketPath, "", 0, Listens: true, Waits: true));
         using Socket peer = Connect();
         console.WaitForPeer();
-        Task<string> read = Task.Run(() => Read(peer, text.Length), TestContext.Current.CancellationToken);
+        Task<string> read = OnThread(() => Read(peer, text.Length));
         Print(console, text);
 
         console.Dispose();
 
         Assert.Equal(text, await read);
         Assert.False(File.Exists(SocketPath));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_end_does_not_wait_for_somebody_who_does_not_read(bool isClosed)
+    {
+        using StreamPair console = new();
+        using StreamPair line = new();
+        FilledPeer peer = new(line);
+        ConsoleRelay relay = new(console.TakePeer()!.Value, peer) { LastWait = 1 };
+        console.Write("lost"u8);
+        if (isClosed)
+            console.Dispose();
+
+        relay.Dispose();
+
+        Assert.True(peer.IsGone.Wait(Longest));
+    }
+
+    [Fact]
+    public async Task What_was_printed_is_out_though_somebody_types_when_nobody_takes_it_any_more()
+    {
+        byte[] text = [.. Enumerable.Range(0, 10_000).Select(i => (byte)(i % 251))];
+        using StreamPair console = new();
+        using StreamPair line = new();
+        FilledPeer peer = new(line);
+        ConsoleRelay relay = new(console.TakePeer()!.Value, peer) { LastWait = 60_000 };
+        console.Write(text); // more than the relay takes at once
+        console.Dispose();
+        line.Write("typed"u8);
+
+        Task<byte[]> read = OnThread(line.ReadToEnd);
+        relay.Dispose();
+
+        Assert.Equal(text, (await read.WaitAsync(Longest, TestContext.Current.CancellationToken))[peer.Filled..]);
     }
 
     [Fact]
@@ -158,6 +197,10 @@ public sealed class ConsoleRelayTests : IDisposable
             console.SerialSink.Write(letter);
     }
 
+    /// <summary>At once, on a thread of its own: the end waits for its readers for a while only.</summary>
+    private static Task<T> OnThread<T>(Func<T> read) =>
+        Task.Factory.StartNew(read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     private static string Read(Socket socket, int count)
     {
         byte[] bytes = new byte[count];
@@ -169,6 +212,42 @@ public sealed class ConsoleRelayTests : IDisposable
         }
 
         return Encoding.ASCII.GetString(bytes);
+    }
+
+    /// <summary>Somebody with no room for a byte more, until the other end of his line is read.</summary>
+    private sealed class FilledPeer : IConsolePeer
+    {
+        public FilledPeer(StreamPair line)
+        {
+            Fd = line.TakePeer()!.Value;
+            Filled = StreamPairs.Fill(Fd);
+        }
+
+        public string Name => "filled";
+
+        public int Fd { get; private set; }
+
+        public int Filled { get; }
+
+        public int Arrivals => -1;
+
+        public ManualResetEventSlim IsGone { get; } = new();
+
+        public void TryConnect()
+        {
+        }
+
+        public void Disconnect()
+        {
+            _ = LibC.close(Fd);
+            Fd = -1;
+        }
+
+        public void Dispose()
+        {
+            Disconnect();
+            IsGone.Set();
+        }
     }
 
     private sealed class Keys : IConsoleKeys
