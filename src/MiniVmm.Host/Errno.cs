@@ -34,7 +34,9 @@ public static class Errno
     public const int EOPNOTSUPP = 95;
     public const int EADDRINUSE = 98;
     public const int EADDRNOTAVAIL = 99;
+    public const int ENETUNREACH = 101;
     public const int ECONNREFUSED = 111;
+    public const int EHOSTUNREACH = 113;
 
     /// <summary>"EACCES" for 13; "errno 200" for a number that is not in this list.</summary>
     public static string Name(int errno) => Known(errno).Name ?? $"errno {errno}";
@@ -78,7 +80,9 @@ public static class Errno
         EOPNOTSUPP => (nameof(EOPNOTSUPP), "not supported"),
         EADDRINUSE => (nameof(EADDRINUSE), "address already in use"),
         EADDRNOTAVAIL => (nameof(EADDRNOTAVAIL), "no such address on this host"),
+        ENETUNREACH => (nameof(ENETUNREACH), "network unreachable"),
         ECONNREFUSED => (nameof(ECONNREFUSED), "connection refused"),
+        EHOSTUNREACH => (nameof(EHOSTUNREACH), "host unreachable"),
         _ => (null, null),
     };
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Text;
 using MiniVmm.Host;
 using Tmds.Linux;
 using static Tmds.Linux.LibC;
@@ -11,9 +9,13 @@ namespace MiniVmm;
 internal sealed unsafe class StreamSocket : IDisposable
 {
     private const int Backlog = 4;
-    private const int MostPath = 107; // one byte is left for the terminating zero
 
-    private string? _path;
+    /// <summary>How long a connection may take to be made, in seconds.</summary>
+    private const int LongestConnect = 20;
+
+    private const int MostAddress = 28; // struct sockaddr_in6
+
+    private SocketFile? _file;
 
     private StreamSocket(int fd)
     {
@@ -24,22 +26,38 @@ internal sealed unsafe class StreamSocket : IDisposable
 
     /// <summary>Listens.</summary>
     /// <param name="address">Where.</param>
-    /// <param name="error">0, or the errno: it cannot be listened there.</param>
-    /// <returns>Null with an error.</returns>
+    /// <param name="problem">Why it cannot be listened there.</param>
+    /// <returns>Null with a problem.</returns>
     /// <exception cref="SystemCallException">No more files.</exception>
-    public static StreamSocket? TryListen(StreamAddress address, out int error)
+    public static StreamSocket? TryListen(StreamAddress address, out string? problem)
     {
-        ArgumentNullException.ThrowIfNull(address);
-        int family = address.Address is not { } host ? AF_UNIX : host.GetAddressBytes().Length == 4 ? AF_INET : AF_INET6;
-        int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-            throw new SystemCallException("socket", errno);
-        StreamSocket made = new(fd);
-        error = address.Path is { } path ? made.BindUnix(path) : made.BindTcp(address.Address!, address.Port, family);
-        if (error == 0 && listen(fd, Backlog) != 0)
-            error = errno;
+        StreamSocket made = Create(address, SOCK_NONBLOCK);
+        problem = null;
+        if (address.Path is { } path)
+            made._file = SocketFile.TryBind(made.Fd, path, out problem);
+        else if (made.BindTcp(address) != 0)
+            problem = Errno.Explain(errno);
+        if (problem is null && listen(made.Fd, Backlog) != 0)
+            problem = Errno.Explain(errno);
+        if (problem is null)
+            return made;
+        made.Dispose();
+        return null;
+    }
+
+    /// <summary>Connects, and waits until that is done.</summary>
+    /// <param name="address">Who listens.</param>
+    /// <param name="problem">Why it cannot be connected.</param>
+    /// <returns>Null with a problem.</returns>
+    /// <exception cref="SystemCallException">No more files.</exception>
+    public static StreamSocket? TryConnect(StreamAddress address, out string? problem)
+    {
+        StreamSocket made = Create(address, 0);
+        int error = made.Connect(address);
+        problem = null;
         if (error == 0)
             return made;
+        problem = error == EAGAIN || error == EINPROGRESS ? $"nobody takes the connection in {LongestConnect} s" : Errno.Explain(error);
         made.Dispose();
         return null;
     }
@@ -82,59 +100,70 @@ internal sealed unsafe class StreamSocket : IDisposable
 
     public void Dispose()
     {
+        _file?.Remove(); // first: of a closed socket another machine may take it
+        _file = null;
         if (Fd >= 0)
             _ = close(Fd);
         Fd = -1;
-        if (_path is not null)
-            File.Delete(_path);
-        _path = null;
     }
 
-    /// <summary>The file is its owner's only; one that a machine left behind, to which nobody listens, goes.</summary>
-    private int BindUnix(string path)
+    private static StreamSocket Create(StreamAddress address, int flags)
     {
-        sockaddr_un address = default;
-        address.sun_family = AF_UNIX;
-        if (Encoding.UTF8.GetByteCount(path) > MostPath)
-            return ENAMETOOLONG;
-        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, MostPath));
-        if (fchmod(Fd, 0x180 /* 0600: unix_bind takes it from the socket */) != 0)
+        ArgumentNullException.ThrowIfNull(address);
+        int family = address.Address is not { } host ? AF_UNIX : host.GetAddressBytes().Length == 4 ? AF_INET : AF_INET6;
+        int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+        return fd >= 0 ? new StreamSocket(fd) : throw new SystemCallException("socket", errno);
+    }
+
+    /// <returns>0 or the errno; EAGAIN of unix(7) and EINPROGRESS of TCP after the longest time.</returns>
+    private int Connect(StreamAddress address)
+    {
+        long* limit = stackalloc long[] { LongestConnect, 0 }; // struct timeval
+        if (setsockopt(Fd, SOL_SOCKET, SO_SNDTIMEO, limit, 2 * sizeof(long)) != 0)
             return errno;
-        if (bind(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) != 0)
-        {
-            if (errno != EADDRINUSE || !IsAbandoned(address))
-                return errno == 0 ? EADDRINUSE : errno;
-            File.Delete(path);
-            if (bind(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) != 0)
-                return errno;
-        }
-
-        _path = path;
-        return 0;
+        int error;
+        do
+            error = address.Path is { } path ? ConnectUnix(path) : ConnectTcp(address);
+        while (error == EINTR);
+        if (error != 0 && error != EISCONN) // by a call that was interrupted
+            return error;
+        return fcntl(Fd, F_SETFL, FileCalls.O_NONBLOCK) == 0 ? 0 : errno;
     }
 
-    private static bool IsAbandoned(sockaddr_un address)
+    private int ConnectUnix(string path)
     {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-            return false;
-        bool refused = connect(fd, (sockaddr*)&address, sizeof(sockaddr_un)) != 0 && errno == ECONNREFUSED;
-        _ = close(fd);
-        return refused;
+        if (!SocketFile.TryAddress(path, out sockaddr_un address))
+            return ENAMETOOLONG;
+        return connect(Fd, (sockaddr*)&address, sizeof(sockaddr_un)) == 0 ? 0 : errno;
     }
 
-    private int BindTcp(IPAddress host, int port, int family)
+    private int ConnectTcp(StreamAddress to)
+    {
+        byte* address = stackalloc byte[MostAddress];
+        return connect(Fd, (sockaddr*)address, Write(to, address)) == 0 ? 0 : errno;
+    }
+
+    private int BindTcp(StreamAddress at)
     {
         int on = 1;
         _ = setsockopt(Fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(int));
+        byte* address = stackalloc byte[MostAddress];
+        return bind(Fd, (sockaddr*)address, Write(at, address));
+    }
 
-        // struct sockaddr_in: family, port, address; struct sockaddr_in6: family, port, flow, address, scope.
-        byte* address = stackalloc byte[28];
-        new Span<byte>(address, 28).Clear();
-        *(ushort*)address = (ushort)family;
-        address[2] = (byte)(port >> 8);
-        address[3] = (byte)port;
-        host.GetAddressBytes().CopyTo(new Span<byte>(address + (family == AF_INET ? 4 : 8), 16));
-        return bind(Fd, (sockaddr*)address, family == AF_INET ? 16 : 28) == 0 ? 0 : errno;
+    /// <summary>
+    /// Writes struct sockaddr_in: family, port, address; or struct sockaddr_in6: family, port, flow, address, scope.
+    /// </summary>
+    /// <returns>Its length in bytes.</returns>
+    private static int Write(StreamAddress from, byte* address)
+    {
+        new Span<byte>(address, MostAddress).Clear();
+        byte[] host = from.Address!.GetAddressBytes();
+        bool isFour = host.Length == 4;
+        *(ushort*)address = (ushort)(isFour ? AF_INET : AF_INET6);
+        address[2] = (byte)(from.Port >> 8);
+        address[3] = (byte)from.Port;
+        host.CopyTo(new Span<byte>(address + (isFour ? 4 : 8), 16));
+        return isFour ? 16 : MostAddress;
     }
 }

@@ -86,6 +86,27 @@ public sealed class ConsoleTests : IClassFixture<UsableKvm>
         Assert.False(File.Exists(path));
     }
 
+    [Fact]
+    public async Task A_file_in_the_place_of_a_socket_is_left_as_it_is_and_a_folder_that_has_gone_hinders_no_end()
+    {
+        using TemporaryFolder folder = new();
+        string file = folder.Write("disk.img", "precious"u8);
+        MinivmmResult refused = await MinivmmProcess.RunAsync("run", "--gdb", $"unix:{file}", Built.Guest("hello.elf"));
+        Assert.Contains("there is a file that is no socket", refused.With(ExitStatus.BadInput).OnlyLine(), StringComparison.Ordinal);
+        Assert.Equal("precious", await File.ReadAllTextAsync(file));
+
+        string inner = folder["inner"];
+        Directory.CreateDirectory(inner);
+        using MinivmmProcess process = MinivmmProcess.Start(
+            "run", "--console", $"unix:{inner}/console,server,wait=off", "--gdb", $"unix:{inner}/gdb", "--display", $"vnc=unix:{inner}/vnc",
+            Built.Guest("crash.elf"), "--append", "hang");
+        await process.Errors.WaitForAsync("target remote");
+        Directory.Delete(inner, recursive: true);
+        process.Signal(MinivmmProcess.SIGTERM);
+
+        Assert.DoesNotContain("   at ", (await process.EndAsync()).With(ExitStatus.Interrupted).Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("auto", "ab\n", "")]
     [InlineData("none", "ab\n", "")]

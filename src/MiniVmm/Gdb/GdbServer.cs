@@ -32,8 +32,8 @@ internal sealed unsafe class GdbServer : IDisposable
     {
         _debugger = debugger;
         _waits = waits;
-        _listener = StreamSocket.TryListen(address, out int error)
-            ?? throw new BadInputException($"{OptionName.Gdb.With($"{address}")}: cannot listen there: {Errno.Explain(error)}");
+        _listener = StreamSocket.TryListen(address, out string? problem)
+            ?? throw new BadInputException($"{OptionName.Gdb.With($"{address}")}: cannot listen there: {problem}");
         _thread = new Thread(Serve, maxStackSize: 512 * 1024) { IsBackground = true, Name = "gdb" };
     }
 

@@ -7,58 +7,31 @@ namespace MiniVmm.Terminal;
 internal sealed class SocketPeer : IConsolePeer
 {
     private readonly ConsoleSocket _options;
-    private readonly Socket? _listener;
-    private Socket? _socket;
+    private readonly StreamSocket? _listener;
+    private StreamSocket? _socket;
 
     /// <exception cref="BadInputException">The address is none, is in use, or nobody is there.</exception>
     public SocketPeer(ConsoleSocket options, OptionName option)
     {
         _options = options;
-        Socket? socket = null;
-        try
-        {
-            EndPoint address = Address();
-            socket = new(address.AddressFamily, SocketType.Stream, options.Path is null ? ProtocolType.Tcp : ProtocolType.Unspecified);
-            if (options.Listens)
-            {
-                Bind(socket, address);
-                socket.Listen(1);
-                _listener = socket;
-            }
-            else
-            {
-                socket.Connect(address);
-                _socket = socket;
-            }
-
-            socket.Blocking = false;
-        }
-        catch (Exception e) when (e is SocketException or ArgumentException)
-        {
-            socket?.Dispose();
-            throw new BadInputException($"{option.With(options.ToString())}: {e.Message}", e);
-        }
+        NamedOption subject = option.With(options.ToString());
+        StreamAddress address = Address(subject);
+        string? problem;
+        if (options.Listens)
+            _listener = StreamSocket.TryListen(address, out problem);
+        else
+            _socket = StreamSocket.TryConnect(address, out problem);
+        if (problem is not null)
+            throw new BadInputException($"{subject}: {(options.Listens ? "cannot listen there" : "cannot be connected to")}: {problem}");
     }
 
     public string Name => _options.ToString();
 
-    public int Fd => _socket is { } socket ? (int)socket.Handle : -1;
+    public int Fd => _socket?.Fd ?? -1;
 
-    public int Arrivals => _listener is { } listener ? (int)listener.Handle : -1;
+    public int Arrivals => _listener?.Fd ?? -1;
 
-    public void TryConnect()
-    {
-        try
-        {
-            _socket ??= _listener?.Accept();
-            if (_socket is not null)
-                _socket.Blocking = false;
-        }
-        catch (SocketException)
-        {
-            // He has gone again, or the process has no file left: another one may come.
-        }
-    }
+    public void TryConnect() => _socket ??= _listener?.Accept();
 
     public void Disconnect()
     {
@@ -69,40 +42,22 @@ internal sealed class SocketPeer : IConsolePeer
     public void Dispose()
     {
         Disconnect();
-        if (_listener is null)
-            return;
-        _listener.Dispose();
-        if (_options.Path is { } path)
-            File.Delete(path);
+        _listener?.Dispose();
     }
 
-    private EndPoint Address()
+    private StreamAddress Address(NamedOption subject)
     {
-        if (_options.Path is { } path)
-            return new UnixDomainSocketEndPoint(path);
+        if (_options.Path is not null)
+            return new(null, 0, _options.Path);
         if (_options.Host.Length == 0)
-            return new IPEndPoint(_options.Listens ? IPAddress.Any : IPAddress.Loopback, _options.Port);
-        return new IPEndPoint(Dns.GetHostAddresses(_options.Host)[0], _options.Port);
-    }
-
-    /// <summary>A socket's file outlives a process that was killed: one that nobody listens to is taken away.</summary>
-    private static void Bind(Socket socket, EndPoint address)
-    {
-        if (address is UnixDomainSocketEndPoint unix && File.Exists(unix.ToString()))
+            return new(_options.Listens ? IPAddress.Any : IPAddress.Loopback, _options.Port, null);
+        try
         {
-            using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                probe.Connect(address);
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-            {
-                File.Delete(unix.ToString());
-            }
+            return new(IPAddress.TryParse(_options.Host, out IPAddress? address) ? address : Dns.GetHostAddresses(_options.Host)[0], _options.Port, null);
         }
-
-        if (address is IPEndPoint)
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-        socket.Bind(address);
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            throw new BadInputException($"{subject}: {e.Message}", e);
+        }
     }
 }

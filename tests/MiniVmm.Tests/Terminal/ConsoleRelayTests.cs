@@ -162,6 +162,28 @@ public sealed class ConsoleRelayTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_is_no_socket_is_left_as_it_is()
+    {
+        File.WriteAllText(SocketPath, "precious");
+
+        string refusal = Assert.Throws<BadInputException>(() => Open(new(SocketPath, "", 0, Listens: true, Waits: false))).Message;
+
+        Assert.Equal($"Console unix:{SocketPath}: cannot listen there: there is a file that is no socket; remove it, or name another", refusal);
+        Assert.Equal("precious", File.ReadAllText(SocketPath));
+    }
+
+    [Fact]
+    public void Where_its_folder_has_gone_the_end_is_as_ever()
+    {
+        string folder = Path.Combine(_folder.FullName, "gone");
+        Directory.CreateDirectory(folder);
+        using HostConsole console = Open(new(Path.Combine(folder, "console"), "", 0, Listens: true, Waits: false));
+        Directory.Delete(folder, recursive: true);
+
+        console.Dispose();
+    }
+
+    [Fact]
     public void A_pseudoterminal_is_opened_by_its_name()
     {
         Keys keys = new();

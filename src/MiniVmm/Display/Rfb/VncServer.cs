@@ -35,9 +35,9 @@ internal sealed unsafe class VncServer : IDisposable
         _name = name;
         _screen = screen;
         _controller = controller;
-        _listener = StreamSocket.TryListen(address, out int error)
+        _listener = StreamSocket.TryListen(address, out string? problem)
             ?? throw new BadInputException(
-                $"{OptionName.Display.With($"vnc={address}")}: cannot listen there: {Errno.Explain(error)}");
+                $"{OptionName.Display.With($"vnc={address}")}: cannot listen there: {problem}");
         _thread = new Thread(Serve, maxStackSize: 512 * 1024) { IsBackground = true, Name = "vnc" };
         _thread.Start();
     }
