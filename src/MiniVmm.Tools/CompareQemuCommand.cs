@@ -100,7 +100,7 @@ internal sealed class CompareQemuCommand : DocumentedCommand
         };
         TimeSpan timeout = SecondsText.Parse(line.GetValue(_timeout)!, OptionName.Timeout);
         int rows = ReadRows(line.GetValue(_rows)!);
-        using TestSignals signals = new();
+        using EndSignals signals = new();
         try
         {
             MonitorRun own = MiniVmmMachine.Run(options, timeout, ExitStatus.Of, Messages.Warning, signals.Cancellation);

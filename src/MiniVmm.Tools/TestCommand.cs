@@ -101,7 +101,7 @@ internal sealed class TestCommand : DocumentedCommand
         TestOutput output = _reports.Output(line);
         if (shard is { } part)
             output.Note($"shard {part.Shard} ({part.Source})");
-        using TestSignals signals = new();
+        using EndSignals signals = new();
         TestReport report = Run(found, shard?.Shard, jobs, output, signals.Cancellation);
         output.Print(report);
         _reports.Write(line, report);

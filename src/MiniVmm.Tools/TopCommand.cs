@@ -14,6 +14,8 @@ internal sealed class TopCommand : DocumentedCommand
     /// <summary>How long a key or a new size of the terminal may wait, in milliseconds.</summary>
     private const int Glance = 100;
 
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromDays(1);
+
     private readonly Argument<string>? _name;
     private readonly Option<string> _interval = new("--interval")
     {
@@ -43,6 +45,8 @@ internal sealed class TopCommand : DocumentedCommand
         string seconds = line.GetValue(_interval)!;
         if (!SecondsText.TryParse(seconds, out TimeSpan interval))
             throw new BadInputException($"--interval {seconds}: not a number of seconds, such as 5 or 0.5");
+        if (interval > LongestInterval)
+            throw new BadInputException($"--interval {seconds}: longer than a day; that is no watching");
         string? only = _name is null ? null : line.GetValue(_name);
         TopMachines machines = new(only);
         machines.Look();
@@ -50,10 +54,7 @@ internal sealed class TopCommand : DocumentedCommand
             throw new BadInputException($"watch {only}: no machine of that name runs; minivmm ps lists those that do");
         TopView view = only is null ? TopView.Machines : TopView.Exits;
         if (Standard.OutputIsTerminal && TerminalSize.TryGet(0, out _, out _))
-        {
-            Watch(machines, view, interval);
-            return ExitStatus.Success;
-        }
+            return Watch(machines, view, interval);
 
         // For a file or a pipe, once: a rate is what has come between two looks.
         Thread.Sleep(interval);
@@ -63,19 +64,21 @@ internal sealed class TopCommand : DocumentedCommand
         return ExitStatus.Success;
     }
 
-    private static void Watch(TopMachines machines, TopView view, TimeSpan interval)
+    private static int Watch(TopMachines machines, TopView view, TimeSpan interval)
     {
-        using TopKeys keys = new();
+        using EndSignals signals = new();
         using TopScreen screen = new();
+        using TopKeys keys = new(screen);
         TopView first = view;
         int selected = 0;
         long looked = Stopwatch.GetTimestamp();
-        while (true)
+        while (!signals.Cancellation.IsCancellationRequested)
         {
             (int columns, int rows) = TerminalSize.TryGet(1, out ushort wide, out ushort high) && wide > 0 && high > 0 ? (wide, high) : (80, 25);
             selected = Math.Clamp(selected, 0, Math.Max(machines.All.Count - 1, 0));
-            screen.Draw(TopPage.Lines(machines.All, view, selected, columns, rows), columns);
-            switch (TopKeys.Read(Glance))
+            if (keys.HaveTerminal)
+                screen.Draw(TopPage.Lines(machines.All, view, selected, columns, rows), columns);
+            switch (keys.Read(Glance))
             {
                 case TopKey.Up:
                     selected--;
@@ -92,8 +95,11 @@ internal sealed class TopCommand : DocumentedCommand
                 case TopKey.Back:
                     view = first;
                     break;
+                case TopKey.Suspend:
+                    JobControl.Suspend();
+                    break;
                 case TopKey.Quit:
-                    return;
+                    return ExitStatus.Success;
             }
 
             if (Stopwatch.GetElapsedTime(looked) < interval)
@@ -101,5 +107,7 @@ internal sealed class TopCommand : DocumentedCommand
             machines.Look();
             looked = Stopwatch.GetTimestamp();
         }
+
+        return ExitStatus.Interrupted;
     }
 }

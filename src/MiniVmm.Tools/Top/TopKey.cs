@@ -10,4 +10,7 @@ internal enum TopKey
     Devices,
     Back,
     Quit,
+
+    /// <summary>The job stops, as a shell has it.</summary>
+    Suspend,
 }

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace MiniVmm.Tools;
 
-/// <summary>The signals that end a run of tests in order; a second one does not wait.</summary>
-internal sealed class TestSignals : IDisposable
+/// <summary>The signals that end a command in order, as a run of tests; a second one does not wait.</summary>
+internal sealed class EndSignals : IDisposable
 {
     // Never disposed of: a signal's handler may still run when its registration is gone.
     private readonly CancellationTokenSource _cancellation = new();
     private readonly PosixSignalRegistration[] _registrations;
 
-    public TestSignals()
+    public EndSignals()
     {
         PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
         _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
