@@ -25,10 +25,10 @@ internal sealed class MachineRun(MachineOptions options, Milestones milestones)
     public TraceRequest? Trace { get; init; }
 
     /// <summary>The signals that end it, where they outlive it; null for its own.</summary>
-    public StopSignals? Signals { get; init; }
+    public StopSignals? Signals { get; set; }
 
     /// <summary>Whether to say where gdb connects.</summary>
-    public bool AnnouncesGdb { get; init; }
+    public bool AnnouncesGdb { get; set; }
 
     /// <summary>Gets the plan before the machine is made of it.</summary>
     public Action<MachinePlan>? Planned { get; set; }

@@ -300,25 +300,32 @@ internal class RunCommand : DocumentedCommand
     /// <summary>Those of a gdb that somebody else starts, and what <c>minivmm debug</c> does not do.</summary>
     public IReadOnlyList<Option> DebuggerOptions => [_gdb, _gdbWait, _explain];
 
-    private int Run(ParseResult line)
+    private int Run(ParseResult line) => Run(line, ReadOptions, run =>
+    {
+        run.AnnouncesGdb = true;
+        return line.GetValue(_explain) is { } form ? Explain(run, form) : ExitStatus.Of(run.Run());
+    });
+
+    /// <summary>Has the machine run that a command line describes, or answers what it asks instead.</summary>
+    /// <param name="line">The command line, all of whose options count, but for <see cref="DebuggerOptions"/>.</param>
+    /// <param name="read">Makes the machine of it.</param>
+    /// <param name="boot">Runs it, and gives the exit status.</param>
+    internal int Run(ParseResult line, Func<ParseResult, MachineOptions> read, Func<MachineRun, int> boot)
     {
         if (line.GetValue(_cpu) is "help" or "?")
             return ListCpuModels();
         Linux.IgnoreFileSizeSignal(); // disks, --mem-path and --console FILE report EFBIG instead
         TimeSpan? timeout =
             line.GetValue(_timeout) is { } seconds ? SecondsText.Parse(seconds, OptionName.Timeout) : null;
-        MachineOptions options = ReadOptions(line);
+        MachineOptions options = read(line);
         _milestones.Reach("arguments read");
         MachineRun run = new(options, _milestones)
         {
             Timeout = timeout,
             Statistics = line.GetValue(_stats),
-            Trace = ReadTrace(line),
-            AnnouncesGdb = true,
+            Trace = TraceRequest.Of(line.GetValue(_trace), line.GetValue(_traceFile)),
         };
-        if (line.GetValue(_dryRun))
-            return Show(run);
-        return line.GetValue(_explain) is { } form ? Explain(run, form) : ExitStatus.Of(run.Run());
+        return line.GetValue(_dryRun) ? Show(run) : boot(run);
     }
 
     /// <summary><c>--cpu help</c>.</summary>
@@ -329,10 +336,6 @@ internal class RunCommand : DocumentedCommand
 
     /// <summary><c>--explain</c>.</summary>
     protected virtual int Explain(MachineRun run, string form) => ToolsProgram.Become();
-
-    /// <summary>What a command line has traced; null for nothing.</summary>
-    /// <exception cref="BadInputException">There is no such thing to trace.</exception>
-    internal TraceRequest? ReadTrace(ParseResult line) => TraceRequest.Of(line.GetValue(_trace), line.GetValue(_traceFile));
 
     /// <summary>The machine that a command line describes.</summary>
     /// <exception cref="BadInputException">A text is wrong.</exception>

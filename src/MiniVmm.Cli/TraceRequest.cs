@@ -20,10 +20,11 @@ internal sealed class TraceRequest
     }
 
     /// <summary>Null where neither is given.</summary>
-    /// <exception cref="BadInputException">There is no such thing to trace.</exception>
+    /// <exception cref="BadInputException">There is no such thing to trace, or the file has no name.</exception>
     public static TraceRequest? Of(string? what, string? file) => (what, file) switch
     {
         (null, null) => null,
+        (_, "") => throw new BadInputException($"{OptionName.TraceFile}: the file name is empty"),
         (null, _) => new(TraceFilter.Everything, file),
         _ => new(TraceFilter.Parse(what), file),
     };

@@ -141,7 +141,7 @@ internal static class CpuPropertyText
             decimal scale = power switch { 1 => 1e3m, 2 => 1e6m, 3 => 1e9m, _ => 1 };
             const NumberStyles digits = NumberStyles.AllowDecimalPoint;
             return decimal.TryParse(Value.AsSpan(0, Value.Length - Math.Min(power, 1)), digits, CultureInfo.InvariantCulture, out decimal number)
-                && number * scale is >= 1000 and <= MostHertz
+                && number <= MostHertz / scale && number * scale >= 1000
                 ? (ulong)(number * scale)
                 : throw Bad($"{Key} '{Value}' is not a frequency in Hz, as in 2500000000 or 2.5G");
         }

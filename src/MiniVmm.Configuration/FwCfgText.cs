@@ -39,8 +39,10 @@ public static class FwCfgText
             throw Wrong(text, "the name is missing");
         if (name.Length > MaxName || name.AsSpan().ContainsAnyExceptInRange('!', '~'))
             throw Wrong(text, $"a name has up to {MaxName} characters of ASCII, and no spaces");
-        return (file is null) == (content is null)
-            ? throw Wrong(text, "give either file= or string=")
+        if ((file is null) == (content is null))
+            throw Wrong(text, "give either file= or string=");
+        return file is not null && (file.Length == 0 || file.Contains('\0', StringComparison.Ordinal))
+            ? throw Wrong(text, "file= names no file")
             : new FwCfgFile(name, file, content);
     }
 

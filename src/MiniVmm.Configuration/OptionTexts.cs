@@ -20,6 +20,8 @@ public static class OptionTexts
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(text);
+        if (NamesFile(name) && (text.Length == 0 || text.Contains('\0', StringComparison.Ordinal)))
+            throw new BadInputException($"{name}: the file name {(text.Length == 0 ? "is empty" : "has a NUL in it")}");
         return name switch
         {
             OptionName.Kernel => options with { Kernel = text },
@@ -85,4 +87,9 @@ public static class OptionTexts
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "not an option of a machine"),
         };
     }
+
+    /// <summary>Whether the whole text is a file's or folder's name, or may be; others find it in their text themselves.</summary>
+    private static bool NamesFile(OptionName name) => name is OptionName.Kernel or OptionName.Initrd or OptionName.Module
+        or OptionName.MemPath or OptionName.Console or OptionName.Com2 or OptionName.Debugcon or OptionName.Cdrom or OptionName.Fda
+        or OptionName.Firmware or OptionName.FirmwareVars or OptionName.ScreenshotAtEnd or OptionName.Core or OptionName.Symbols;
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using MiniVmm.Cli;
 using MiniVmm.Cli.Output;
 using MiniVmm.Configuration;
@@ -70,7 +69,8 @@ internal sealed class CtlCommand : DocumentedCommand
             long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value)
                 ? value
                 : throw new BadInputException($"{subject} {word}: {argument.Word} is a whole number")),
-        TextArgument text => arguments.Set(text, word),
+        TextArgument text => arguments.Set(
+            text, word.Length > 0 ? word : throw new BadInputException($"{subject}: {argument.Word} is empty")),
         _ => throw new NotSupportedException($"{argument.GetType().Name} cannot be typed"),
     };
 
@@ -83,8 +83,8 @@ internal sealed class CtlCommand : DocumentedCommand
         VerbArguments arguments = Read(verb, line.GetValue(_arguments) ?? []);
         using ControlClient client = ControlClient.Connect(line.GetValue(_name)!);
         VerbOutcome outcome = verb.Ask(client, arguments);
-        if (line.GetValue(_json) && outcome.Content.ValueKind != JsonValueKind.Undefined)
-            Answers.WriteJson(outcome.Content.WriteTo);
+        if (line.GetValue(_json) && outcome.HasJson)
+            Answers.WriteJson(outcome.WriteTo);
         else if (outcome.Line is { } text)
             Standard.Output.WriteLine(text);
         else if (outcome.Tables.Count > 0)

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using MiniVmm.Cli;
-using MiniVmm.Diagnostics;
 using MiniVmm.Execution;
 using MiniVmm.Machine;
 
@@ -16,7 +15,6 @@ internal sealed class DebugCommand : DocumentedCommand
     private const string SocketName = "gdb";
 
     private readonly RunCommand _run;
-    private readonly Milestones _milestones;
     private readonly Option<string> _program = new("--gdb-program")
     {
         HelpName = "PROGRAM",
@@ -24,11 +22,10 @@ internal sealed class DebugCommand : DocumentedCommand
         DefaultValueFactory = _ => "gdb",
     };
 
-    public DebugCommand(RunCommand run, Milestones milestones)
+    public DebugCommand(RunCommand run)
         : base("debug", "Boot a kernel under gdb, which has it before its first instruction")
     {
         _run = run;
-        _milestones = milestones;
         foreach (Argument argument in run.Arguments)
             Arguments.Add(argument);
         Group("Debugger", "minivmm debug --smp 2 KERNEL", _program);
@@ -47,14 +44,19 @@ internal sealed class DebugCommand : DocumentedCommand
 
     private int Debug(ParseResult line)
     {
-        MachineOptions options = _run.ReadOptions(line);
-        string? symbols = HasSymbols(options.Symbols) ? options.Symbols : HasSymbols(options.Kernel) ? options.Kernel : null;
         DirectoryInfo folder = Directory.CreateTempSubdirectory("minivmm-gdb-"); // nobody else's: mode 0700
         try
         {
             string socket = Path.Combine(folder.FullName, SocketName);
-            options = options with { Gdb = new StreamAddress(null, 0, socket), GdbWaits = true, ConsoleIsOutputOnly = true };
-            return Debug(options, line.GetValue(_program)!, Words(symbols, socket), _run.ReadTrace(line));
+            string? symbols = null;
+            return _run.Run(line, Read, run => Debug(run, line.GetValue(_program)!, Words(symbols, socket)));
+
+            MachineOptions Read(ParseResult given)
+            {
+                MachineOptions options = _run.ReadOptions(given);
+                symbols = HasSymbols(options.Symbols) ? options.Symbols : HasSymbols(options.Kernel) ? options.Kernel : null;
+                return options with { Gdb = new StreamAddress(null, 0, socket), GdbWaits = true, ConsoleIsOutputOnly = true };
+            }
         }
         finally
         {
@@ -62,14 +64,13 @@ internal sealed class DebugCommand : DocumentedCommand
         }
     }
 
-    private int Debug(MachineOptions options, string program, IEnumerable<string> arguments, TraceRequest? trace)
+    private static int Debug(MachineRun run, string program, IEnumerable<string> arguments)
     {
         using StopSignals signals = new(areGdbs: true);
         using GdbProcess gdb = new(program, arguments);
-        MachineRun run = new(options, _milestones) { Signals = signals, Built = gdb.Start, Trace = trace };
+        (run.Signals, run.Built) = (signals, gdb.Start);
         StopReason reason = run.Run();
-        if (!signals.HaveCome)
-            gdb.WaitForEnd();
+        gdb.WaitForEnd(() => signals.HaveCome);
         return reason.Kind == StopKind.Interrupted && !signals.HaveCome ? ExitStatus.Success : ExitStatus.Of(reason); // gdb's user has ended it
     }
 

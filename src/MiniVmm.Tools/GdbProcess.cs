@@ -13,14 +13,18 @@ namespace MiniVmm.Tools;
 internal sealed class GdbProcess(string program, IEnumerable<string> arguments) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     private Process? _process;
 
     /// <summary>Starts it.</summary>
     /// <param name="machine">The machine that it is for.</param>
+    /// <exception cref="BadInputException">It has no name.</exception>
     /// <exception cref="HostLimitException">It is not installed, or cannot be run.</exception>
     public void Start(VirtualMachine machine)
     {
+        if (program.Length == 0)
+            throw new BadInputException($"--gdb-program: the program's name is empty");
         try
         {
             _process = Process.Start(new ProcessStartInfo(program, arguments))!;
@@ -36,7 +40,13 @@ internal sealed class GdbProcess(string program, IEnumerable<string> arguments) 
     }
 
     /// <summary>Waits until its user leaves it.</summary>
-    public void WaitForEnd() => _process?.WaitForExit();
+    /// <param name="isOver">Or until that holds.</param>
+    public void WaitForEnd(Func<bool> isOver)
+    {
+        while (!isOver() && _process is { } process && !process.WaitForExit(LookAgain))
+        {
+        }
+    }
 
     public void Dispose()
     {

@@ -16,7 +16,7 @@ internal static class ToolsCommands
         RootCommand root = new("MiniVmm boots small kernels and Linux on KVM, and shows how.")
         {
             run,
-            new DebugCommand(run, milestones),
+            new DebugCommand(run),
             new TestCommand(),
             new TraceCommand(),
             new QemuUsage(),

@@ -289,6 +289,22 @@ public sealed class GdbTests : IClassFixture<UsableKvm>, IDisposable
     }
 
     [Fact]
+    public async Task Debug_heeds_what_run_does_of_time_figures_and_plans()
+    {
+        string gdb = _folder.Write("batch", "#!/bin/sh\nexec gdb -nx -batch \"$@\" -ex continue\n"u8);
+        File.SetUnixFileMode(gdb, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        MinivmmResult run = await MinivmmProcess.RunAsync(
+            "debug", "--gdb-program", gdb, "--timeout", "3", "--stats", "--append", "wait", Kernel);
+        Assert.Contains("KVM_EXIT_", run.With(ExitStatus.Timeout).Errors, StringComparison.Ordinal);
+
+        run = await MinivmmProcess.RunAsync("debug", "--gdb-program", "/nonexistent", "--dry-run", Kernel);
+        Assert.Contains("guest-physical", run.With(0).Output, StringComparison.Ordinal);
+        run = await MinivmmProcess.RunAsync("debug", "--cpu", "help");
+        Assert.Contains("Haswell", run.With(0).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task On_a_terminal_the_keys_are_gdbs_and_Ctrl_C_stops_the_guest()
     {
         using PseudoTerminal terminal = new();

@@ -16,6 +16,25 @@ internal sealed record VerbOutcome
 
     /// <summary>What the machine has not done in the time it had; null if everything is done.</summary>
     public string? Shortfall { get; init; }
+
+    /// <summary>Whether there is anything to say as JSON.</summary>
+    public bool HasJson => Content.ValueKind == JsonValueKind.Object || Shortfall is not null;
+
+    /// <summary>The answer's object, and in it what the machine has not done.</summary>
+    public void WriteTo(Utf8JsonWriter writer)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteStartObject();
+        if (Content.ValueKind == JsonValueKind.Object)
+        {
+            foreach (JsonProperty member in Content.EnumerateObject())
+                member.WriteTo(writer);
+        }
+
+        if (Shortfall is not null)
+            writer.WriteString("shortfall", Shortfall);
+        writer.WriteEndObject();
+    }
 }
 
 /// <summary>A table to be printed. Cells are plain text that a machine sent, so they may hold anything.</summary>

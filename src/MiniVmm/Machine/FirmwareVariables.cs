@@ -59,6 +59,8 @@ internal sealed unsafe class FirmwareVariables : IFlashArray, IDisposable
     public static int CheckLength(string path, ulong end)
     {
         NamedOption subject = OptionName.FirmwareVars.With(path);
+        if (path.Length == 0)
+            throw new BadInputException($"{OptionName.FirmwareVars}: the file name is empty");
         FileInfo file = new(path);
         if (!file.Exists)
             throw new BadInputException($"{subject}: no such file; copy the template of your firmware there, as OVMF_VARS_4M.fd");

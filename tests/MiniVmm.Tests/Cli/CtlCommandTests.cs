@@ -34,6 +34,10 @@ public sealed class CtlCommandTests
             () => CtlCommand.Read(new RepeatVerb(), words.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Message);
 
     [Fact]
+    public void An_empty_word_is_no_text() => Assert.Equal(
+        "ctl repeat: TEXT is empty", Assert.Throws<BadInputException>(() => CtlCommand.Read(new RepeatVerb(), ["", "1"])).Message);
+
+    [Fact]
     public void Help_has_each_verb_with_its_arguments()
     {
         Section commands = CommandPage.Of(new CtlCommand()).Sections.Single(section => section.Title == "Commands");

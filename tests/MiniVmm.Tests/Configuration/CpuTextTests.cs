@@ -57,6 +57,9 @@ public sealed class CpuTextTests
     [InlineData("host,level=0", "--cpu host,level=0: level '0' is not a number from 1 to 255")]
     [InlineData("host,xlevel=8", "--cpu host,xlevel=8: xlevel '8' is not a number from 0x80000001 to 0x800000ff")]
     [InlineData("host,family=271", "--cpu host,family=271: family '271' is not a number from 0 to 270")]
+    [InlineData(
+        "host,tsc-freq=100000000000000000000G",
+        "--cpu host,tsc-freq=100000000000000000000G: tsc-freq '100000000000000000000G' is not a frequency in Hz, as in 2500000000 or 2.5G")]
     [InlineData("host,stepping=x", "--cpu host,stepping=x: stepping 'x' is not a number from 0 to 15")]
     public void A_bad_text_is_refused_in_one_line(string text, string message) =>
         Assert.Equal(message, Assert.Throws<BadInputException>(() => CpuText.Parse(text)).OnCommandLine());

@@ -16,6 +16,7 @@ public sealed class FwCfgTextTests
     [Theory]
     [InlineData("", "the name is missing; it takes name=NAME,file=FILE or name=NAME,string=TEXT")]
     [InlineData("file=a", "the name is missing")]
+    [InlineData("opt/a,file=", "file= names no file")]
     [InlineData("opt/a", "give either file= or string=")]
     [InlineData("opt/a,file=a,string=b", "give either file= or string=")]
     [InlineData("opt/a,name=opt/b,string=c", "'name=opt/b' is one too many")]

@@ -107,6 +107,60 @@ public sealed class OptionTextsTests
         Assert.Equal(line, Assert.Throws<BadInputException>(() => With((option, text))).OnCommandLine());
 
     [Theory]
+    [InlineData(OptionName.Initrd)]
+    [InlineData(OptionName.Module)]
+    [InlineData(OptionName.MemPath)]
+    [InlineData(OptionName.Console)]
+    [InlineData(OptionName.Com2)]
+    [InlineData(OptionName.Debugcon)]
+    [InlineData(OptionName.Cdrom)]
+    [InlineData(OptionName.Fda)]
+    [InlineData(OptionName.Firmware)]
+    [InlineData(OptionName.FirmwareVars)]
+    [InlineData(OptionName.ScreenshotAtEnd)]
+    [InlineData(OptionName.Core)]
+    [InlineData(OptionName.Symbols)]
+    public void A_file_has_a_name(OptionName option)
+    {
+        NamedOption name = new(option);
+        Assert.Equal(
+            $"{OptionSpelling.Of(name)}: the file name is empty",
+            Assert.Throws<BadInputException>(() => With((option, ""))).OnCommandLine());
+        Assert.Equal(
+            $"{OptionSpelling.Of(name)}: the file name has a NUL in it",
+            Assert.Throws<BadInputException>(() => With((option, "a\0b"))).OnCommandLine());
+    }
+
+    /// <summary>Nothing, and numbers beyond each type, alone and behind each key that takes one.</summary>
+    [Fact]
+    public void Whatever_an_option_is_given_it_is_taken_or_refused_in_a_line()
+    {
+        string[] numbers = ["", "\0", "-1", new('9', 20), $"{new string('9', 10)}T", $"{new string('9', 29)}G"];
+        string[] keys =
+        [
+            "", "0x", ",", "=", "unix:", "tcp::", "vnc=", "vnc=:", "host,tsc-frequency=", "host,phys-bits=", "host,level=", "host,family=",
+            "host,hv-spinlocks=", "1,maxcpus=", "1,cores=", "size=", "1,max=", "1,slots=", "a,iops=", "a,bw=", "a,serial=", "file=",
+            "user,mtu=", "user,bw=", "user,hostfwd=tcp::", "tap=a,queues=", "nat=10.0.0.0/", "vfio=", "isa-debug-exit,iobase=", "isa-debug-exit,iosize=",
+            "a,file=", "a,string=", "type=1,uuid=", "type=11,value=", "order=", "a,tag=", "0-", "1-",
+        ];
+
+        foreach (OptionName option in Enum.GetValues<OptionName>().Except([OptionName.Timeout]))
+        {
+            foreach (string text in from key in keys from number in numbers select key + number)
+            {
+                try
+                {
+                    _ = Defaults.With(option, text);
+                }
+                catch (BadInputException refusal)
+                {
+                    Assert.StartsWith(OptionSpelling.Of(new(option)), refusal.OnCommandLine(), StringComparison.Ordinal);
+                }
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("10", 10)]
     [InlineData("0.5", 0.5)]
     public void Seconds_may_have_a_fraction(string text, double seconds) =>

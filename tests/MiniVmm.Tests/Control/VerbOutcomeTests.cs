@@ -107,7 +107,7 @@ public sealed class VerbOutcomeTests : IDisposable
         IReadOnlyList<AnswerTable> tables = Ask(new StatsVerb(), new FakeMachine()).Tables;
 
         Assert.Equal(
-            ["memory", "device", "exits by reason", "completed for KVM", "counted by KVM", "measured by KVM, ns"], tables.Select(table => table.Columns[0].Title));
+            ["memory", "device", "exits by reason", "completed for KVM", "counted by KVM", "measured by KVM, ns", "counted by KVM"], tables.Select(table => table.Columns[0].Title));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["guest RAM", "256 MiB, anonymous"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's freeMemory", "128.0 MiB"]));
         Assert.Contains(tables[0].Rows, row => row.SequenceEqual(["  guest's majorFaults", "3"]));
@@ -116,13 +116,15 @@ public sealed class VerbOutcomeTests : IDisposable
         Assert.Equal([["KVM_EXIT_IO", "10", "0"], ["KVM_EXIT_MMIO", "2", "0"], ["all", "12", "0"]], tables[2].Rows);
         Assert.Equal([["halt_exits", "5", "0"]], tables[4].Rows);
         Assert.Equal([["halt_wait_ns", "6", "0"]], tables[5].Rows);
+        Assert.Equal(["counted by KVM", "machine"], tables[6].Columns.Select(column => column.Title));
+        Assert.Equal([["pages_4k", "9"]], tables[6].Rows);
     }
 
     [Fact]
     public void Where_KVM_counts_nothing_that_is_said()
     {
         FakeMachine machine = new();
-        machine.Statistics = machine.Statistics with { Vcpus = [new VcpuCounts(true, 1, new Dictionary<string, long>())] };
+        machine.Statistics = machine.Statistics with { Kvm = null, Vcpus = [new VcpuCounts(true, 1, new Dictionary<string, long>())] };
 
         AnswerTable last = Ask(new StatsVerb(), machine).Tables[^1];
 
@@ -224,6 +226,26 @@ public sealed class VerbOutcomeTests : IDisposable
 
         Assert.Equal($"another client has since set the balloon to 32 MiB; it holds {holds} so far", set.Shortfall);
         Assert.Equal(line, set.Line);
+    }
+
+    [Fact]
+    public void What_the_machine_has_not_done_is_in_the_JSON_beside_the_answer()
+    {
+        using JsonDocument answer = JsonDocument.Parse("""{"actualBytes":7}""");
+
+        Assert.Equal("""{"actualBytes":7}""", Json(new() { Content = answer.RootElement }));
+        Assert.Equal("""{"actualBytes":7,"shortfall":"no driver"}""", Json(new() { Content = answer.RootElement, Shortfall = "no driver" }));
+        Assert.Equal("""{"shortfall":"too long"}""", Json(new() { Shortfall = "too long" }));
+        Assert.False(new VerbOutcome { Line = "done" }.HasJson);
+
+        static string Json(VerbOutcome outcome)
+        {
+            Assert.True(outcome.HasJson);
+            using MemoryStream json = new();
+            using (Utf8JsonWriter writer = new(json))
+                outcome.WriteTo(writer);
+            return System.Text.Encoding.UTF8.GetString(json.ToArray());
+        }
     }
 
     [Fact]

@@ -29,6 +29,14 @@ internal static class StatsTables
                 tables.Add(Counts(vcpus, "measured by KVM, ns", "kvmNanoseconds"));
         }
 
+        if (statistics.Numbers("kvm") is { Count: > 0 } machine)
+        {
+            AnswerTable counts = new([new("counted by KVM"), new("machine", IsNumber: true)]);
+            foreach ((string name, long count) in machine.OrderByDescending(counter => counter.Value))
+                counts.Add(name, Count(count));
+            tables.Add(counts);
+        }
+
         return tables;
     }
 
