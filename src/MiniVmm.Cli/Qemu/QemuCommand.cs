@@ -38,6 +38,7 @@ internal static class QemuCommand
         try
         {
             QemuMachine machine = QemuTranslation.Translate(options);
+            Messages.Spelling = option => QemuSpelling.Of(option, machine.Spellings);
             if (machine.Daemonizes && !Daemon.IsThis)
                 return Daemon.Start(options);
             foreach (string note in machine.Notes)

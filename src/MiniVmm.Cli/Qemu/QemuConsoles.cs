@@ -38,23 +38,26 @@ internal sealed class QemuConsoles
 
     /// <param name="Kind">Which kind.</param>
     /// <param name="Path">A file's name, or a socket's address as <c>-serial</c> has it.</param>
-    private sealed record Target(Kind Kind, string? Path = null);
+    /// <param name="Appends">Whether text goes behind what is in the file.</param>
+    private sealed record Target(Kind Kind, string? Path = null, bool Appends = false);
 
     /// <summary>Takes a <c>-chardev</c>.</summary>
-    public void Define(QemuWord word)
+    public void Define(QemuWord word, List<string> notes)
     {
         QemuList list = new(word, "backend");
         string backend = list.Require("backend");
         Target target = backend switch
         {
             "stdio" => new(list.TakeSwitch("mux") || !list.TakeSwitch("signal", otherwise: true) ? Kind.Mux : Kind.Stdio),
-            "file" => new(Kind.File, list.Require("path")),
+            "file" => new(Kind.File, list.Require("path"), list.TakeSwitch("append")),
             "null" => new(Kind.Null),
             "pty" => new(Kind.Pty),
             "socket" => new(Kind.Socket, Socket(list)),
             _ => throw list.Bad($"there is no {backend}; use stdio, file, pty, socket or null"),
         };
         _characters[list.Require("id")] = target;
+        list.PassOver("mux", "signal"); // the monitor that would share it is not there
+        list.SayRest(notes);
     }
 
     public void Use(QemuWord word, List<string> notes)
@@ -116,6 +119,9 @@ internal sealed class QemuConsoles
                 + "-serial file:FILE, pty, unix:PATH or tcp:HOST:PORT");
         }
 
+        if (_virtio?.Kind is Kind.File or Kind.Pty or Kind.Socket)
+            throw new BadInputException("-device virtconsole: is on the terminal alone; use -chardev stdio,id=ID, or -device isa-serial");
+
         options = options with
         {
             PcDevices = serial.Kind == Kind.None ? options.PcDevices & ~PcDevices.Serial : options.PcDevices,
@@ -129,6 +135,7 @@ internal sealed class QemuConsoles
                 _ => ConsoleKind.Stdio,
             },
             ConsolePath = serial.Kind == Kind.File ? serial.Path : null,
+            ConsoleAppends = serial.Appends,
             ConsoleKeepsSignals = (_virtio ?? serial).Kind == Kind.Stdio,
         };
         if (_serial.Count > 1)
@@ -148,6 +155,7 @@ internal sealed class QemuConsoles
                 _ => DebugConsoleKind.None,
             },
             DebugConsolePath = debug.Path,
+            DebugConsoleAppends = debug.Appends,
         };
     }
 
@@ -161,7 +169,7 @@ internal sealed class QemuConsoles
             Kind.Null => options.With(OptionName.Com2, "none"),
             Kind.Pty => options.With(OptionName.Com2, "pty"),
             Kind.Socket => options.With(OptionName.Com2, _serial[1].Path!),
-            Kind.File => options with { Com2 = new(ConsoleKind.File, _serial[1].Path) },
+            Kind.File => options with { Com2 = new(ConsoleKind.File, _serial[1].Path) { Appends = _serial[1].Appends } },
             Kind.Stdio or Kind.Mux when options.Console is not (ConsoleKind.Stdio or ConsoleKind.Virtio) && options.Display != DisplayKind.Tty =>
                 options with { Com2 = new(ConsoleKind.Stdio), ConsoleKeepsSignals = _serial[1].Kind == Kind.Stdio },
             _ => throw new BadInputException("-serial: only one port can have the terminal; use file:FILE, pty or a socket for the other"),
@@ -201,7 +209,7 @@ internal sealed class QemuConsoles
             ["stdio"] => new(Kind.Stdio),
             ["mon", "stdio"] => new(Kind.Mux),
             ["mon", string other] when !other.StartsWith("mon:", StringComparison.Ordinal) => Parse(word, other), // the monitor that would share it is not there
-            ["file", { Length: > 0 } path] => new(Kind.File, path.Split(',')[0]),
+            ["file", { Length: > 0 } path] => new(Kind.File, path), // to its end: a comma is the name's
             ["pty"] => new(Kind.Pty),
             ["unix" or "tcp", _] => new(Kind.Socket, text),
             ["chardev", string id] => _characters.TryGetValue(id, out Target? target)
@@ -214,6 +222,19 @@ internal sealed class QemuConsoles
 
     private static string Socket(QemuList list)
     {
+        foreach (string key in (string[])["telnet", "tn3270", "websocket", "abstract"])
+        {
+            if (list.TakeSwitch(key))
+                throw list.Bad($"{key}=on: whoever connects would find another socket than he looks for; leave it out");
+        }
+
+        foreach (string key in (string[])["tls-creds", "tls-authz"])
+        {
+            if (list.Take(key) is { } value)
+                throw list.Bad($"{key}={value}: the socket would be open to everybody; use a unix socket, and a program that encrypts");
+        }
+
+        list.PassOver("delay", "nodelay", "ipv4", "ipv6", "tight");
         string address = list.Take("path") is { } path
             ? $"unix:{path.Replace(",", ",,", StringComparison.Ordinal)}"
             : $"tcp:{list.Take("host")}:{list.Require("port")}";

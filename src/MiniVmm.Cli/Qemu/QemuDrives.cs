@@ -28,6 +28,9 @@ internal sealed class QemuDrives
     /// <summary>Whether the guest has any that it could boot from.</summary>
     public bool AreThere => _attached.Count > 0 || _board.Count > 0 || _virtio.Count > 0;
 
+    /// <summary>By which option each file was given.</summary>
+    public Dictionary<string, string> Spellings { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The firmware of the first flash, and the variables of the second; null where they are not given.</summary>
     public (string? Code, string? Variables) Flashes => (_flashes[0], _flashes[1]);
 
@@ -91,8 +94,7 @@ internal sealed class QemuDrives
             disk = disk with { ReadOnly = true };
         string? id = list.Take("id");
         PassOverTheUnseen(list);
-        if (list.Rest() is { } rest)
-            notes.Add($"{word.Spelling}: {rest} has no effect");
+        list.SayRest(notes);
         _drives.Add(new(word, id, bus, asked, disk));
     }
 
@@ -104,6 +106,7 @@ internal sealed class QemuDrives
         _places = new(isQ35);
         foreach (Drive drive in _drives)
         {
+            Spellings[drive.Disk.File] = drive.Word.Spelling;
             int unit = _places.Take(drive.Word, drive.Bus, drive.Asked);
             switch (drive.Bus)
             {
@@ -127,14 +130,14 @@ internal sealed class QemuDrives
     }
 
     /// <summary>A disk of <c>-device</c>.</summary>
-    public void Attach(QemuList device, DiskInterface kind)
+    public void Attach(QemuList device, DiskInterface kind, List<string> notes)
     {
         string id = device.Require("drive");
         Drive? drive = _drives.Find(drive => drive.Id == id);
         if (drive is { Bus: not None })
             throw device.Bad($"the guest has {id} already, by if={drive.Bus}; write if=none there");
         DiskOptions disk = drive?.Disk
-            ?? (_nodes.TryGetValue(id, out QemuList? node) ? DiskOf(node) : throw device.Bad($"no -drive or -blockdev is called {id}"));
+            ?? (_nodes.TryGetValue(id, out QemuList? node) ? DiskOf(node, notes) : throw device.Bad($"no -drive or -blockdev is called {id}"));
         _attached.Add(disk with
         {
             Interface = kind,
@@ -163,19 +166,35 @@ internal sealed class QemuDrives
     public MachineOptions AddTo(MachineOptions options) => options with { Disks = [.. _board, .. _attached, .. _virtio] };
 
     /// <summary>A tree of nodes: the format's on top, or the file's alone.</summary>
-    private DiskOptions DiskOf(QemuList node)
+    private DiskOptions DiskOf(QemuList node, List<string> notes)
     {
         bool readOnly = node.TakeSwitch("read-only");
+        bool direct = node.TakeSwitch("cache.direct"), unsafely = node.TakeSwitch("cache.no-flush");
+        DiskCache cache = unsafely ? DiskCache.Unsafe : direct ? DiskCache.None : DiskCache.WriteBack;
         string driver = node.Require("driver");
+        DiskOptions disk;
         if (driver is "file" or "host_device")
-            return new() { File = node.Require("filename"), Format = DiskFormat.Raw, ReadOnly = readOnly };
-        DiskFormat format = Format(node, driver);
-        if (node.Take("file.filename") is { } file)
-            return new() { File = file, Format = format, ReadOnly = readOnly };
-        string below = node.Require("file");
-        return _nodes.TryGetValue(below, out QemuList? protocol)
-            ? DiskOf(protocol) with { Format = format, ReadOnly = readOnly }
-            : throw node.Bad($"no -blockdev is called {below}");
+        {
+            disk = new() { File = node.Require("filename"), Format = DiskFormat.Raw };
+        }
+        else if (node.Take("file.filename") is { } file)
+        {
+            node.PassOver("file.driver", "file.node-name");
+            disk = new() { File = file, Format = Format(node, driver) };
+        }
+        else
+        {
+            string below = node.Require("file");
+            disk = _nodes.TryGetValue(below, out QemuList? protocol)
+                ? DiskOf(protocol, notes) with { Format = Format(node, driver) }
+                : throw node.Bad($"no -blockdev is called {below}");
+        }
+
+        Spellings[disk.File] = "-blockdev";
+        PassOverTheUnseen(node);
+        node.PassOver("auto-read-only", "force-share", "locking");
+        node.SayRest(notes);
+        return disk with { ReadOnly = readOnly, Cache = cache != DiskCache.WriteBack ? cache : disk.Cache };
     }
 
     private static DiskOptions Disk(QemuList list, string file) => new()

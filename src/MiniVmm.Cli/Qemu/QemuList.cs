@@ -81,6 +81,15 @@ internal sealed class QemuList
     /// <summary>What nobody has taken, as it was written; null for nothing.</summary>
     public string? Rest() => _left.Count == 0 ? null : string.Join(',', _left.Select(part => $"{part.Key}={part.Value}"));
 
+    /// <summary>Notes what nobody has taken: it has no effect.</summary>
+    /// <param name="notes">Gets the line.</param>
+    /// <param name="subject">What has those keys, where that is not the option as such.</param>
+    public void SayRest(List<string> notes, string? subject = null)
+    {
+        if (Rest() is { } rest)
+            notes.Add($"{subject ?? _word.Spelling}: {rest} has no effect");
+    }
+
     /// <exception cref="BadInputException">Something is left.</exception>
     public void RequireAllTaken()
     {

@@ -25,6 +25,9 @@ internal sealed record QemuMachine
     /// <summary>What of QEMU's log is written; null for nothing.</summary>
     public QemuLogRequest? Log { get; init; }
 
+    /// <summary>By which option each file of a disk or of firmware was given.</summary>
+    public required IReadOnlyDictionary<string, string> Spellings { get; init; }
+
     /// <summary>What has no effect, a line each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -15,7 +15,7 @@ internal sealed class QemuNetworks
     {
         QemuList list = new(word, "type");
         string id = list.Require("id");
-        _networks[id] = Network(word, list.Require("type"), list, notes);
+        _networks[id] = Network(list.Require("type"), list, notes);
     }
 
     /// <summary>A virtio card of <c>-device</c>.</summary>
@@ -35,7 +35,7 @@ internal sealed class QemuNetworks
             return;
         CheckModel(list, notes, word);
         string mac = Mac(list);
-        _cards.Add(Network(word, type, list, notes) + mac);
+        _cards.Add(Network(type, list, notes) + mac);
     }
 
     public void UseNet(QemuWord word, List<string> notes)
@@ -51,9 +51,11 @@ internal sealed class QemuNetworks
                 _oldCards.Add(Mac(list));
                 if (list.Take("netdev") is { } id && _networks.Remove(id, out string? network))
                     _oldNetworks.Add(network);
+                list.PassOver("name", "addr", "vectors", "vlan");
+                list.SayRest(notes);
                 break;
             default:
-                _oldNetworks.Add(Network(word, type, list, notes));
+                _oldNetworks.Add(Network(type, list, notes));
                 break;
         }
     }
@@ -86,12 +88,11 @@ internal sealed class QemuNetworks
     private static string Mac(QemuList list) => (list.Take("mac") ?? list.Take("macaddr")) is { } mac ? $",mac={mac}" : "";
 
     /// <summary>The text that <c>--net</c> takes.</summary>
-    private static string Network(QemuWord word, string type, QemuList list, List<string> notes)
+    private static string Network(string type, QemuList list, List<string> notes)
     {
         list.PassOver("id", "name", "ipv4", "ipv6", "vhost", "script", "downscript", "helper", "br_helper", "sndbuf");
         string text = Read(type, list);
-        if (list.Rest() is { } rest)
-            notes.Add($"{word.Spelling}: {rest} has no effect");
+        list.SayRest(notes);
         return text;
     }
 

@@ -19,7 +19,7 @@ internal static class QemuOptions
         new("action", "EVENT=ACTION", Used, "reboot=shutdown|reset and shutdown=poweroff|pause; panic= has no effect"),
 
         // Processors and memory.
-        new("machine", "TYPE[,...]", Used, "pc and q35: virtio on PCI; microvm: on MMIO; accel=, memory-backend= and switches"),
+        new("machine", "TYPE[,...]", Used, "pc and q35: virtio on PCI; microvm: on MMIO; accel=, memory-backend=, firmware= and switches"),
         new("M", "TYPE[,...]", Used, "the same as -machine"),
         new("accel", "NAME", Used, "kvm; any other is said to be KVM all the same"),
         new("enable-kvm", "", Accepted, "it is always on"),
@@ -35,7 +35,7 @@ internal static class QemuOptions
         new("nographic", "", Used, "the first serial port on the terminal, with the keys behind Ctrl-A"),
         new("serial", "DEVICE", Used, "stdio, mon:stdio, file:FILE, pty, unix:PATH, tcp:HOST:PORT, null, none, chardev:ID; two ports, of which one can have the terminal"),
         new("debugcon", "DEVICE", Used, "port 0xe9: stdio, file:FILE, null, none, chardev:ID"),
-        new("chardev", "BACKEND,id=ID,...", Used, "stdio, file, pty, socket, null"),
+        new("chardev", "BACKEND,id=ID,...", Used, "stdio, file (append=), pty, socket, null"),
         new("monitor", "DEVICE", Ignored, "use --name, here -name, and 'minivmm ctl'"),
         new("mon", "...", Ignored, "use -name and 'minivmm ctl'"),
         new("echr", "CODE", Missing, "the key is Ctrl-A"),
@@ -44,7 +44,7 @@ internal static class QemuOptions
         new("vga", "TYPE", Accepted, "text at 0xb8000 is seen, whatever the card"),
         new("full-screen", "", Accepted, "there is no window"),
         new("curses", "", Accepted, "there is no window"),
-        new("vnc", "DISPLAY", Used, "[HOST]:DISPLAY or unix:PATH; without a host on the loopback"),
+        new("vnc", "DISPLAY", Used, "[HOST]:DISPLAY or unix:PATH; without a host on the loopback; passwords and TLS are refused"),
         new("spice", "...", Ignored, "nothing is shown over SPICE"),
         new("k", "LAYOUT", Accepted, "there is no window"),
         new("g", "WxH[xDEPTH]", Accepted, "there is no window"),

@@ -15,7 +15,7 @@ internal sealed class QemuShares
     {
         QemuList list = new(word, "fsdriver");
         _folders[list.Require("id")] = Folder(word, list, notes);
-        Rest(word, list, notes);
+        list.SayRest(notes);
     }
 
     /// <summary>A folder with its device.</summary>
@@ -23,7 +23,7 @@ internal sealed class QemuShares
     {
         QemuList list = new(word, "fsdriver");
         Used.Add(Folder(word, list, notes) with { Tag = list.Require("mount_tag") });
-        Rest(word, list, notes);
+        list.SayRest(notes);
     }
 
     /// <summary>A device for a folder.</summary>
@@ -43,11 +43,5 @@ internal sealed class QemuShares
             notes.Add($"{word.Spelling}: security_model={model} is none here: files belong to whoever runs MiniVmm");
         list.PassOver("id", "multidevs", "writeout", "fmode", "dmode");
         return new() { Folder = list.Require("path"), ReadOnly = list.TakeSwitch("readonly") };
-    }
-
-    private static void Rest(QemuWord word, QemuList list, List<string> notes)
-    {
-        if (list.Rest() is { } rest)
-            notes.Add($"{word.Spelling}: {rest} has no effect");
     }
 }

@@ -30,13 +30,13 @@ internal sealed partial class QemuTranslation
         switch (Virtio(driver))
         {
             case "virtio-blk":
-                _drives.Attach(list, DiskInterface.Virtio);
+                _drives.Attach(list, DiskInterface.Virtio, _notes);
                 break;
             case "ide-hd":
-                _drives.Attach(list, DiskInterface.Ide);
+                _drives.Attach(list, DiskInterface.Ide, _notes);
                 break;
             case "ide-cd":
-                _drives.Attach(list, DiskInterface.Cdrom);
+                _drives.Attach(list, DiskInterface.Cdrom, _notes);
                 break;
             case "virtio-net":
                 _networks.Attach(list);
@@ -78,8 +78,7 @@ internal sealed partial class QemuTranslation
         list.PassOver(Unseen);
         if (_options.Kernel.Length > 0)
             list.PassOver("bootindex"); // nothing else is booted
-        if (list.Rest() is { } rest)
-            _notes.Add($"{word.Spelling} {driver}: {rest} has no effect");
+        list.SayRest(_notes, $"{word.Spelling} {driver}");
     }
 
     /// <summary>A virtio device without the bus in its name, which <c>-machine</c> decides.</summary>

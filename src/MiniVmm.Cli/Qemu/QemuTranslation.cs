@@ -1,4 +1,3 @@
-using System.Globalization;
 using MiniVmm.Configuration;
 using MiniVmm.Control;
 using MiniVmm.Machine;
@@ -10,8 +9,6 @@ namespace MiniVmm.Cli.Qemu;
 /// </summary>
 internal sealed partial class QemuTranslation
 {
-    private const int FirstVncPort = 5900;
-
     /// <summary>Where <c>-debugcon</c> is: 0x402 for OVMF.</summary>
     private const string DebugPort = "isa-debugcon.iobase=";
 
@@ -33,7 +30,7 @@ internal sealed partial class QemuTranslation
         Pci = true,
         FwCfgDevice = true,
     };
-    private QemuMachine _machine = new() { Options = null! };
+    private QemuMachine _machine = new() { Options = null!, Spellings = null! };
     private string _machineType = "pc";
     private bool _pcie;
     private string? _memoryBackend;
@@ -116,7 +113,7 @@ internal sealed partial class QemuTranslation
         // Without a name nobody could let it go on, size its balloon, or plug memory.
         if (_options.Name is null && (_machine.StartsPaused || _options.Balloon is not null || _options.Memory.Max is not null))
             _options = _options with { Name = MachineName.Default };
-        return _machine with { Options = _options, Notes = _notes };
+        return _machine with { Options = _options, Spellings = _drives.Spellings, Notes = _notes };
     }
 
     /// <summary>SeaBIOS, which QEMU brings along, where the distributions put it.</summary>
@@ -175,7 +172,7 @@ internal sealed partial class QemuTranslation
         switch (word.Option.Name)
         {
             case "chardev":
-                _consoles.Define(word);
+                _consoles.Define(word, _notes);
                 break;
             case "hda" or "hdb" or "hdc" or "hdd" or "cdrom" or "fda" or "fdb":
                 _drives.DefineShort(word);
@@ -254,7 +251,10 @@ internal sealed partial class QemuTranslation
                 UseMachine(word);
                 break;
             case "accel":
-                UseAccelerator(word, new QemuList(word, "accel").Require("accel"));
+                QemuList accelerator = new(word, "accel");
+                UseAccelerator(word, accelerator.Require("accel"));
+                accelerator.PassOver("kernel-irqchip", "thread", "tb-size", "split-wx", "one-insn-per-tb", "dirty-ring-size", "kvm-shadow-mem");
+                accelerator.SayRest(_notes);
                 break;
             case "name":
                 UseName(word);
@@ -297,10 +297,10 @@ internal sealed partial class QemuTranslation
                 _machine = _machine with { PidFile = value };
                 break;
             case "vnc" when value != "none":
-                UseVnc(word, value);
+                UseVnc(new(word, "vnc"));
                 break;
             case "display" when value.StartsWith("vnc=", StringComparison.Ordinal):
-                UseVnc(word, value[4..]);
+                UseVnc(new(new(word.Option, "-vnc", value["vnc=".Length..]), "vnc"));
                 break;
             case "display" when value.Split(',')[0] == "curses":
                 _options = _options.With(OptionName.Display, "tty");
@@ -320,122 +320,5 @@ internal sealed partial class QemuTranslation
                 _networks.UseNet(word, _notes);
                 break;
         }
-    }
-
-    private void UseMachine(QemuWord word)
-    {
-        QemuList list = new(word, "type");
-        string type = _machineType = list.Take("type") ?? _machineType; // several -machine are one
-        bool microvm = type == "microvm";
-        bool pc = type is "pc" or "q35" or "isapc"
-            || type.StartsWith("pc-i440fx-", StringComparison.Ordinal) || type.StartsWith("pc-q35-", StringComparison.Ordinal);
-        if (!microvm && !pc)
-            throw list.Bad($"there is no machine {type}; MiniVmm is a pc, q35 or microvm");
-        if (list.Take("accel") is { } accelerators)
-            UseAccelerator(word, accelerators);
-        _memoryBackend = list.Take("memory-backend") ?? _memoryBackend;
-        if (list.TakeSwitch("mem-merge"))
-            _options = _options.With(OptionName.MemMerge, "on");
-        _pcie = list.TakeSwitch("pcie", otherwise: _pcie);
-        bool pci = microvm ? _pcie : type != "isapc";
-        _options = _options with { Pci = pci, Virtio = pci ? VirtioBus.Pci : VirtioBus.Mmio };
-
-        // Those that every guest finds anyway, and those of which it sees nothing.
-        list.PassOver(
-            "acpi", "auto-kernel-cmdline", "dump-guest-core", "fd-bootchk", "firmware", "graphics", "hmat", "hpet", "i8042",
-            "ioapic2", "isa-serial", "kernel-irqchip", "kernel_irqchip", "mem-merge", "nvdimm", "pic", "pit", "rtc", "sata",
-            "smbus", "smm", "suppress-vmdesc", "usb", "vmport", "x-option-roms");
-        if (list.Rest() is { } rest)
-            _notes.Add($"{word.Spelling}: {rest} has no effect");
-    }
-
-    private void UseAccelerator(QemuWord word, string names)
-    {
-        // A list is tried in its order: kvm:tcg, or several options.
-        if (names.Split(':').Contains("kvm"))
-            return;
-        if (!_words.Any(other => other.Option.Name is "enable-kvm" || other.Value.Contains("kvm", StringComparison.Ordinal)))
-            _notes.Add($"{word.Spelling}: the guest runs under KVM, not {names}");
-    }
-
-    /// <summary>QEMU counts displays, from port 5900 on.</summary>
-    private void UseVnc(QemuWord word, string display)
-    {
-        string address = display.Split(',')[0];
-        if (!address.StartsWith("unix:", StringComparison.Ordinal))
-        {
-            int colon = address.LastIndexOf(':');
-            if (colon < 0 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
-                || number > ushort.MaxValue - FirstVncPort)
-                throw new BadInputException($"{word}: use [HOST]:DISPLAY, with a number from 0 on, or unix:PATH");
-            string port = (FirstVncPort + number).ToString(CultureInfo.InvariantCulture);
-            address = colon == 0 ? port : $"{address[..colon]}:{port}";
-        }
-
-        _options = _options.With(OptionName.Display, $"vnc={address}");
-        _consoles.HasNoWindow();
-    }
-
-    /// <summary>A socket that listens, as QEMU's of gdb does without being told.</summary>
-    private void UseGdb(QemuWord word, string device)
-    {
-        string address = device.Split(',')[0];
-        if (!address.StartsWith("tcp:", StringComparison.Ordinal) && !address.StartsWith("unix:", StringComparison.Ordinal))
-            throw new BadInputException($"{word}: use tcp:[HOST]:PORT, unix:PATH or none");
-        _options = _options.With(OptionName.Gdb, address);
-    }
-
-    private void UseName(QemuWord word)
-    {
-        string? name = new QemuList(word, "guest").Take("guest");
-        if (name is not null && MachineName.IsValid(name))
-            _options = _options with { Name = name };
-        else if (name is not null)
-            _notes.Add($"{word.Spelling}: '{name}' cannot be a name for 'minivmm ctl'; use letters, digits, '.', '_' and '-'");
-    }
-
-    private void UseAction(QemuList list)
-    {
-        if (list.Take("reboot") is { } reboot)
-            _machine = _machine with { EndsAtReset = reboot == "shutdown" };
-        if (list.Take("shutdown") is { } shutdown)
-            _machine = _machine with { StaysAfterPowerOff = shutdown == "pause" };
-        list.PassOver("panic", "watchdog");
-        list.RequireAllTaken();
-    }
-
-    private void DefineObject(QemuWord word)
-    {
-        QemuList list = new(word, "qom-type");
-        string type = list.Require("qom-type");
-        switch (type)
-        {
-            case "memory-backend-ram":
-            case "memory-backend-memfd":
-            case "memory-backend-file":
-                _memories[list.Require("id")] = list;
-                break;
-            case "rng-random":
-            case "rng-builtin":
-                break; // a -device virtio-rng uses it
-            case "iothread":
-                break; // every device has a thread
-            default:
-                throw list.Bad("there is no such object");
-        }
-    }
-
-    private MachineOptions UseMemory(string id)
-    {
-        if (!_memories.TryGetValue(id, out QemuList? memory))
-            throw new BadInputException($"memory-backend={id}: no -object has that id");
-        MachineOptions options = _options;
-        if (memory.Take("mem-path") is { } path)
-            options = options.With(OptionName.MemPath, path);
-        if (memory.TakeSwitch("prealloc"))
-            options = options.With(OptionName.MemPrealloc, "on");
-        if (memory.TakeSwitch("merge"))
-            options = options.With(OptionName.MemMerge, "on");
-        return options;
     }
 }

@@ -20,6 +20,8 @@ public sealed class QemuTranslationTests
         "-enable-kvm", "-accel kvm", "-accel kvm -accel tcg", "-M pc,accel=kvm:tcg", "-machine q35,accel=kvm,kernel_irqchip=on,smm=off,vmport=off",
         "-no-user-config", "-monitor none", "-parallel none", "-rtc base=utc", "-rtc base=utc,clock=host,driftfix=none", "-vga none", "-usb", "-audiodev none,id=x",
         "-no-fd-bootchk", "-k en-us", "-L /usr/share/qemu", "-msg timestamp=on", "-object iothread,id=io0", "-net none", "-nic none",
+        "-chardev file,id=c,path=log,mux=on", "-chardev stdio,id=c,mux=on,signal=off", "-machine q35,hpet=off,acpi=on,usb=on,smm=auto,dump-guest-core=off",
+        "-accel kvm,kernel-irqchip=split,dirty-ring-size=4096", "-blockdev driver=qcow2,node-name=q,file=f,discard=unmap", "-vnc none",
         "--enable-kvm", "-sandbox off", "-device virtio-serial-pci", "-m 128", "-m 128M", "-m size=128M", "-echr 1", "-fsdev local,id=f,path=/srv,security_model=none", "-no-hpet", "-D log",
     ];
 
@@ -53,6 +55,20 @@ public sealed class QemuTranslationTests
     [InlineData("-display dbus", "nothing is shown over dbus")]
     [InlineData("-device VGA", "-device VGA has no effect: use bochs-display or ramfb")]
     [InlineData("-name two words", "'two words' cannot be a name")]
+    [InlineData("-name guest=a,process=b", "-name: process=b has no effect")]
+    [InlineData("-chardev stdio,id=c,logfile=F", "-chardev: logfile=F has no effect")]
+    [InlineData("-chardev socket,id=c,path=s,server=on,wait=off,reconnect=5,delay=off", "-chardev: reconnect=5 has no effect")]
+    [InlineData("-chardev pty,id=c,path=link", "-chardev: path=link has no effect")]
+    [InlineData("-machine q35,acpi=off", "-machine: acpi=off has no effect: the tables are there; a kernel need not read them")]
+    [InlineData("-machine microvm,pit=off,i8042=on", "-machine: pit=off has no effect: it is always there")]
+    [InlineData("-machine pc,i8042=off", "-machine: i8042=off has no effect: it is always there")]
+    [InlineData("-M q35,smm=on,hpet=off", "-M: smm=on has no effect: there is none")]
+    [InlineData("-M pc,hpet=on", "-M: hpet=on has no effect: there is none")]
+    [InlineData("-accel kvm,strange=1", "-accel: strange=1 has no effect")]
+    [InlineData("-vnc :1,to=9,share=ignore", "-vnc: to=9 has no effect")]
+    [InlineData("-display vnc=:1,websocket=on", "-vnc: websocket=on has no effect")]
+    [InlineData("-gdb tcp::1234,server=on,wait=off,telnet=on", "-gdb: telnet=on has no effect")]
+    [InlineData("-net nic,model=virtio,strange=1", "-net: strange=1 has no effect")]
     public void What_has_no_effect_is_said_in_a_line(string words, string note)
     {
         (string option, string? value) = (words.Split(' ')[0], words.Contains(' ', StringComparison.Ordinal) ? words[(words.IndexOf(' ', StringComparison.Ordinal) + 1)..] : null);
@@ -104,6 +120,15 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -drive file=x,if=virtio,format=vmdk", "-drive file=x,if=virtio,format=vmdk: images of format vmdk are not read")]
     [InlineData("-kernel k -M virt", "-M virt: there is no machine virt; MiniVmm is a pc, q35 or microvm")]
     [InlineData("-kernel k -serial telnet:x", "-serial telnet:x: use stdio, mon:stdio, file:FILE, pty, unix:PATH")]
+    [InlineData("-kernel k -chardev socket,id=c,host=h,port=1,telnet=on", "-chardev socket,id=c,host=h,port=1,telnet=on: telnet=on: whoever connects")]
+    [InlineData("-kernel k -chardev socket,id=c,path=p,abstract=on", "-chardev socket,id=c,path=p,abstract=on: abstract=on: whoever connects")]
+    [InlineData("-kernel k -chardev socket,id=c,port=1,host=,tls-creds=t", "-chardev socket,id=c,port=1,host=,tls-creds=t: tls-creds=t: the socket would be open")]
+    [InlineData("-kernel k -device virtconsole,chardev=c -chardev pty,id=c", "-device virtconsole: is on the terminal alone")]
+    [InlineData("-kernel k -vnc 127.0.0.1:1,password=on", "-vnc 127.0.0.1:1,password=on: password=on: whoever connects can see and type")]
+    [InlineData("-kernel k -vnc :1,password", "-vnc :1,password: password=on: whoever connects can see and type")]
+    [InlineData("-kernel k -display vnc=:1,password=on", "-vnc :1,password=on: password=on: whoever connects")]
+    [InlineData("-kernel k -vnc :1,tls-creds=t", "-vnc :1,tls-creds=t: tls-creds=t: whoever connects")]
+    [InlineData("-kernel k -vnc host:1,reverse=on", "-vnc host:1,reverse=on: reverse=on: nobody is called")]
     [InlineData("-kernel k -serial tcp:x", "Console tcp:x: no port from 1 to 65535")]
     [InlineData("-kernel k -serial stdio -serial stdio", "-serial: only one port can have the terminal")]
     [InlineData("-kernel k -serial stdio -serial null -serial file:x", "-serial: a third one; MiniVmm has two serial ports")]
@@ -231,6 +256,50 @@ public sealed class QemuTranslationTests
     [Fact]
     public void Without_a_serial_port_there_is_none() =>
         Assert.False(Translate("-kernel k -serial none").Options.PcDevices.HasFlag(PcDevices.Serial));
+
+    /// <summary>As QEMU has names: whole behind <c>file:</c>, with commas doubled in lists.</summary>
+    [Fact]
+    public void A_comma_belongs_to_a_files_name()
+    {
+        MachineOptions options = Translate("-kernel k -serial file:a,b.log -debugcon file:c,,d -vnc unix:e,,f -gdb unix:g,,h").Options;
+
+        Assert.Equal(("a,b.log", "c,,d"), (options.ConsolePath, options.DebugConsolePath));
+        Assert.Equal(("e,f", "g,h"), (options.Vnc!.Path, options.Gdb!.Path));
+        Assert.Equal(new SerialTarget(ConsoleKind.File, "i,j"), Translate("-kernel k -serial null -serial mon:file:i,j").Options.Com2);
+    }
+
+    [Fact]
+    public void A_file_is_appended_to_where_that_is_asked_for()
+    {
+        MachineOptions options = Translate(
+            "-kernel k -chardev file,id=a,path=a.log,append=on -serial chardev:a -chardev file,id=b,path=b.log,append=on -serial chardev:b "
+            + "-chardev file,id=c,path=c.log,append=on -device isa-debugcon,chardev=c").Options;
+
+        Assert.True(options.ConsoleAppends && options.DebugConsoleAppends && options.Com2!.Appends);
+        Assert.Equal(("a.log", "b.log", "c.log"), (options.ConsolePath, options.Com2.Path, options.DebugConsolePath));
+        Assert.False(Translate("-kernel k -chardev file,id=a,path=a,append=off -serial chardev:a").Options.ConsoleAppends);
+    }
+
+    [Fact]
+    public void A_tree_of_nodes_is_read_to_its_last_word()
+    {
+        QemuMachine machine = Translate(
+            "-kernel k -blockdev driver=file,filename=a,node-name=f,aio=native,cache.direct=on -blockdev driver=qcow2,file=f,node-name=a,lazy-refcounts=on "
+            + "-device virtio-blk,drive=a -blockdev driver=raw,file.driver=file,file.filename=b,node-name=b,cache.no-flush=on,auto-read-only=on "
+            + "-device virtio-blk,drive=b");
+
+        Assert.Equal(
+            [("a", DiskCache.None), ("b", DiskCache.Unsafe)], machine.Options.Disks.Select(disk => (disk.File, disk.Cache)));
+        Assert.Equal(["-blockdev: lazy-refcounts=on has no effect"], machine.Notes);
+    }
+
+    [Fact]
+    public void Memory_that_is_not_as_asked_for_is_said() => Assert.Equal(
+        ["-object: hugetlb=on has no effect"],
+        Translate("-kernel k -object memory-backend-memfd,id=m,size=64M,share=on,hugetlb=on -machine memory-backend=m").Notes);
+
+    [Fact]
+    public void The_machine_may_name_its_firmware() => Assert.Equal("f", Translate("-machine pc,firmware=f -hda x").Options.Firmware);
 
     [Fact]
     public void The_second_serial_port_is_COM2()
