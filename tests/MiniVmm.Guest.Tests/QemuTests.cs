@@ -82,6 +82,25 @@ public sealed class QemuTests : IClassFixture<UsableKvm>, IDisposable
         run.With(0);
     }
 
+    /// <summary>In QEMU such a machine stands still, for gdb and whoever looks at its screen, until the process is ended.</summary>
+    [Theory]
+    [InlineData("crash.elf", "-no-reboot -no-shutdown", "died: triple fault")]
+    [InlineData("crash.elf", "-action reboot=shutdown,shutdown=pause", "died: triple fault")]
+    [InlineData("hello.elf", "-no-shutdown", null)]
+    public async Task With_no_shutdown_the_process_stays_until_it_is_ended(string kernel, string words, string? said)
+    {
+        string pid = Path.Combine(_folder.Path, "pid");
+        using MinivmmProcess process = MinivmmProcess.StartProgram(
+            _qemu, ["-kernel", Built.Guest(kernel), "-display", "none", "-serial", "stdio", "-pidfile", pid, .. words.Split(' ')]);
+        await (said is null ? process.Output.WaitForAsync("hello: ok") : process.Errors.WaitForAsync(said));
+        await Task.Delay(500); // it would be gone by now
+        Assert.True(File.Exists(pid));
+
+        process.Signal(MinivmmProcess.SIGTERM);
+
+        (await process.EndAsync()).With(0);
+    }
+
     [Fact]
     public async Task What_has_no_effect_is_said_and_what_is_missing_ends_with_1()
     {

@@ -70,6 +70,13 @@ internal static class QemuCommand
         _ => reason.IsHostLimit ? Failure : Success,
     };
 
+    /// <summary>
+    /// Whether QEMU's machine stands still then rather than be gone, with -no-shutdown: at a power-off, and at a reset that -no-reboot makes a
+    /// shutdown (runstate.c). The debug exit ends the process all the same, as QEMU's did up to 9.0.
+    /// </summary>
+    internal static bool IsShutdown(StopReason reason, bool tripleFault) =>
+        reason.Kind is StopKind.PowerOff or StopKind.Reset || (tripleFault && reason.Kind == StopKind.Crash);
+
     private static int Run(QemuMachine machine, Milestones milestones, QemuLog? log)
     {
         using StopSignals signals = new();
@@ -89,7 +96,7 @@ internal static class QemuCommand
             log?.End(reason, run.WasTripleFault, run.Explanation, isSaid: !reported);
             if (Status(reason, run.WasTripleFault, machine.EndsAtReset) is { } status)
             {
-                if (reason.Kind == StopKind.PowerOff && machine.StaysAfterPowerOff)
+                if (machine.StaysAfterShutdown && IsShutdown(reason, run.WasTripleFault))
                     signals.Wait();
                 return status;
             }

@@ -10,8 +10,8 @@ internal sealed record QemuMachine
     /// <summary>Whether a reset ends the machine; without, it starts again.</summary>
     public bool EndsAtReset { get; init; }
 
-    /// <summary>Whether the process stays after the guest has powered off.</summary>
-    public bool StaysAfterPowerOff { get; init; }
+    /// <summary>Whether the process stays after the guest has powered off, or reset where that ends it.</summary>
+    public bool StaysAfterShutdown { get; init; }
 
     /// <summary>Whether it waits for <c>minivmm ctl</c> before its first instruction.</summary>
     public bool StartsPaused { get; init; }

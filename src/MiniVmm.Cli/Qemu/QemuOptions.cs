@@ -15,7 +15,7 @@ internal static class QemuOptions
         new("append", "TEXT", Used, "its command line"),
         new("initrd", "FILE", Used, "initial RAM disk, or a multiboot kernel's modules: \"FILE words,FILE\""),
         new("no-reboot", "", Used, "a reset ends the machine; without it the machine starts again"),
-        new("no-shutdown", "", Used, "after a power-off the process stays until it is ended"),
+        new("no-shutdown", "", Used, "after a power-off, and with -no-reboot after a reset, the process stays until it is ended"),
         new("action", "EVENT=ACTION", Used, "reboot=shutdown|reset and shutdown=poweroff|pause; panic= has no effect"),
 
         // Processors and memory.

@@ -129,7 +129,7 @@ internal sealed partial class QemuTranslation
         if (list.Take("reboot") is { } reboot)
             _machine = _machine with { EndsAtReset = reboot == "shutdown" };
         if (list.Take("shutdown") is { } shutdown)
-            _machine = _machine with { StaysAfterPowerOff = shutdown == "pause" };
+            _machine = _machine with { StaysAfterShutdown = shutdown == "pause" };
         list.PassOver("panic", "watchdog");
         list.RequireAllTaken();
     }

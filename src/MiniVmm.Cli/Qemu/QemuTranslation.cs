@@ -263,7 +263,7 @@ internal sealed partial class QemuTranslation
                 _machine = _machine with { EndsAtReset = true };
                 break;
             case "no-shutdown":
-                _machine = _machine with { StaysAfterPowerOff = true };
+                _machine = _machine with { StaysAfterShutdown = true };
                 break;
             case "global" when value.StartsWith(DebugPort, StringComparison.Ordinal):
                 _options = _options with

@@ -41,6 +41,17 @@ public sealed class QemuCommandTests
         Assert.Equal(0, QemuCommand.Status(new(StopKind.Crash), tripleFault: true, endsAtReset: true));
     }
 
+    [Theory]
+    [InlineData(StopKind.PowerOff, false, true)]
+    [InlineData(StopKind.Reset, false, true)]
+    [InlineData(StopKind.Crash, true, true)]
+    [InlineData(StopKind.Crash, false, false)]
+    [InlineData(StopKind.DebugExit, false, false)]
+    [InlineData(StopKind.Interrupted, false, false)]
+    [InlineData(StopKind.OutputClosed, false, false)]
+    public void Some_ends_are_a_shutdown_which_can_be_waited_at(StopKind kind, bool tripleFault, bool isShutdown) =>
+        Assert.Equal(isShutdown, QemuCommand.IsShutdown(new(kind), tripleFault));
+
     [Fact]
     public void Each_option_is_in_the_table_once_and_says_what_becomes_of_it()
     {

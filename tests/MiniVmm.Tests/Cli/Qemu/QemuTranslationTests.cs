@@ -568,9 +568,9 @@ public sealed class QemuTranslationTests
     {
         QemuMachine machine = Translate("-kernel k -no-reboot -no-shutdown -S -pidfile p -name guest=web,debug-threads=on");
 
-        Assert.True(machine is { EndsAtReset: true, StaysAfterPowerOff: true, StartsPaused: true, PidFile: "p" });
+        Assert.True(machine is { EndsAtReset: true, StaysAfterShutdown: true, StartsPaused: true, PidFile: "p" });
         Assert.Equal("web", machine.Options.Name);
-        Assert.True(Translate("-kernel k -action reboot=shutdown,shutdown=pause") is { EndsAtReset: true, StaysAfterPowerOff: true });
+        Assert.True(Translate("-kernel k -action reboot=shutdown,shutdown=pause") is { EndsAtReset: true, StaysAfterShutdown: true });
         Assert.False(Translate("-kernel k").EndsAtReset);
     }
 
