@@ -106,8 +106,8 @@ internal sealed class Judge
     /// <summary>Null where the end is a good one.</summary>
     private Judgement? DecideByEnd(TestEnd end)
     {
-        if (end.ByText)
-            return null;
+        if (end.ByText || HasReachedEnd)
+            return null; // the guest may have ended by itself before it was ended
         if (_expected.Until is { } text)
             return new(EmptyOr(Verdict.Fail), $"{Describe(end)} before it printed {Quote(text)}");
         if (_expected.Exit is { } wanted)

@@ -64,8 +64,9 @@ internal static class LogLine
         int first = before.Length;
         while (first > 0 && char.IsAsciiDigit(before[first - 1]))
             first--;
-        // Not the end of a word, a fraction or an address.
-        if (first == before.Length || (first > 0 && (IsOfWord(before[first - 1]) || before[first - 1] is '.' or ':')))
+        // Not the end of a word, a fraction, an address, or a test's own number.
+        if (first == before.Length || (first > 0 && (IsOfWord(before[first - 1]) || before[first - 1] is '.' or ':' or '#'))
+            || IsNumbered(before[..first]))
             return null;
         return long.TryParse(before[first..], out long number) ? number : long.MaxValue;
     }
@@ -83,7 +84,11 @@ internal static class LogLine
         if (end == 0 || (end < rest.Length && IsOfWord(rest[end])))
             return null;
         long number = long.TryParse(rest[..end], out long value) ? value : long.MaxValue;
+        if (rest[end..] is ['.', >= '0' and <= '9', ..])
+            return null; // a fraction
         rest = rest[end..].TrimStart();
+        if (rest is [',', ..] && IsWish(rest[1..].TrimStart()))
+            return null;
         if (rest.Length == 0 || rest[0] is ',' or ';' or ')' or '|' or ']' or '.' or '/' or '#')
             return number;
         int word = 0;
@@ -91,6 +96,31 @@ internal static class LogLine
             word++;
         rest = rest[word..].TrimStart();
         return word > 0 && rest is [':' or '=', ..] ? number : null;
+    }
+
+    /// <summary>Whether a text ends in a word of which one is told by its number: "test 0 FAILED".</summary>
+    private static bool IsNumbered(ReadOnlySpan<char> text)
+    {
+        text = text.TrimEnd();
+        foreach (string word in (ReadOnlySpan<string>)["test", "testcase", "subtest", "case", "check", "step", "no", "nr"])
+        {
+            if (text.EndsWith(word, StringComparison.OrdinalIgnoreCase) && (text.Length == word.Length || !IsOfWord(text[^(word.Length + 1)])))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether it goes on as a failure does that says the value which it got: "FAIL: 0, expected 1".</summary>
+    private static bool IsWish(ReadOnlySpan<char> text)
+    {
+        foreach (string word in (ReadOnlySpan<string>)["expected", "wanted", "want", "should", "instead", "not", "but"])
+        {
+            if (text.StartsWith(word, StringComparison.OrdinalIgnoreCase) && (text.Length == word.Length || !IsOfWord(text[word.Length])))
+                return true;
+        }
+
+        return false;
     }
 
     private static bool IsOfWord(char letter) => char.IsAsciiLetterOrDigit(letter) || letter == '_';

@@ -115,6 +115,20 @@ public sealed class JudgeTests
         Assert.True(judge.HasReachedEnd);
     }
 
+    /// <summary>Text and end come by different ways: which is first is chance.</summary>
+    [Theory]
+    [InlineData(StopKind.Interrupted, true)]
+    [InlineData(StopKind.PowerOff, false)]
+    [InlineData(StopKind.Reset, false)]
+    [InlineData(StopKind.DebugExit, false)]
+    public void A_guest_that_ends_right_behind_the_text_to_run_to_has_passed(StopKind end, bool byText)
+    {
+        Judge judge = new(new Expectation { Until = "all passed" }, TestCase.DefaultTimeout);
+        judge.Take("all passed"u8);
+
+        Assert.Equal(Verdict.Pass, judge.Decide(new(new(end), byText)).Verdict);
+    }
+
     [Fact]
     public void A_screen_counts_as_the_console_does()
     {
