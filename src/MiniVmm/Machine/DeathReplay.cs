@@ -27,7 +27,7 @@ internal static class DeathReplay
     /// <returns>The explanation, or one line that says why there is none.</returns>
     public static string Explain(MachineOptions options, int dead, long exits, Func<VirtualMachine, FaultRecorder, string> explain)
     {
-        if (Obstacle(options) is { } obstacle)
+        if (Obstacle(options, dead) is { } obstacle)
             return $"not run again to see it: {obstacle}\n";
         long start = Stopwatch.GetTimestamp();
         long free = Math.Max(exits - 1 - Margin, 0);
@@ -67,8 +67,13 @@ internal static class DeathReplay
         return "second runs died elsewhere\n";
     }
 
-    private static string? Obstacle(MachineOptions options)
+    /// <summary>Why it cannot be run again; null where it can.</summary>
+    internal static string? Obstacle(MachineOptions options, int dead)
     {
+        if (dead >= options.Topology.Count)
+            return $"vCPU {dead} was not there at the start";
+        if (options.Shares.Any(share => !share.ReadOnly))
+            return "it may change a folder of the host";
         if (options.Nets.Count > 0)
             return "it has a network, whose other side does not say the same again";
         if (options.Passthrough.Count > 0)
