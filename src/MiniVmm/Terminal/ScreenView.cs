@@ -22,7 +22,7 @@ internal sealed unsafe class ScreenView : IDisposable
     private readonly EventFd _stop = new();
     private Thread? _thread;
     private bool _entered; // the terminal is on its alternate screen
-    private bool _disposed;
+    private volatile bool _disposed;
     private volatile bool _isShown; // and is to be
 
     /// <param name="screen">What to show.</param>
@@ -35,6 +35,9 @@ internal sealed unsafe class ScreenView : IDisposable
         _console = console;
         AppDomain.CurrentDomain.ProcessExit += Exit;
     }
+
+    /// <summary>How long the end waits for a terminal that takes nothing, in milliseconds.</summary>
+    public int LastWait { get; init; } = 2000;
 
     /// <summary>Whether the user sees the screen, rather than the console.</summary>
     public bool IsShown => _isShown;
@@ -82,11 +85,13 @@ internal sealed unsafe class ScreenView : IDisposable
     public void Dispose()
     {
         AppDomain.CurrentDomain.ProcessExit -= Exit;
-        Hide();
-        lock (_lock)
-            _disposed = true;
+        _disposed = true;
         _stop.Signal();
-        _thread?.Join();
+        if (!_lock.TryEnter(LastWait))
+            return; // somebody hangs in a write, and ends with the process
+        _lock.Exit();
+        if (_thread is { } thread && !thread.Join(LastWait))
+            return;
         _stop.Dispose();
     }
 
@@ -129,6 +134,8 @@ internal sealed unsafe class ScreenView : IDisposable
                 drawn = _entered && Draw();
             wait = drawn ? Soonest : Math.Min(wait + Soonest, Latest);
         }
+
+        Hide(); // here, where it may hang
     }
 
     /// <returns>Whether something was new.</returns>

@@ -87,7 +87,7 @@ internal sealed unsafe class TerminalMode : IDisposable
         lock (_lock)
         {
             if (_raw && (IsForeground || !HasForeground))
-                _ = Set(TCSADRAIN, _before);
+                _ = Set(TakesText ? TCSADRAIN : TCSANOW, _before);
             _raw = false;
             stopped?.Invoke();
         }
@@ -103,6 +103,16 @@ internal sealed unsafe class TerminalMode : IDisposable
 
     // A terminal of no session, as a program's descriptor may be, has no foreground to ask for.
     private bool HasForeground => tcgetpgrp(_fd) > 0;
+
+    // To wait for text that is on its way (TCSADRAIN) is to wait for the terminal's reader, as a connection that hangs.
+    private bool TakesText
+    {
+        get
+        {
+            pollfd room = new() { fd = _fd, events = POLLOUT };
+            return poll(&room, 1, 0) > 0 && (room.revents & POLLOUT) != 0;
+        }
+    }
 
     // From the background SIGTTOU would stop us, and between a look and a change the terminal can be given away.
     private bool Set(uint when, termios mode)

@@ -7,7 +7,7 @@ namespace MiniVmm.Tests.Terminal;
 /// <summary>A pseudo-terminal that is nobody's controlling one (pty(7)).</summary>
 internal sealed unsafe partial class PseudoTerminal : IDisposable
 {
-    private readonly int _master;
+    private int _master;
 
     public PseudoTerminal()
     {
@@ -44,10 +44,37 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
         }
     }
 
+    /// <summary>Whether it has room for text: nobody reads it.</summary>
+    public bool TakesText
+    {
+        get
+        {
+            pollfd room = new() { fd = Fd, events = LibC.POLLOUT };
+            return LibC.poll(&room, 1, 0) > 0;
+        }
+    }
+
+    /// <summary>Writes, and waits for room, until <see cref="HangUp"/>.</summary>
+    public void WriteUntilHungUp()
+    {
+        byte* text = stackalloc byte[256];
+        while (LibC.write(Fd, text, 256) > 0)
+        {
+        }
+    }
+
+    /// <summary>Takes its reader away: whoever writes to it hears of that.</summary>
+    public void HangUp()
+    {
+        if (_master >= 0)
+            _ = LibC.close(_master);
+        _master = -1;
+    }
+
     public void Dispose()
     {
+        HangUp();
         _ = LibC.close(Fd);
-        _ = LibC.close(_master);
     }
 
     [LibraryImport("libc", EntryPoint = "posix_openpt")]

@@ -5,6 +5,8 @@ namespace MiniVmm.Tests.Terminal;
 
 public sealed class TerminalModeTests
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+
     [Fact]
     public void Raw_mode_gives_every_key_at_once_unechoed_and_keeps_output_processing()
     {
@@ -64,6 +66,29 @@ public sealed class TerminalModeTests
         raw.EnterRaw();
         raw.Restore();
         Assert.Equal(before, terminal.ModeBytes);
+    }
+
+    [Fact]
+    public async Task A_terminal_whose_reader_takes_nothing_is_put_back_too()
+    {
+        using PseudoTerminal terminal = new();
+        byte[] before = terminal.ModeBytes;
+        using TerminalMode raw = TerminalMode.Of(terminal.Fd)!;
+        raw.EnterRaw();
+        Thread writer = new(terminal.WriteUntilHungUp);
+        writer.Start();
+        Assert.True(SpinWait.SpinUntil(() => !terminal.TakesText, Longest));
+        Task restored = Task.Factory.StartNew(raw.Restore, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            await restored.WaitAsync(Longest, TestContext.Current.CancellationToken);
+            Assert.Equal(before, terminal.ModeBytes);
+        }
+        finally
+        {
+            terminal.HangUp();
+            writer.Join();
+        }
     }
 
     [Fact]
