@@ -135,6 +135,12 @@ internal sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
             Print();
     }
 
+    public void ResetQueue(int queue)
+    {
+        if (queue == TransmitQueue)
+            ForgetText();
+    }
+
     public string StateName => "virtio-console";
 
     public ushort StateVersion => 1;
@@ -169,9 +175,7 @@ internal sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
         _active = false;
         _again!.Stop();
         _receive = _transmit = null;
-        _sends = false;
-        _piece = 0;
-        _at = 0;
+        ForgetText();
     }
 
     public void Dispose()
@@ -269,9 +273,7 @@ internal sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
                 if (full || bytes == 0)
                     break;
                 requests--;
-                _sends = false;
-                _piece = 0;
-                _at = 0;
+                ForgetText();
                 _transmit.Complete(_output!.Head, 0);
             }
         }
@@ -285,6 +287,14 @@ internal sealed unsafe class VirtioConsole : IVirtioDevice, IConsoleKeys
             _interrupt!.QueueUsed(TransmitQueue);
         if (_transmit.Error != ChainError.None)
             _interrupt!.NeedsReset();
+    }
+
+    /// <summary>No chain is under way any more: it is printed, or the driver's again.</summary>
+    private void ForgetText()
+    {
+        _sends = false;
+        _piece = 0;
+        _at = 0;
     }
 
     /// <summary>Bytes that were printed of the chain under way.</summary>

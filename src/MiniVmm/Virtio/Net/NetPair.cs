@@ -87,6 +87,13 @@ internal sealed class NetPair : IDisposable
     /// <summary>The driver takes the receive queue back, but not the pair; while the thread is parked.</summary>
     public void ForgetBuffers() => _receiver.Forget();
 
+    /// <summary>The same of the transmit queue; while the thread is parked.</summary>
+    public void ForgetFrame()
+    {
+        _transmitter.Forget();
+        UpdateWatch(null);
+    }
+
     /// <summary>Sets whether the pair is in use; from any thread, and takes effect a moment later.</summary>
     public void Want(bool active)
     {

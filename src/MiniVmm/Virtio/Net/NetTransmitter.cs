@@ -66,11 +66,17 @@ internal sealed unsafe class NetTransmitter : IDisposable
         _queue = queue;
     }
 
+    /// <summary>Forgets the frame that waits here to be sent: its buffers are the driver's again.</summary>
+    public void Forget()
+    {
+        _taken = WantsRoom = false;
+        _timer?.Stop();
+    }
+
     public void End()
     {
         _queue = null;
-        _taken = WantsRoom = false;
-        _timer?.Stop();
+        Forget();
     }
 
     /// <summary>Sends what is there.</summary>

@@ -171,8 +171,12 @@ internal sealed class VirtioNet : IVirtioDevice, IDeviceCounters, ITracedRequest
 
     public void ResetQueue(int queue)
     {
-        if (queue % 2 == 0 && queue != _controlQueue && queue / 2 < _pairs.Length)
+        if (queue == _controlQueue || queue / 2 >= _pairs.Length)
+            return;
+        if (queue % 2 == 0)
             _pairs[queue / 2].ForgetBuffers();
+        else
+            _pairs[queue / 2].ForgetFrame();
     }
 
     public string StateName => "virtio-net";

@@ -293,6 +293,34 @@ public sealed class VirtioConsoleTests : IDisposable
     }
 
     [Fact]
+    public void A_reset_of_the_text_queue_forgets_the_text_under_way_and_one_of_the_keys_does_not()
+    {
+        Virtqueue queue = _text.Enable();
+        _console.Activate((ulong)VirtioFeatures.Version1, [_keys.Enable(), queue]);
+        _sink.Room = 2;
+        ulong text = _memory.Place("old text"u8);
+        _text.Add(TestBuffer.Readable(text, 8));
+        _console.Notify(Text);
+        _sink.Room = 1;
+        _console.ResetQueue(Keys);
+        _loop.Elapse();
+        Assert.Equal("old", _sink.Text);
+
+        _console.ResetQueue(Text);
+        queue.Disable();
+        _sink.Room = 100;
+        "reused!!"u8.CopyTo(_memory.Bytes(text, 8));
+        _loop.Elapse();
+
+        Assert.Equal("old", _sink.Text);
+        _text = new TestDriver(_memory, 64);
+        Assert.True(queue.TryEnable(64, _text.Descriptors, _text.Available, _text.Used, VirtioFeatures.None));
+        _text.Add(TestBuffer.Readable(_memory.Place("new"u8), 3));
+        _console.Notify(Text);
+        Assert.Equal(("oldnew", 1), (_sink.Text, _text.UsedIndex));
+    }
+
+    [Fact]
     public void Printing_and_typing_allocate_nothing()
     {
         Activate();

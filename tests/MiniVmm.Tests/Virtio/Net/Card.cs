@@ -52,6 +52,21 @@ internal sealed class Card : IDisposable
         Device.Activate((ulong)features | (ulong)VirtioFeatures.Version1, _queues);
     }
 
+    /// <summary>Takes one queue back, as the transport does (virtio 1.2, 2.6.1).</summary>
+    public void ResetQueue(int queue)
+    {
+        Device.ResetQueue(queue);
+        _queues[queue].Disable();
+    }
+
+    /// <summary>Puts a queue that was reset into use again, on fresh rings.</summary>
+    public void EnableQueue(int queue)
+    {
+        TestDriver driver = Drivers[queue] = new TestDriver(Memory, Drivers[queue].Size);
+        Assert.True(_queues[queue].TryEnable(
+            driver.Size, driver.Descriptors, driver.Available, driver.Used, VirtioFeatures.None));
+    }
+
     /// <summary>A buffer for received frames.</summary>
     public ulong AddRx(int length)
     {

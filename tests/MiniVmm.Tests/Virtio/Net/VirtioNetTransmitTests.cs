@@ -178,6 +178,48 @@ public sealed class VirtioNetTransmitTests
     }
 
     [Fact]
+    public void A_frame_that_waits_for_room_goes_nowhere_once_its_queue_is_reset()
+    {
+        using Card card = new(queueSize: 256);
+        while (card.Tx.Outstanding == 0)
+        {
+            card.Send(Card.Frame(1400));
+            while (card.Tx.TryReap(out _, out _))
+            {
+            }
+        }
+
+        while (card.Endpoint.Receive() is not null)
+        {
+        }
+
+        card.ResetQueue(1);
+
+        Assert.Equal(0, card.Loops[0].Poll(0)); // there is room, and nobody waits for it
+        card.Device.Notify(1);
+        Assert.Null(card.Endpoint.Receive());
+        card.EnableQueue(1);
+        card.Send(Card.Frame(60));
+        Assert.Equal(Card.Frame(60), card.Endpoint.Receive());
+        Assert.Equal(1, card.Tx.UsedIndex);
+    }
+
+    [Fact]
+    public void A_reset_of_the_queue_ends_the_wait_for_the_limit_and_one_of_the_other_queue_does_not()
+    {
+        using Card card = new(hasHeader: true, bandwidth: 1);
+        card.Send(Card.Frame(60_000));
+        card.Send(Card.Frame(60_000));
+        card.Send(Card.Frame(60));
+
+        card.ResetQueue(0);
+        Assert.Single(card.Loops[0].Timers, timer => timer.Delay is not null);
+        card.ResetQueue(1);
+
+        Assert.Equal(0, card.Loops[0].Elapse());
+    }
+
+    [Fact]
     public void With_the_other_end_gone_frames_are_thrown_away_and_the_link_is_down()
     {
         using Card card = new();
