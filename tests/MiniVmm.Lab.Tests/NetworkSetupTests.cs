@@ -202,6 +202,79 @@ public sealed partial class NetworkSetupTests : IDisposable
         Open("nat").Dispose();
     }
 
+    [Fact]
+    public void Where_nft_fails_the_host_is_as_before_and_its_complaint_is_told()
+    {
+        InNamespace(mountSys: true, () =>
+        {
+            Shell("echo 0 >/proc/sys/net/ipv4/ip_forward; rm -f /tmp/nft-saw");
+            string before = HostState();
+            HostLimitException? error = null;
+
+            WithoutNft(() => error = Assert.Throws<HostLimitException>(() => Open("nat")));
+
+            Assert.Contains("nft failed with status 1: no rules today", error!.Message);
+            Assert.Equal(before, HostState());
+
+            // As long as there are no rules nothing was forwarded, and the bridge was down.
+            Assert.DoesNotContain("mvnat", Shell("cat /tmp/nft-saw"));
+            Assert.DoesNotContain("forwarding 1", Shell("cat /tmp/nft-saw"));
+            using (Open("nat"))
+                Assert.Contains("masquerade", Shell("nft list ruleset"));
+            Assert.Equal(before, HostState());
+        });
+    }
+
+    [Fact]
+    public void An_end_without_nft_leaves_rules_alone_for_the_next_start_to_remove()
+    {
+        InNamespace(mountSys: true, () =>
+        {
+            Shell("echo 0 >/proc/sys/net/ipv4/ip_forward");
+            string before = HostState();
+            NetEndpoint first = Open("nat=192.168.205.0/24");
+            NetEndpoint second = Open("nat=192.168.206.0/24");
+
+            WithoutNft(() =>
+            {
+                first.Dispose();
+                Assert.Equal("1", Forwarding()); // the second's
+                Assert.Single(Dnsmasqs());
+                second.Dispose();
+            });
+
+            Assert.DoesNotContain("mvn-", Shell("ip -o link"));
+            Assert.Empty(Dnsmasqs());
+            Assert.Equal("0", Forwarding());
+            Assert.Contains("minivmm-mvn-c0a8cd00-18", Shell("nft list ruleset"));
+            Assert.Contains("minivmm-mvn-c0a8ce00-18", Shell("nft list ruleset"));
+            Open("nat").Dispose();
+            Assert.Equal(before, HostState());
+        });
+    }
+
+    /// <summary>Acts while nft is a program that fails; in a namespace of mounts of one's own.</summary>
+    private static void WithoutNft(Action act)
+    {
+        const string Stand = "/tmp/no-nft";
+        File.WriteAllText(Stand, """
+            #!/bin/sh
+            cat >/dev/null
+            { echo "forwarding $(cat /proc/sys/net/ipv4/ip_forward)"; PATH=$PATH:/usr/sbin:/sbin ip -o link show up; } >>/tmp/nft-saw
+            echo no rules today >&2
+            exit 1
+            """);
+        Shell($"chmod +x {Stand} && mount --bind {Stand} /usr/sbin/nft");
+        try
+        {
+            act();
+        }
+        finally
+        {
+            Shell("umount /usr/sbin/nft");
+        }
+    }
+
     /// <summary>Runs on a thread with a network, and mounts, of its own.</summary>
     private static void InNamespace(bool mountSys, Action act)
     {

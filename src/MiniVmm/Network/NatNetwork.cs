@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 using MiniVmm.Host;
 using Tmds.Linux;
 
@@ -50,7 +51,7 @@ internal sealed class NatNetwork : IDisposable
 
     private string PidFile => Path.Combine(Folder, "dnsmasq.pid");
 
-    // Whether the host forwarded packets before, in a file that exists as long as any of the networks does.
+    // Whether the host forwarded packets before, in a file that exists as long as any of the networks is in use.
     private string ForwardingFile => Path.Combine(_root, "ip_forward");
 
     /// <summary>Joins a network, and creates it if it does not exist.</summary>
@@ -136,23 +137,31 @@ internal sealed class NatNetwork : IDisposable
 
     private static FileLock LockAll(string root) => FileLock.Take(Path.Combine(root, "lock"));
 
-    /// <summary>Removes what nobody uses any more. Called under the lock of all networks.</summary>
+    /// <summary>
+    /// Removes what nobody uses any more. Called under the lock of all networks. One that cannot be removed keeps no
+    /// other, nor the host's forwarding, from being as before; what prevents it is thrown at the end.
+    /// </summary>
     private static void Sweep(string root, NamedOption option)
     {
-        string[] folders = Directory.GetDirectories(root, Prefix + "*");
-        int left = folders.Length;
-        foreach (string folder in folders)
+        Undoing undoing = new();
+        bool any = false;
+        foreach (string folder in Directory.GetDirectories(root, Prefix + "*"))
         {
+            bool isUsed = true; // where that cannot be told, too
             NatNetwork network = new(root, Path.GetFileName(folder)[Prefix.Length..], option);
-            using FileLock? unused = FileLock.TryTake(network.Users);
-            if (unused is null)
-                continue;
-            network.Remove();
-            left--;
+            undoing.Try(() =>
+            {
+                using FileLock? unused = FileLock.TryTake(network.Users);
+                isUsed = unused is null;
+                if (!isUsed)
+                    network.Remove();
+            });
+            any |= isUsed;
         }
 
-        if (left == 0)
-            new NatNetwork(root, "", option).RestoreForwarding();
+        if (!any)
+            undoing.Try(new NatNetwork(root, "", option).RestoreForwarding);
+        undoing.ThrowFirst();
     }
 
     /// <summary>Removes what it can; the next start tries again, and reports what prevents it.</summary>
@@ -162,7 +171,7 @@ internal sealed class NatNetwork : IDisposable
         {
             Sweep(_root, _option);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HostLimitException)
+        catch (Exception e) when (Undoing.IsOfHost(e))
         {
             // The end of a machine must not fail because of this, nor hide an earlier failure.
         }
@@ -171,9 +180,18 @@ internal sealed class NatNetwork : IDisposable
     private void Enter()
     {
         _use = FileLock.Share(Users);
-        Subnet = Ipv4Network.TryParse(File.ReadAllText(SubnetFile).Trim(), out Ipv4Network subnet)
-            ? subnet
-            : throw new HostLimitException($"{_option}: {SubnetFile} holds no network; end all machines on it");
+        try
+        {
+            Subnet = Ipv4Network.TryParse(File.ReadAllText(SubnetFile).Trim(), out Ipv4Network subnet)
+                ? subnet
+                : throw new HostLimitException($"{_option}: {SubnetFile} holds no network; end all machines on it");
+        }
+        catch
+        {
+            _use.Dispose();
+            _use = null;
+            throw;
+        }
     }
 
     private void Make(Ipv4Network? wanted)
@@ -197,11 +215,13 @@ internal sealed class NatNetwork : IDisposable
         {
             File.WriteAllText(SubnetFile, Subnet.ToString());
             _bridge.CreateBridge();
+
+            // While it is down still, and nothing is forwarded: not a packet passes without them.
+            Nft.Run(_option, ["-f", "-"], Rules(Bridge, Subnet));
             _bridge.Mac = MacAddress.Default(null, Bridge, 0, HostNetwork.Identity());
             _bridge.SetAddress(Subnet.Host(1), Subnet);
             _bridge.SetUp(true);
             EnableForwarding();
-            Nft.Run(_option, ["-f", "-"], Rules(Bridge, Subnet));
             Dnsmasq.Run(_option, DnsmasqArguments(), "");
         }
         catch
@@ -237,14 +257,20 @@ internal sealed class NatNetwork : IDisposable
         return options.Select(option => $"--{option}");
     }
 
-    /// <summary>Undoes <see cref="Make"/>, as far as it got.</summary>
+    /// <summary>
+    /// Undoes <see cref="Make"/>, as far as it got. Where a step fails the others are done, and the record stays for the
+    /// next start to try again.
+    /// </summary>
     private void Remove()
     {
-        StopDnsmasq();
+        Undoing undoing = new();
+        undoing.Try(StopDnsmasq);
 
         // Added first, so that deleting a table that does not exist succeeds.
-        Nft.Run(_option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n");
-        _bridge.DeleteBridge();
+        undoing.Try(() => Nft.Run(
+            _option, ["-f", "-"], $"add table ip minivmm-{Bridge}\ndelete table ip minivmm-{Bridge}\n"));
+        undoing.Try(_bridge.DeleteBridge);
+        undoing.ThrowFirst();
         Directory.Delete(Folder, recursive: true);
     }
 
@@ -295,5 +321,33 @@ internal sealed class NatNetwork : IDisposable
             return;
         File.WriteAllText(ForwardingSwitch, File.ReadAllText(ForwardingFile));
         File.Delete(ForwardingFile);
+    }
+
+    /// <summary>Steps that are all tried, whichever of them fail.</summary>
+    private sealed class Undoing
+    {
+        private Exception? _first;
+
+        /// <summary>Whether it says what the host does not have or allow, and is no mistake of the program's.</summary>
+        public static bool IsOfHost(Exception e) =>
+            e is IOException or UnauthorizedAccessException or HostLimitException;
+
+        public void Try(Action step)
+        {
+            try
+            {
+                step();
+            }
+            catch (Exception e) when (IsOfHost(e))
+            {
+                _first ??= e;
+            }
+        }
+
+        public void ThrowFirst()
+        {
+            if (_first is not null)
+                ExceptionDispatchInfo.Throw(_first);
+        }
     }
 }
