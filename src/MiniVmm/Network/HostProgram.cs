@@ -34,8 +34,7 @@ internal sealed class HostProgram(string name, string package)
         try
         {
             using Process process = Process.Start(start)!;
-            process.StandardInput.Write(input);
-            process.StandardInput.Close();
+            Give(process.StandardInput, input);
             string complaint = process.StandardError.ReadToEnd();
             process.WaitForExit();
             if (process.ExitCode != 0)
@@ -48,6 +47,19 @@ internal sealed class HostProgram(string name, string package)
         catch (Exception e) when (e is Win32Exception or IOException)
         {
             throw new HostLimitException($"{option}: {path} cannot be run: {e.Message}", e);
+        }
+    }
+
+    private static void Give(StreamWriter program, string input)
+    {
+        try
+        {
+            using (program)
+                program.Write(input);
+        }
+        catch (IOException)
+        {
+            // It ended before it had read all, and its status and its complaint say why.
         }
     }
 }

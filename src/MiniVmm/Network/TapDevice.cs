@@ -90,12 +90,7 @@ internal sealed unsafe class TapDevice : IDisposable
     {
         int fd = Open("/dev/net/tun"u8, out int error);
         if (fd < 0)
-        {
-            string why = error is Errno.ENOENT or Errno.ENODEV or Errno.ENXIO
-                ? "no /dev/net/tun; load the module with `modprobe tun`"
-                : $"/dev/net/tun: {Errno.Explain(error)}; run minivmm as root";
-            throw new HostLimitException($"{option}: {why}, or use {OptionName.Net.With("user")}");
-        }
+            throw NotOpened(error, option);
 
         InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, 15));
@@ -111,6 +106,29 @@ internal sealed unsafe class TapDevice : IDisposable
 
         name = Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(request.Name));
         return fd;
+    }
+
+    /// <summary>Why there is no descriptor, and what to do about it.</summary>
+    /// <param name="error">Of open("/dev/net/tun").</param>
+    /// <param name="option">What it starts with.</param>
+    internal static HostLimitException NotOpened(int error, NamedOption option)
+    {
+        string reason = $"/dev/net/tun: {Errno.Explain(error)}";
+        string? limit = error switch
+        {
+            Errno.EMFILE => "raise the limit of open files (ulimit -n)",
+            Errno.ENFILE => "raise the host's limit of open files (sysctl fs.file-max)",
+            _ => null,
+        };
+        if (limit is not null)
+            return new HostLimitException($"{option}: {reason}; {limit}");
+        string why = error switch
+        {
+            Errno.ENOENT or Errno.ENODEV or Errno.ENXIO => "no /dev/net/tun; load the module with `modprobe tun`, or",
+            Errno.EPERM or Errno.EACCES => $"{reason}; run minivmm as root, or",
+            _ => $"{reason};",
+        };
+        return new HostLimitException($"{option}: {why} use {OptionName.Net.With("user")}");
     }
 
     private static string Explain(int error) => error switch
