@@ -110,7 +110,7 @@ internal sealed class QemuConsoles
     /// <summary>The debug console of <c>-device isa-debugcon</c>.</summary>
     public void UseDebug(QemuList device) => _debug = Find(device, device.Require("chardev"));
 
-    public MachineOptions AddTo(MachineOptions options)
+    public MachineOptions AddTo(MachineOptions options, List<string> notes)
     {
         Target serial = Serial();
         if (_isDetached && ((Target?[])[serial, _debug, _virtio]).Any(target => target?.Kind is Kind.Mux or Kind.Stdio))
@@ -120,7 +120,7 @@ internal sealed class QemuConsoles
         }
 
         if (_virtio?.Kind is Kind.File or Kind.Pty or Kind.Socket)
-            throw new BadInputException("-device virtconsole: is on the terminal alone; use -chardev stdio,id=ID, or -device isa-serial");
+            notes.Add("-device virtconsole has no effect: it can be on the terminal alone");
 
         options = options with
         {

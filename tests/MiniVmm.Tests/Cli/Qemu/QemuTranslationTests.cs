@@ -123,7 +123,6 @@ public sealed class QemuTranslationTests
     [InlineData("-kernel k -chardev socket,id=c,host=h,port=1,telnet=on", "-chardev socket,id=c,host=h,port=1,telnet=on: telnet=on: whoever connects")]
     [InlineData("-kernel k -chardev socket,id=c,path=p,abstract=on", "-chardev socket,id=c,path=p,abstract=on: abstract=on: whoever connects")]
     [InlineData("-kernel k -chardev socket,id=c,port=1,host=,tls-creds=t", "-chardev socket,id=c,port=1,host=,tls-creds=t: tls-creds=t: the socket would be open")]
-    [InlineData("-kernel k -device virtconsole,chardev=c -chardev pty,id=c", "-device virtconsole: is on the terminal alone")]
     [InlineData("-kernel k -vnc 127.0.0.1:1,password=on", "-vnc 127.0.0.1:1,password=on: password=on: whoever connects can see and type")]
     [InlineData("-kernel k -vnc :1,password", "-vnc :1,password: password=on: whoever connects can see and type")]
     [InlineData("-kernel k -display vnc=:1,password=on", "-vnc :1,password=on: password=on: whoever connects")]
@@ -291,6 +290,18 @@ public sealed class QemuTranslationTests
         Assert.Equal(
             [("a", DiskCache.None), ("b", DiskCache.Unsafe)], machine.Options.Disks.Select(disk => (disk.File, disk.Cache)));
         Assert.Equal(["-blockdev: lazy-refcounts=on has no effect"], machine.Notes);
+    }
+
+    /// <summary>As virtme-ng has it, beside a serial port on the terminal.</summary>
+    [Theory]
+    [InlineData("file,path=log")]
+    [InlineData("pty")]
+    public void A_virtio_console_that_is_not_on_the_terminal_is_said(string backend)
+    {
+        QemuMachine machine = Translate($"-kernel k -chardev {backend},id=c -device virtio-serial-pci -device virtconsole,chardev=c -serial mon:stdio");
+
+        Assert.Equal(["-device virtconsole has no effect: it can be on the terminal alone"], machine.Notes);
+        Assert.Equal(ConsoleKind.Stdio, machine.Options.Console);
     }
 
     [Fact]
