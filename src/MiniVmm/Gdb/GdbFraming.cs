@@ -41,7 +41,10 @@ internal static class GdbFraming
     private const byte EscapeBit = 0x20;
     private const byte InterruptCode = 3;
 
-    /// <summary>Takes the first thing from what has come.</summary>
+    /// <summary>
+    /// Takes the first thing from what has come. Of <see cref="MostFrame"/> bytes or more it always takes some: none that a frame
+    /// may have are missing then.
+    /// </summary>
     /// <param name="input">What has come.</param>
     /// <param name="payload">Gets a packet's payload, without escapes; <see cref="MostPayload"/> bytes.</param>
     /// <param name="consumed">How much of the input that was.</param>
@@ -64,17 +67,16 @@ internal static class GdbFraming
         }
 
         int end = input.IndexOf((byte)'#');
-        if (end < 0)
+        int frame = end < 0 ? input.Length + 1 : end + 3; // or more
+        if (frame > MostFrame)
         {
-            if (input.Length < MostFrame)
-                return GdbInput.Incomplete;
-            consumed = input.Length;
+            consumed = Math.Min(frame, input.Length); // what is left of it means nothing
             return GdbInput.Damaged;
         }
 
-        if (input.Length < end + 3)
+        if (input.Length < frame)
             return GdbInput.Incomplete;
-        consumed = end + 3;
+        consumed = frame;
         ReadOnlySpan<byte> body = input[1..end];
         return HexText.TryParseByte(input[(end + 1)..], out byte checksum) && checksum == Sum(body)
             && TryUnescape(body, payload, out length)

@@ -55,6 +55,8 @@ internal sealed class GdbSession(IGdbTarget target)
                 Treat(kind, _payload.AsSpan(0, length));
             }
 
+            if (done == 0 && _held == _input.Length)
+                done = _held; // nothing more would fit, and nobody would ever come out of here
             _input.AsSpan(done.._held).CopyTo(_input);
             _held -= done;
         }

@@ -66,6 +66,21 @@ public sealed class GdbFramingTests
         Assert.Equal(GdbInput.Damaged, Read($"${new string('a', GdbFraming.MostFrame)}").Kind); // and no end in sight
     }
 
+    [Theory]
+    [InlineData(-1, "Incomplete")]
+    [InlineData(0, "Incomplete")]
+    [InlineData(1, "Damaged")]
+    [InlineData(2, "Damaged")]
+    [InlineData(3, "Damaged")]
+    public void A_packet_whose_end_is_beyond_the_longest_is_not_waited_for(int beyond, string kind)
+    {
+        string input = $"${new string('a', (2 * GdbFraming.MostPayload) + beyond)}#";
+
+        (GdbInput found, _, int taken) = Read(input);
+
+        Assert.Equal((kind, kind == "Damaged" ? input.Length : 0), (found.ToString(), taken));
+    }
+
     [Fact]
     public void No_bytes_whatever_they_are_are_read_past_their_end_or_not_at_all() =>
         Gen.Select(Gen.OneOf(Gen.Byte, Gen.Int[0, 3].Select(i => "$#}0"u8[i])).Array[1, 60], Gen.Int[0, 30]).Sample(

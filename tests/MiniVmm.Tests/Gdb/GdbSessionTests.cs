@@ -36,6 +36,24 @@ public sealed class GdbSessionTests
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4096)]
+    public void A_packet_longer_than_any_is_refused_and_the_next_one_is_answered(int beyond)
+    {
+        string frame = $"${new string('a', (2 * GdbFraming.MostPayload) + beyond)}#00";
+
+        foreach (byte[] part in Encoding.Latin1.GetBytes(frame).Chunk(4096))
+            _session.Receive(part);
+
+        Assert.Equal("-", Encoding.ASCII.GetString(_session.Output));
+        _session.Sent(1);
+        Assert.Equal(["T05thread:1;"], _gdb.Ask("?"));
+    }
+
+    [Theory]
     [InlineData("vMustReplyEmpty")]
     [InlineData("bc")] // reverse
     [InlineData("bs")]
