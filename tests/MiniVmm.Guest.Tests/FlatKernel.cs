@@ -15,6 +15,18 @@ internal static class FlatKernel
     /// <summary>Prints the text on COM1, and dies of an instruction that there is not, without an IDT.</summary>
     public static byte[] DyingAfter(string text) => File([.. Print(text, 0x3f8), 0x0f, 0x0b]); // ud2
 
+    /// <summary>Where <see cref="PrintingMany"/> has printed all.</summary>
+    public const uint AfterMany = Address + 32 + 15;
+
+    /// <summary>Prints the letter x on COM1 so many times, and dies as <see cref="DyingAfter"/>, or ends by the debug-exit port with 0.</summary>
+    public static byte[] PrintingMany(uint times, bool dies) => File(
+    [
+        0xb9, .. Dword(times), // mov ecx, times
+        .. Out(0x3f8, (byte)'x'),
+        0x49, 0x75, 0xfc, // dec ecx; jnz the last out
+        .. dies ? [0x0f, 0x0b] : Out(0xf4, 0),
+    ]);
+
     /// <summary>Prints the letter x for ever, without ever ending a line.</summary>
     public static byte[] PrintingWithoutEnd
     {

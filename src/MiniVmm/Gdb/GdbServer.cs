@@ -21,6 +21,7 @@ internal sealed unsafe class GdbServer : IDisposable
     private StopReason _reason = new(StopKind.Interrupted);
     private StreamSocket? _client;
     private GdbSession? _session;
+    private bool _leaves; // gdb has gone, and its breakpoints have not
     private bool _started;
     private bool _disposed;
 
@@ -36,6 +37,12 @@ internal sealed unsafe class GdbServer : IDisposable
             ?? throw new BadInputException($"{OptionName.Gdb.With($"{address}")}: cannot listen there: {problem}");
         _thread = new Thread(Serve, maxStackSize: 512 * 1024) { IsBackground = true, Name = "gdb" };
     }
+
+    /// <summary>
+    /// Milliseconds until a guest that could not be stopped, to be left as without gdb, is tried again: each try may hold up its
+    /// other vCPUs for seconds.
+    /// </summary>
+    public int BetweenTries { get; init; } = 5000;
 
     /// <summary>Takes connections from now on: the machine is whole.</summary>
     public void Start()
@@ -79,11 +86,13 @@ internal sealed unsafe class GdbServer : IDisposable
 
             // Nothing more is read from a gdb that does not read.
             fds[2] = new pollfd { fd = _client?.Fd ?? -1, events = _session is { Output.Length: > 0 } ? POLLOUT : POLLIN };
-            fds[3] = new pollfd { fd = running ? _debugger.StoppedFd : -1, events = POLLIN };
-            _ = poll(fds, 4, running ? _debugger.UntilPatrol : -1);
+            fds[3] = new pollfd { fd = running || _leaves ? _debugger.StoppedFd : -1, events = POLLIN };
+            int came = poll(fds, 4, running ? _debugger.UntilPatrol : _leaves ? BetweenTries : -1);
             if (fds[0].revents != 0)
                 break;
-            if (fds[3].revents != 0)
+            if (_leaves && (came == 0 || fds[3].revents != 0))
+                Leave();
+            else if (fds[3].revents != 0)
                 _session?.LookForStop();
             else if (running)
                 Patrol();
@@ -101,17 +110,28 @@ internal sealed unsafe class GdbServer : IDisposable
     private void Welcome(StreamSocket socket)
     {
         socket.SendAtOnce();
-        try
-        {
-            _debugger.Attach();
-        }
-        catch (Exception refusal) when (refusal is VmmException or SystemCallException)
+        if (_leaves)
+            Leave();
+        if (_leaves || !TryAttach())
         {
             socket.Dispose(); // a device holds a vCPU up; gdb may come again
             return;
         }
 
         (_client, _session) = (socket, new GdbSession(_debugger));
+    }
+
+    private bool TryAttach()
+    {
+        try
+        {
+            _debugger.Attach();
+            return true;
+        }
+        catch (Exception refusal) when (refusal is VmmException or SystemCallException)
+        {
+            return false;
+        }
     }
 
     private void Patrol()
@@ -161,18 +181,24 @@ internal sealed unsafe class GdbServer : IDisposable
         bool hasLeft = _session!.HasLeft;
         _client!.Dispose();
         (_client, _session) = (null, null);
-        if (hasLeft)
-            return;
+        if (!hasLeft)
+            Leave();
+    }
+
+    /// <summary>The guest goes on as without gdb, or waits for the next one; where that cannot be now, it is tried again.</summary>
+    private void Leave()
+    {
         try
         {
             if (_waits && !_debugger.HasRun)
                 _debugger.Forget();
             else
                 _debugger.Detach();
+            _leaves = false;
         }
         catch (Exception refusal) when (refusal is VmmException or SystemCallException)
         {
-            // The machine is ending, or a device holds a vCPU up, which lets it go by itself.
+            _leaves = true; // a device holds a vCPU up, or the machine is ending
         }
     }
 

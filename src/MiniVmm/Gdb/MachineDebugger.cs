@@ -82,8 +82,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
     /// <exception cref="VmmException">It cannot be stopped now.</exception>
     public void Attach()
     {
-        _attached = true;
         _machine.Hold();
+        _attached = true; // not before: nobody would look at what stops where it cannot be held
     }
 
     /// <inheritdoc/>
@@ -286,7 +286,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             throw;
         }
 
-        if (stop.Cause is StopCause.Crash or StopCause.BadInstruction)
+        if (IsDeath(stop))
         {
             DebuggedVcpu dead = _vcpus[stop.Vcpu];
             dead.Thread.Invoke(vcpu => PutBack(vcpu, dead.Record));
@@ -318,6 +318,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    /// <remarks>Where it throws, breakpoints are still in place, and what stops at them waits: it is to be tried again.</remarks>
     public void Detach()
     {
         HasRun = true;
@@ -327,15 +329,22 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             return;
         }
 
+        // A vCPU that has died waits for no other one, which may be held up.
+        _ = _stopped.Read();
+        if (Array.Find(_vcpus, vcpu => vcpu.Record.IsPending && IsDeath(Classify(vcpu))) is { } dead)
+        {
+            EndAfterCrash(dead);
+            return;
+        }
+
         Stop();
         _table.ClearAll();
         _plan = BreakpointPlan.Nothing;
         _watched = null;
-        _attached = false;
         foreach (DebuggedVcpu vcpu in _vcpus)
         {
             GdbStop? meaning = vcpu.Record.IsPending ? Classify(vcpu) : new(vcpu.Thread.Index, StopCause.Interrupt);
-            if (meaning is { Cause: StopCause.Crash or StopCause.BadInstruction })
+            if (IsDeath(meaning))
             {
                 EndAfterCrash(vcpu);
                 return;
@@ -350,6 +359,7 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
             vcpu.Thread.LetGo();
         }
 
+        _attached = false;
         _machine.Release();
     }
 
@@ -377,6 +387,8 @@ internal sealed class MachineDebugger : IGdbTarget, IVcpuStops, IDisposable
         _machine.Vcpus[0].Invoke(kvm => _extended = ExtendedState.Of(kvm, _machine.ExtendedStateSize));
         return RegisterSet.Create(_is64, hasYmm: _extended.YmmAt > 0);
     }
+
+    private static bool IsDeath(GdbStop? meaning) => meaning is { Cause: StopCause.Crash or StopCause.BadInstruction };
 
     /// <summary>What a pending stop means to gdb; null for an exception of the guest's own.</summary>
     private GdbStop? Classify(DebuggedVcpu vcpu)
