@@ -29,10 +29,8 @@ public sealed class QemuResetTests : IClassFixture<UsableKvm>, IDisposable
 
     [Theory]
     [InlineData("-drive file=count.img,format=raw", "012", true)]
-    [InlineData("-drive file=count.img,format=raw -snapshot", "012", false)]
     [InlineData("-drive file=count.img,format=raw,if=virtio,snapshot=on", "012", false)]
     [InlineData("-drive file=end.img,format=raw -cdrom reset.iso -boot once=d", "dc", false)]
-    [InlineData("-drive file=end.img,format=raw -cdrom reset.iso -boot order=cd,once=dc,menu=off", "dc", false)]
     public async Task What_the_machine_had_it_has_after_its_reset(string words, string text, bool isWritten)
     {
         Task<MinivmmResult> qemu = RunAsync(There, "qemu-system-x86_64", words);

@@ -63,6 +63,7 @@ public sealed class SlurmNode : IAsyncLifetime
         MpiDefault=none
         SelectType=select/cons_tres
         SelectTypeParameters=CR_CPU
+        SchedulerParameters=sched_interval=1
         JobAcctGatherType=jobacct_gather/none
         AccountingStorageType=accounting_storage/none
         JobCompType=jobcomp/none
