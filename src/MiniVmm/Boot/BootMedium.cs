@@ -64,6 +64,7 @@ internal static class BootMedia
         return IsFloppy(head, length) ? BootMedium.Floppy : BootMedium.Disk;
     }
 
+    // The lengths are those of FloppyFormat, which is in a room above.
     /// <summary>Whether it has a floppy's length, or a FAT volume of a floppy's kind that is shorter, as assemblers leave it.</summary>
     private static bool IsFloppy(ReadOnlySpan<byte> head, long length) =>
         length is 360 * 1024 or 720 * 1024 or 1200 * 1024 or 1440 * 1024 or LargestFloppy

@@ -50,6 +50,12 @@ public sealed record DeviceDescription(string Name, DeviceWindow Window, Func<De
     /// <summary>Whether the line is level-triggered, active high.</summary>
     public bool IsLevelTriggered { get; init; }
 
+    /// <summary>
+    /// Whether the line rises in few machines: it then has no file of its own, which each start would make, but costs two calls
+    /// of KVM's whenever it does rise.
+    /// </summary>
+    public bool IsSeldom { get; init; }
+
     /// <summary>What ACPI tells of it; null for a device that the guest knows of otherwise.</summary>
     public AcpiIdentity? Acpi { get; init; }
 }

@@ -116,7 +116,6 @@ public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses, ITimedDe
     public void Restore(StateReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        bool requested;
         bool waits;
         using (_lock.Hold())
         {
@@ -136,12 +135,10 @@ public sealed class Rtc : ByteDevice, ISuspendable, IDescribesAccesses, ITimedDe
             cmos.CopyTo(_cmos);
             _seen = reader.Version >= 2 ? reader.ReadInt64() : Now.Ticks;
             reader.Check(_seen >= 0, $"flags until {_seen} × 100 ns");
-            requested = _requested = Requests;
+            _requested = Requests; // the interrupt controllers' state has the edge: it is in them when the line's call returns
             waits = Enabled != 0;
         }
 
-        if (requested)
-            Line?.Trigger(); // once more: KVM may have had the edge on its way to the controllers when their state was saved
         if (waits)
             Timer?.Wake();
     }

@@ -33,9 +33,12 @@ internal sealed class DeviceSet : IDisposable
                 DeviceSetup setup = surroundings;
                 if (description.Interrupt is { } gsi)
                 {
-                    setup = description.IsLevelTriggered
-                        ? setup with { Level = connectLevel(gsi) }
-                        : setup with { Edge = connectEdge(gsi) };
+                    setup = description switch
+                    {
+                        { IsLevelTriggered: true } => setup with { Level = connectLevel(gsi) },
+                        { IsSeldom: true } => setup with { Edge = new PulsedLine(connectLevel(gsi)) },
+                        _ => setup with { Edge = connectEdge(gsi) },
+                    };
                 }
 
                 IBusDevice device = description.Create(setup);

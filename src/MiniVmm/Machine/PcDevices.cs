@@ -66,6 +66,7 @@ internal static class PcPlatform
         setup => new Rtc(setup.Map, setup.Clock, setup.Rtc) { Line = setup.Edge })
     {
         Interrupt = IoPorts.RtcIrq,
+        IsSeldom = true,
         Acpi = new("RTC", "PNP0B00", 0),
     };
 

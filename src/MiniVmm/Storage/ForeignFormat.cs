@@ -45,7 +45,8 @@ internal sealed record ForeignFormat(string Name, string Owner, string? Unpacker
 
     /// <summary>
     /// What a file that starts like this is compressed with, as disk images are for the way; null for none. A guest may put
-    /// such a stream on its disk, so it is not among <see cref="AtStart"/>'s.
+    /// such a stream on its disk, so it is not among <see cref="AtStart"/>'s. Boot's PayloadCodecs knows the same marks, and more,
+    /// in a room above.
     /// </summary>
     public static ForeignFormat? Compressed(ReadOnlySpan<byte> start)
     {

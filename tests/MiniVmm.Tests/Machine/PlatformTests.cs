@@ -169,8 +169,39 @@ public sealed class PlatformTests
         Assert.True(own.IsDisposed);
     }
 
+    [Fact]
+    public void A_line_that_seldom_rises_has_no_file_and_goes_up_and_down()
+    {
+        RecordingLevel line = new();
+        List<byte> files = [], levels = [];
+        DeviceDescription clock = Assert.Single(
+            PcPlatform.Devices(new MachineOptions { Kernel = "" }), device => device.Name == "real-time clock");
+        using DeviceSet devices = Make(
+            [clock],
+            new("port", 0xffff),
+            gsi =>
+            {
+                files.Add(gsi);
+                return new RecordingInterrupt();
+            },
+            gsi =>
+            {
+                levels.Add(gsi);
+                return line;
+            });
+
+        devices.Find<Rtc>()!.Line!.Trigger();
+
+        Assert.Empty(files);
+        Assert.Equal([IoPorts.RtcIrq], levels);
+        Assert.Equal([true, false], line.Calls);
+    }
+
     private DeviceSet Make(
-        IEnumerable<DeviceDescription> devices, Bus? ports = null, Func<byte, IInterruptTrigger>? connect = null)
+        IEnumerable<DeviceDescription> devices,
+        Bus? ports = null,
+        Func<byte, IInterruptTrigger>? connect = null,
+        Func<byte, ILevelInterrupt>? connectLevel = null)
     {
         DeviceSetup surroundings = new()
         {
@@ -183,7 +214,7 @@ public sealed class PlatformTests
         };
         return new(
             ports ?? _ports, new("memory", ulong.MaxValue), surroundings, connect ?? (_ => new RecordingInterrupt()),
-            _ => _sci, devices);
+            connectLevel ?? (_ => _sci), devices);
     }
 
     private sealed class Own : IBusDevice, IDisposable
