@@ -98,7 +98,14 @@ internal sealed class QemuConsoles
     public void HasNoTerminal() => _isDetached = true;
 
     /// <summary>The virtio console of <c>-device virtconsole</c>.</summary>
-    public void UseVirtio(QemuList device) => _virtio = Find(device, device.Require("chardev"));
+    public void UseVirtio(QemuList device, List<string> notes)
+    {
+        Target target = Find(device, device.Require("chardev"));
+        if (target.Kind is Kind.Mux or Kind.Stdio)
+            _virtio = target;
+        else if (target.Kind != Kind.Null)
+            notes.Add("-device virtconsole has no effect: it can be on the terminal alone");
+    }
 
     /// <summary>The serial port of <c>-device isa-serial</c>.</summary>
     public void UseSerial(QemuList device)
@@ -110,7 +117,7 @@ internal sealed class QemuConsoles
     /// <summary>The debug console of <c>-device isa-debugcon</c>.</summary>
     public void UseDebug(QemuList device) => _debug = Find(device, device.Require("chardev"));
 
-    public MachineOptions AddTo(MachineOptions options, List<string> notes)
+    public MachineOptions AddTo(MachineOptions options)
     {
         Target serial = Serial();
         if (_isDetached && ((Target?[])[serial, _debug, _virtio]).Any(target => target?.Kind is Kind.Mux or Kind.Stdio))
@@ -119,15 +126,12 @@ internal sealed class QemuConsoles
                 + "-serial file:FILE, pty, unix:PATH or tcp:HOST:PORT");
         }
 
-        if (_virtio?.Kind is Kind.File or Kind.Pty or Kind.Socket)
-            notes.Add("-device virtconsole has no effect: it can be on the terminal alone");
-
         options = options with
         {
             PcDevices = serial.Kind == Kind.None ? options.PcDevices & ~PcDevices.Serial : options.PcDevices,
             Console = serial.Kind switch
             {
-                _ when _virtio?.Kind is Kind.Mux or Kind.Stdio => ConsoleKind.Virtio,
+                _ when _virtio is not null => ConsoleKind.Virtio,
                 Kind.None or Kind.Null => ConsoleKind.None,
                 Kind.File => ConsoleKind.File,
                 Kind.Pty => ConsoleKind.Pty,

@@ -60,7 +60,7 @@ internal sealed partial class QemuTranslation
             case "virtio-serial":
                 break; // the bus of a console
             case "virtconsole":
-                _consoles.UseVirtio(list);
+                _consoles.UseVirtio(list, _notes);
                 break;
             case "isa-serial":
                 _consoles.UseSerial(list);

@@ -78,7 +78,7 @@ internal sealed partial class QemuTranslation
         if (_words.Any(word => word.Option.Name == "snapshot"))
             _options = _options with { Disks = [.. _options.Disks.Select(disk => disk with { Snapshot = true })] };
         _options = _networks.AddTo(_options, _notes) with { Shares = _shares.Used };
-        _options = _consoles.AddTo(_options, _notes);
+        _options = _consoles.AddTo(_options);
         if (_memoryBackend is { } id)
             _options = UseMemory(id);
         if (_drives.Flashes is { Code: { } code } flashes)
