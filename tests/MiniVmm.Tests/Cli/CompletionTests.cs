@@ -39,6 +39,22 @@ public sealed class CompletionTests
         done
         """;
 
+    /// <summary>What zsh and fish both complete.</summary>
+    public static TheoryData<string, string> Lines => new()
+    {
+        { "minivmm r", "run" },
+        { "minivmm --v", "--version" },
+        { "minivmm run --mem-p", "--mem-path --mem-prealloc" },
+        { "minivmm run --console st", "stdio" },
+        { "minivmm run -cpu kvm32", "kvm32 kvm32-v1" },
+        { "minivmm run --smp ", "" },
+        { "minivmm run some", "some-kernel some-folder/" },
+        { "minivmm run --mem-path some", "some-folder/" },
+        { "minivmm ctl w", "web" },
+        { "minivmm ctl web st", "start stats stop" },
+        { "minivmm completion ", "bash zsh fish" },
+    };
+
     [Theory]
     [InlineData("minivmm r", "run")]
     [InlineData("minivmm ", "run debug test trace compare-qemu qemu serve ps top watch ctl devices doctor cpuid bench completion man")]
@@ -85,36 +101,16 @@ public sealed class CompletionTests
     }
 
     [Theory]
-    [InlineData("minivmm r", "run")]
-    [InlineData("minivmm --v", "--version")]
-    [InlineData("minivmm run --mem-p", "--mem-path --mem-prealloc")]
-    [InlineData("minivmm run --console st", "stdio")]
+    [MemberData(nameof(Lines))]
     [InlineData("minivmm run --console=st", "stdio")]
-    [InlineData("minivmm run -cpu kvm32", "kvm32 kvm32-v1")]
-    [InlineData("minivmm run --smp ", "")]
-    [InlineData("minivmm run some", "some-kernel some-folder/")]
-    [InlineData("minivmm run --mem-path some", "some-folder/")]
-    [InlineData("minivmm ctl w", "web")]
-    [InlineData("minivmm ctl web st", "start stats stop")]
-    [InlineData("minivmm completion ", "bash zsh fish")]
     public void Zsh_offers(string line, string expected) => Offers(
         expected.Replace("/", "", StringComparison.Ordinal),
         [("script", string.Join('\n', ZshCompletion.Script(CommandLines.Root))), ("telling", Telling), ("typing", Typing)],
         "timeout", "60", "zsh", "-f", "typing", line);
 
     [Theory]
-    [InlineData("minivmm r", "run")]
-    [InlineData("minivmm --v", "--version")]
-    [InlineData("minivmm run --mem-p", "--mem-path --mem-prealloc")]
-    [InlineData("minivmm run --console st", "stdio")]
+    [MemberData(nameof(Lines))]
     [InlineData("minivmm run --console=st", "--console=stdio")]
-    [InlineData("minivmm run -cpu kvm32", "kvm32 kvm32-v1")]
-    [InlineData("minivmm run --smp ", "")]
-    [InlineData("minivmm run some", "some-kernel some-folder/")]
-    [InlineData("minivmm run --mem-path some", "some-folder/")]
-    [InlineData("minivmm ctl w", "web")]
-    [InlineData("minivmm ctl web st", "start stats stop")]
-    [InlineData("minivmm completion ", "bash zsh fish")]
     public void Fish_offers(string line, string expected) => Offers(
         expected,
         [("script", string.Join('\n', FishCompletion.Script(CommandLines.Root)))],
